@@ -1,0 +1,121 @@
+"""Every error telcon raises on purpose, in one tree.
+
+The first branch says whose fault it is, for that decides what to do:
+
+    TelconError
+    ├── MisuseError            ours: a caller broke a documented rule; raised at once
+    │   └── IllegalActError    an act that the fold would void; nothing was written
+    ├── PeerError              the other side's, or whoever wrote the bytes
+    │   ├── MalformedError     bytes that are not in the one accepted spelling
+    │   ├── SignatureError     a signature is missing or does not verify
+    │   ├── ProofError         hashes do not lead where they claim to
+    │   └── PolicyError        verified, but not what the policy demands
+    ├── NetworkError           the network's: try again later
+    │   └── LinkDownError
+    └── OperatorError          the operator's: settings, folders, ports, invitations
+        ├── LockedError        another node runs on this folder
+        ├── SettingsError
+        ├── InvitationError
+        ├── StorageError       the disk or database refused; nothing half-written
+        └── BusyError          more is waiting than the node holds at once
+
+A message says what was expected, what came, and of which peer, log or entry. It never holds a secret.
+"""
+
+__all__ = [
+    "BusyError",
+    "IllegalActError",
+    "InvitationError",
+    "LinkDownError",
+    "LockedError",
+    "MalformedError",
+    "MisuseError",
+    "NetworkError",
+    "OperatorError",
+    "PeerError",
+    "PolicyError",
+    "ProofError",
+    "SettingsError",
+    "SignatureError",
+    "StorageError",
+    "TelconError",
+]
+
+
+class TelconError(Exception):
+    """Root of everything telcon raises on purpose."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        """Keep `message` for the log and `advice`, one sentence, for the person."""
+        super().__init__(message)
+        self._advice = advice
+
+    def advice(self) -> str:
+        """Return what the person reading this can do about it; empty if nothing."""
+        return self._advice
+
+
+class MisuseError(TelconError):
+    """A caller inside telcon broke a documented rule."""
+
+
+class IllegalActError(MisuseError):
+    """The act would be void in the state the fold is in; nothing was written."""
+
+    def __init__(self, act: str, reason: str) -> None:
+        """Name the `act` (entry type) and the fold's `reason`."""
+        super().__init__(f"{act} would be void: {reason}")
+        self.act = act
+        self.reason = reason
+
+
+class PeerError(TelconError):
+    """Bytes from outside broke a rule; says nothing about our own state."""
+
+
+class MalformedError(PeerError):
+    """Bytes are not in the one accepted spelling."""
+
+
+class SignatureError(PeerError):
+    """A signature is missing, by an unknown key, or does not verify."""
+
+
+class ProofError(PeerError):
+    """A Merkle proof, root or hash does not lead where it claims to."""
+
+
+class PolicyError(PeerError):
+    """Everything verifies, but the policy asks for something else."""
+
+
+class NetworkError(TelconError):
+    """The network failed; the same may succeed later."""
+
+
+class LinkDownError(NetworkError):
+    """The other node cannot be reached right now."""
+
+
+class OperatorError(TelconError):
+    """Something that the operator of this node can mend."""
+
+
+class LockedError(OperatorError):
+    """Another process holds this node's folder."""
+
+
+class SettingsError(OperatorError):
+    """A setting is missing or cannot be used."""
+
+
+class InvitationError(OperatorError):
+    """A pairing invitation is unknown, expired, used, or not confirmed."""
+
+
+class StorageError(OperatorError):
+    """The disk or the database refused; nothing half-written stays."""
+
+
+class BusyError(OperatorError):
+    """More is waiting than the node holds at once; try again shortly."""
