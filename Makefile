@@ -1,0 +1,49 @@
+# Every command a user or CI needs. `make demo`, `make test`, `make check`, `make bench`.
+# Nothing here names a registry: pip uses whatever this machine is set up with.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+.PHONY: demo test check bench soak tidy
+
+demo: $(VENV)/.run
+	@$(PY) -m demo $(ARGS)
+
+test: $(VENV)/.dev .venv-interop/.done
+	@bash scripts/need chromium ffmpeg
+	@$(PY) -m pytest -q $(ARGS)
+
+check: $(VENV)/.dev
+	@$(PY) -m ruff format --check src tests demo bench scripts
+	@$(PY) -m ruff check src tests demo bench scripts
+	@$(PY) -m mypy
+	@$(PY) -m pytest -q tests/rules $(ARGS)
+
+bench: $(VENV)/.dev
+	@$(PY) -m bench $(ARGS)
+
+tidy: $(VENV)/.dev
+	@$(PY) -m ruff format src tests demo bench scripts
+	@$(PY) -m ruff check --fix src tests demo bench scripts
+
+$(VENV)/bin/python:
+	@bash scripts/need python3-venv
+	@python3 -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# An independent implementation of the same formats, kept out of our own environment.
+.venv-interop/.done: requirements/interop.txt
+	@bash scripts/need python3-venv
+	@python3 -m venv .venv-interop
+	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/interop.txt
+	@touch $@
