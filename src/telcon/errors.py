@@ -9,13 +9,16 @@ The first branch says whose fault it is, for that decides what to do:
     │   ├── MalformedError     bytes that are not in the one accepted spelling
     │   ├── SignatureError     a signature is missing or does not verify
     │   ├── ProofError         hashes do not lead where they claim to
-    │   └── PolicyError        verified, but not what the policy demands
+    │   ├── PinError           a TLS certificate that is not the pinned one
+    │   ├── PolicyError        verified, but not what the policy demands
+    │   └── SrtpError          a media packet that is forged, altered, repeated or too old
     ├── NetworkError           the network's: try again later
     │   └── LinkDownError
     └── OperatorError          the operator's: settings, folders, ports, invitations
         ├── LockedError        another node runs on this folder
         ├── SettingsError
         ├── InvitationError
+        ├── PortError          an address or port cannot be listened on
         ├── StorageError       the disk or database refused; nothing half-written
         └── BusyError          more is waiting than the node holds at once
 
@@ -33,10 +36,13 @@ __all__ = [
     "NetworkError",
     "OperatorError",
     "PeerError",
+    "PinError",
     "PolicyError",
+    "PortError",
     "ProofError",
     "SettingsError",
     "SignatureError",
+    "SrtpError",
     "StorageError",
     "TelconError",
 ]
@@ -85,8 +91,16 @@ class ProofError(PeerError):
     """A Merkle proof, root or hash does not lead where it claims to."""
 
 
+class PinError(PeerError):
+    """A TLS certificate is not the pinned one."""
+
+
 class PolicyError(PeerError):
     """Everything verifies, but the policy asks for something else."""
+
+
+class SrtpError(PeerError):
+    """A media packet is forged, altered, repeated or older than the replay window."""
 
 
 class NetworkError(TelconError):
@@ -111,6 +125,10 @@ class SettingsError(OperatorError):
 
 class InvitationError(OperatorError):
     """A pairing invitation is unknown, expired, used, or not confirmed."""
+
+
+class PortError(OperatorError):
+    """An address or port cannot be listened on."""
 
 
 class StorageError(OperatorError):
