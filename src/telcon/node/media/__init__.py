@@ -1,0 +1,17 @@
+"""Media of one node: devices' legs, sources, slots, the trunk to the other node, the recorder.
+
+Audio is passed on as it was encoded; nothing here decodes, encodes or mixes. The rest of the node
+needs `plane.MediaPlane`, the `leg.Leg` it opens, `Source` and `Slot`, and the trunk; the packet
+formats and the cryptography beneath stay in this folder.
+
+| module | what it is for |
+|---|---|
+| `mux` | one UDP port; to whom a datagram belongs |
+| `ice`, `dtls`, `srtp` | proving who is at an address, agreeing keys, encrypting |
+| `rtp`, `rtcp`, `sdp` | the formats |
+| `source`, `slot` | one published stream; one place where a listener hears one |
+| `transport`, `leg`, `client` | one device's connection, the node's end and the device's |
+| `plane` | puts the above together |
+| `trunk` | the leg between two nodes |
+| `recorder`, `ogg`, `chunks` | what is written and hashed |
+"""
