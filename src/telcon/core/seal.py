@@ -1,0 +1,187 @@
+"""Seals: keyed hashes that stand in an entry for content outside the log (docs/protocol.md §3).
+
+A seal is bound to the log, the entry type and the member it stands in, so it fits nowhere else.
+What it opens with, an `Opening`, travels beside the entry and can be destroyed without touching the
+log. The contents that telcon itself seals are small JSON objects, read here as strictly as entries.
+"""
+
+import hashlib
+import hmac
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct
+
+from telcon.core.entry import SEALS, Entry, entry_type
+from telcon.errors import MalformedError, MisuseError
+
+__all__ = [
+    "KEY_BYTES",
+    "MAX_CONTENT_BYTES",
+    "Media",
+    "Opening",
+    "Person",
+    "Text",
+    "format_media",
+    "format_person",
+    "format_text",
+    "make_seal",
+    "opening_fits",
+    "owed_members",
+    "parse_media_untrusted",
+    "parse_person_untrusted",
+    "parse_text_untrusted",
+    "sealed_members",
+]
+
+KEY_BYTES: Final = 32  # another length is refused, so a key has one spelling under HMAC's padding
+MAX_CONTENT_BYTES: Final = 8_192
+
+_CONTEXT: Final = b"telcon seal v1"
+
+Lang = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z", max_length=35)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class Opening(Struct, frozen=True):
+    """What shows the content of one seal."""
+
+    member: str
+    key: bytes  # KEY_BYTES random octets
+    content: bytes  # at most MAX_CONTENT_BYTES
+
+
+class Person(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person as the stating side names them; sealed in `person`, `from` and `to`."""
+
+    lang: Lang
+    name: str
+    office: str
+    organisation: str
+
+
+class Text(Struct, frozen=True, forbid_unknown_fields=True):
+    """Words in a language; sealed in `topic`, `reason` and `text`."""
+
+    lang: Lang
+    text: str
+
+
+class Media(Struct, frozen=True, forbid_unknown_fields=True):
+    """Hashes that bind the media path to the log; sealed in `media`."""
+
+    node: Digest  # SHA-256 of the node's DTLS certificate, DER
+    device: Digest  # SHA-256 of the device's
+    trunk: Digest | Literal[""]  # SHA-256 of trunk key and salt; empty in a join
+
+
+def make_seal(origin: str, entry_type: str, member: str, key: bytes, content: bytes) -> str:
+    """Return the seal over `content`, as it stands in an entry of the log `origin`.
+
+    Raises:
+        MisuseError: the key is not `KEY_BYTES` long, or the content is over its limit.
+    """
+    if len(key) != KEY_BYTES:
+        msg = f"a seal's key has {KEY_BYTES} octets, not {len(key)}"
+        raise MisuseError(msg)
+    if len(content) > MAX_CONTENT_BYTES:
+        msg = f"sealed content has at most {MAX_CONTENT_BYTES} octets, not {len(content)}"
+        raise MisuseError(msg)
+    where = (_CONTEXT, origin.encode(), entry_type.encode(), member.encode())
+    # No part of `where` can hold a zero octet, so the message reads in one way only.
+    return hmac.new(key, b"\0".join((*where, content)), hashlib.sha256).hexdigest()
+
+
+def sealed_members(entry: Entry) -> dict[str, str]:
+    """Return the seals that `entry` bears, member to hex, in the entry's order."""
+    found = {rule.member: _seal(entry, rule.member) for rule in SEALS[entry_type(entry)]}
+    return {member: seal for member, seal in found.items() if seal is not None}
+
+
+def owed_members(entry: Entry) -> frozenset[str]:
+    """Return the members present in `entry` whose openings the peer must get with it."""
+    present = sealed_members(entry)
+    rules = SEALS[entry_type(entry)]
+    return frozenset(rule.member for rule in rules if rule.owed and rule.member in present)
+
+
+def opening_fits(entry: Entry, origin: str, opening: Opening) -> bool:
+    """Return whether `opening`, from anybody, opens a seal of `entry` of the log `origin`."""
+    if len(opening.key) != KEY_BYTES or len(opening.content) > MAX_CONTENT_BYTES:
+        return False
+    seal = sealed_members(entry).get(opening.member)
+    if seal is None:
+        return False
+    made = make_seal(origin, entry_type(entry), opening.member, opening.key, opening.content)
+    return hmac.compare_digest(made, seal)
+
+
+def format_person(person: Person) -> bytes:
+    """Return the one spelling of `person`."""
+    return msgspec.json.encode(person)
+
+
+def format_text(text: Text) -> bytes:
+    """Return the one spelling of `text`."""
+    return msgspec.json.encode(text)
+
+
+def format_media(media: Media) -> bytes:
+    """Return the one spelling of `media`."""
+    return msgspec.json.encode(media)
+
+
+def parse_person_untrusted(content: bytes) -> Person:
+    """Read the content of a `person`, `from` or `to` seal.
+
+    Raises:
+        MalformedError: not in the one accepted spelling; shown as unreadable, it fits all the same.
+    """
+    return _parse(content, _PERSON)
+
+
+def parse_text_untrusted(content: bytes) -> Text:
+    """Read the content of a `topic`, `reason` or `text` seal.
+
+    Raises:
+        MalformedError: not in the one accepted spelling; shown as unreadable, it fits all the same.
+    """
+    return _parse(content, _TEXT)
+
+
+def parse_media_untrusted(content: bytes) -> Media:
+    """Read the content of a `media` seal.
+
+    Raises:
+        MalformedError: not in the one accepted spelling.
+    """
+    return _parse(content, _MEDIA)
+
+
+_PERSON: Final = msgspec.json.Decoder(Person)
+_TEXT: Final = msgspec.json.Decoder(Text)
+_MEDIA: Final = msgspec.json.Decoder(Media)
+
+_Content = TypeVar("_Content", Person, Text, Media)
+
+
+def _parse(content: bytes, decoder: "msgspec.json.Decoder[_Content]") -> _Content:
+    if len(content) > MAX_CONTENT_BYTES:
+        msg = f"sealed content has at most {MAX_CONTENT_BYTES} octets, not {len(content)}"
+        raise MalformedError(msg)
+    try:
+        found = decoder.decode(content)
+        again = msgspec.json.encode(found)
+    except (ValueError, RecursionError) as error:
+        msg = f"sealed content cannot be read: {error}"
+        raise MalformedError(msg) from error
+    if again != content:
+        msg = "sealed content reads, but its one spelling is another"
+        raise MalformedError(msg)
+    return found
+
+
+def _seal(entry: Entry, member: str) -> str | None:
+    # `from` is a word of Python's, so the struct calls that member `sender`.
+    seal = getattr(entry, "sender" if member == "from" else member)
+    return None if seal is UNSET else str(seal)
