@@ -1,5 +1,7 @@
 """The tree against worked values, against the RFC's literal text, and for every size to 300."""
 
+from typing import Any
+
 import pytest
 
 from fakes.tree import MemoryTree, literal_root
