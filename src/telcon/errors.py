@@ -14,6 +14,7 @@ The first branch says whose fault it is, for that decides what to do:
     │   └── SrtpError          a media packet that is forged, altered, repeated or too old
     ├── NetworkError           the network's: try again later
     │   └── LinkDownError
+    │       └── KeyRefusedError  it did not accept our key, as far as we can tell
     └── OperatorError          the operator's: settings, folders, ports, invitations
         ├── LockedError        another node runs on this folder
         ├── SettingsError
@@ -22,13 +23,14 @@ The first branch says whose fault it is, for that decides what to do:
         ├── StorageError       the disk or database refused; nothing half-written
         └── BusyError          more is waiting than the node holds at once
 
-A message says what was expected, what came, and of which peer, log or entry. It never holds a secret.
+A message says what was expected, what came, and of which peer, log or entry; never a secret.
 """
 
 __all__ = [
     "BusyError",
     "IllegalActError",
     "InvitationError",
+    "KeyRefusedError",
     "LinkDownError",
     "LockedError",
     "MalformedError",
@@ -109,6 +111,10 @@ class NetworkError(TelconError):
 
 class LinkDownError(NetworkError):
     """The other node cannot be reached right now."""
+
+
+class KeyRefusedError(LinkDownError):
+    """The other node did not accept our key, as far as this side can tell."""
 
 
 class OperatorError(TelconError):

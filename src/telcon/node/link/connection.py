@@ -1,0 +1,406 @@
+"""One WebSocket connection of binary frames, either side, over a `ByteTransport`.
+
+RFC 6455 is websockets' sans-IO protocol; here are the rules of docs/protocol.md §5 (binary only,
+bounded, pings), the deadlines, and one place that says why a connection ended.
+"""
+
+import asyncio
+import enum
+import http
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from websockets.client import ClientProtocol
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State as WebSocketState
+from websockets.server import ServerProtocol
+from websockets.uri import WebSocketURI
+
+from telcon.errors import KeyRefusedError, LinkDownError, MisuseError, PinError, TelconError
+from telcon.node.link.transport import ByteTransport
+
+__all__ = [
+    "MAX_FRAME_OCTETS",
+    "MAX_UNSENT_OCTETS",
+    "Connection",
+    "ConnectionOwner",
+    "LinkTimes",
+    "accepting",
+    "dialling",
+]
+
+MAX_FRAME_OCTETS: Final = 65_536  # docs/protocol.md §5
+MAX_UNSENT_OCTETS: Final = 8 * 1024 * 1024  # a peer that stops reading costs no more than this
+_MAX_REASON_OCTETS = 123  # RFC 6455 §5.5: 125 with the code
+
+_WEBSOCKET_LOG = logging.getLogger("telcon.node.link.websocket")
+_WEBSOCKET_LOG.setLevel(logging.WARNING)  # its "connection open" says nothing that we do not
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTimes:
+    """The link's deadlines, in seconds."""
+
+    handshake_s: float = 10.0
+    """From TCP to WebSocket, either side."""
+    ping_s: float = 5.0
+    """Between pings."""
+    silence_s: float = 15.0
+    """Nothing heard for so long: the connection is dead."""
+    probe_s: float = 3.0
+    """What a connection in doubt has to answer a ping."""
+    linger_s: float = 2.0
+    """What the peer has to close after we did."""
+    first_backoff_s: float = 0.2
+    """Upper bound of the first pause between rounds of dialling; it doubles."""
+    longest_backoff_s: float = 30.0
+    """Where the doubling stops."""
+
+
+class ConnectionOwner:
+    """What happens on a connection; every answer here is the one that does nothing.
+
+    Calls come in this order, `ended` always once; `opened` and `frame` not after it.
+    """
+
+    def connected(self, connection: "Connection") -> None:
+        """Take that TCP stands; who it is, is unknown."""
+
+    def secured(self, connection: "Connection") -> None:
+        """`connection.certificate` is known; raise PinError to refuse it."""
+
+    def admit(self, connection: "Connection", path: str) -> http.HTTPStatus:
+        """Return SWITCHING_PROTOCOLS to let in who asks for `path`; anything else refuses."""
+        del connection, path
+        return http.HTTPStatus.NOT_FOUND
+
+    def opened(self, connection: "Connection") -> None:
+        """Take that frames can go both ways."""
+
+    def frame(self, connection: "Connection", data: bytes) -> None:
+        """Take one frame, at most `MAX_FRAME_OCTETS`, otherwise unverified."""
+
+    def ended(self, connection: "Connection", error: TelconError) -> None:
+        """Take that no frame goes any more; `error` says why, also if it was never open."""
+
+    def lost(self, connection: "Connection") -> None:
+        """Take that the socket is closed."""
+
+
+class _State(enum.Enum):
+    OPENING = "opening"
+    OPEN = "open"
+    ENDING = "ending"  # our part is over, the socket is still there
+    LOST = "lost"
+
+
+class Connection:
+    """A `ByteReceiver` that speaks WebSocket. Made by `accepting` or `dialling`.
+
+    All methods belong to the event loop's thread. `send` gives the frame to the kernel before it
+    returns, or keeps it in a bounded buffer.
+    """
+
+    def __init__(
+        self, websocket: ServerProtocol | ClientProtocol, owner: ConnectionOwner, times: LinkTimes
+    ) -> None:
+        self.certificate: bytes | None = None
+        self.address = "unknown"
+        self.was_open = False
+        self.error: TelconError | None = None
+        self.answered: int | None = None
+        self._websocket = websocket
+        self._owner = owner
+        self._times = times
+        self._loop = asyncio.get_running_loop()
+        self._lost = asyncio.Event()
+        self._opened_or_ended = asyncio.Event()
+        self._state = _State.OPENING
+        self._transport: ByteTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_secured = False
+        self._probe: asyncio.TimerHandle | None = None
+        self._heard_at = self._loop.time()
+        self._pieces = bytearray()
+
+    # -- the owner's side
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether frames can go both ways."""
+        return self._state is _State.OPEN
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame now. On a connection that is ending it goes nowhere: `ended` follows.
+
+        Raises:
+            MisuseError: the frame is over `MAX_FRAME_OCTETS`.
+        """
+        if len(frame) > MAX_FRAME_OCTETS:
+            raise MisuseError(f"a frame has at most {MAX_FRAME_OCTETS} octets, not {len(frame)}")
+        if self._state is _State.OPEN:
+            self._websocket.send_binary(frame)
+            self._flush()
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End with `code` and `reason`, which the peer reads. `ended` follows, not from within."""
+        self._shut(code, LinkDownError(reason))
+
+    def abort(self, reason: str) -> None:
+        """End at once, without a word to the peer. `ended` follows, not from within."""
+        self._end(LinkDownError(reason))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def probe(self) -> None:
+        """Ask the peer to show that it is there; `ended` follows if it does not, soon."""
+        if self._state is _State.OPEN and self._probe is None:
+            asked_at = self._loop.time()
+            self._probe = self._loop.call_later(self._times.probe_s, self._judge_probe, asked_at)
+            self._websocket.send_ping(b"")
+            self._flush()
+
+    async def wait_open(self) -> None:
+        """Return once frames can go both ways.
+
+        Raises:
+            TelconError: it ended before that.
+
+        Cancellation: the connection stays as it is.
+        """
+        await self._opened_or_ended.wait()
+        if self.error is not None and not self.was_open:
+            raise self.error
+
+    async def wait_lost(self) -> None:
+        """Return once the socket is closed; bounded by the linger time after `close`.
+
+        Cancellation: the connection stays as it is.
+        """
+        await self._lost.wait()
+
+    # -- the transport's side; see ByteReceiver
+
+    def connected(self, transport: ByteTransport) -> None:
+        """Start the handshake's clock."""
+        self._transport = transport
+        self.address = transport.address
+        self._set_timer(self._times.handshake_s, self._be_too_slow)
+        self._owner.connected(self)
+
+    def secured(self, certificate: bytes | None) -> None:
+        """Let the owner judge the certificate; the dialler then asks for the WebSocket."""
+        self.certificate = certificate
+        self._is_secured = True
+        try:
+            self._owner.secured(self)
+        except PinError as error:
+            self._end(error)
+            self._finish()
+            return
+        if isinstance(self._websocket, ClientProtocol):
+            self._websocket.send_request(self._websocket.connect())
+            self._flush()
+
+    def received(self, data: bytes) -> None:
+        """Take clear bytes and act on what they complete."""
+        if self._state is _State.LOST or (self._state is _State.ENDING and not self.was_open):
+            return  # a refused peer may have sent its request along with its certificate
+        self._heard_at = self._loop.time()
+        self._websocket.receive_data(data)
+        for event in self._websocket.events_received():
+            self._handle(event)
+        self._flush()
+        self._notice_end()
+
+    def ended(self) -> None:
+        """Take the end of the peer's stream."""
+        self._websocket.receive_eof()
+        self._flush()
+        if self._state is _State.OPENING:
+            self._end(self._failed_opening())
+        self._end(LinkDownError("the other side closed the connection"))
+
+    def failed(self, error: PinError | LinkDownError) -> None:
+        """Take the failure of the secure session."""
+        self._end(error)
+
+    def lost(self, error: Exception | None) -> None:
+        """Take the end of the socket."""
+        if self._state is _State.OPENING:
+            self._end(self._failed_opening())
+        self._end(LinkDownError(f"the connection broke: {error}" if error else "the socket closed"))
+        self._state = _State.LOST
+        self._cancel_timers()
+        self._loop.call_soon(self._tell_lost)  # after `ended`
+
+    # -- events
+
+    def _handle(self, event: Request | Response | Frame) -> None:
+        if isinstance(event, Request):
+            self._answer(event)
+        elif isinstance(event, Response):
+            self.answered = event.status_code
+            if self._websocket.state is WebSocketState.OPEN:
+                self._open()
+        elif self._state is _State.OPEN:
+            self._handle_frame(event)
+
+    def _answer(self, request: Request) -> None:
+        websocket = self._websocket
+        if not isinstance(websocket, ServerProtocol):
+            return
+        status = self._owner.admit(self, request.path)
+        self.answered = status.value
+        if status is http.HTTPStatus.SWITCHING_PROTOCOLS:
+            response = websocket.accept(request)
+        else:
+            response = websocket.reject(status, f"{status.phrase}\n")
+            self._end(LinkDownError(f"asked for {request.path[:80]!r}, answered {status.value}"))
+        websocket.send_response(response)
+        self._flush()
+        if websocket.state is WebSocketState.OPEN:
+            self._open()
+
+    def _handle_frame(self, frame: Frame) -> None:
+        match frame.opcode:
+            case Opcode.TEXT:
+                self.close(CloseCode.POLICY_VIOLATION, "a text message on a binary link")
+            case Opcode.BINARY if frame.fin:
+                self._owner.frame(self, bytes(frame.data))
+            case Opcode.BINARY | Opcode.CONT:
+                self._pieces += frame.data
+                if frame.fin:
+                    whole, self._pieces = bytes(self._pieces), bytearray()
+                    self._owner.frame(self, whole)
+            case _:
+                pass  # pings are answered by websockets; pongs were heard; a close is noticed
+
+    def _open(self) -> None:
+        self._state = _State.OPEN
+        self.was_open = True
+        self._opened_or_ended.set()
+        self._set_timer(self._times.ping_s, self._tick)
+        self._owner.opened(self)
+
+    def _notice_end(self) -> None:
+        websocket = self._websocket
+        if self._state is _State.OPENING and websocket.handshake_exc is not None:
+            self._end(self._failed_opening())
+        elif self._state is _State.OPEN and websocket.state is not WebSocketState.OPEN:
+            self._end(LinkDownError(_why_closed(websocket)))
+
+    def _failed_opening(self) -> LinkDownError:
+        """Say why no WebSocket came about, as far as this side can know."""
+        if isinstance(self._websocket, ServerProtocol):
+            return LinkDownError("the connection ended without a valid WebSocket request")
+        if self.answered is not None:
+            return LinkDownError(f"the other side answered with HTTP status {self.answered}")
+        if not self._is_secured:
+            return LinkDownError("the other side closed the connection in the TLS handshake")
+        # TLS 1.3 lets the dialler finish before the listener has judged its certificate.
+        return KeyRefusedError("the other side closed without a valid HTTP response")
+
+    # -- deadlines
+
+    def _tick(self) -> None:
+        silent_s = self._loop.time() - self._heard_at
+        if silent_s >= self._times.silence_s:
+            self.abort(f"nothing heard for {silent_s:.0f} s")
+            return
+        self._websocket.send_ping(b"")
+        self._flush()
+        if self._state is _State.OPEN:
+            left_s = self._times.silence_s - silent_s
+            self._set_timer(min(self._times.ping_s, left_s), self._tick)
+
+    def _judge_probe(self, asked_at: float) -> None:
+        self._probe = None
+        if self._heard_at < asked_at:
+            self.abort("the connection in doubt did not answer")
+
+    def _be_too_slow(self) -> None:
+        self.abort(f"no WebSocket within {self._times.handshake_s:g} s")
+
+    def _set_timer(self, delay_s: float, then: Callable[[], object]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay_s, then)
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._probe):
+            if timer is not None:
+                timer.cancel()
+
+    # -- the end
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        for data in self._websocket.data_to_send():
+            if data:
+                transport.write(data)
+            else:
+                transport.finish()
+        if self._state is _State.OPEN and transport.unsent_octets > MAX_UNSENT_OCTETS:
+            self.abort(f"the other side reads nothing: {transport.unsent_octets} octets wait")
+
+    def _shut(self, code: CloseCode, error: TelconError) -> None:
+        if self._state is _State.OPENING and self._transport is not None:
+            self._end(error)
+            self._transport.abort()
+        elif self._state is _State.OPEN:
+            self._websocket.send_close(code, _clip(str(error)))
+            self._flush()
+            self._end(error)
+
+    def _finish(self) -> None:
+        if self._transport is not None:
+            self._transport.finish()
+
+    def _end(self, error: TelconError) -> None:
+        """Leave the open states, once; the owner hears of it from the loop, not from within."""
+        if self._state not in (_State.OPENING, _State.OPEN):
+            return
+        self._state = _State.ENDING
+        self.error = error
+        self._opened_or_ended.set()
+        self._cancel_timers()
+        if self._transport is not None:
+            self._set_timer(self._times.linger_s, self._transport.abort)
+        self._loop.call_soon(self._owner.ended, self, error)
+
+    def _tell_lost(self) -> None:
+        self._owner.lost(self)
+        self._lost.set()
+
+
+def accepting(owner: ConnectionOwner, times: LinkTimes) -> Connection:
+    """Return the listener's side of a connection to come."""
+    websocket = ServerProtocol(max_size=MAX_FRAME_OCTETS, logger=_WEBSOCKET_LOG)
+    return Connection(websocket, owner, times)
+
+
+def dialling(owner: ConnectionOwner, times: LinkTimes, *, host: str, path: str) -> Connection:
+    """Return the dialler's side of a connection to come; `host` is the node's name."""
+    uri = WebSocketURI(secure=True, host=host, port=443, path=path, query="")
+    websocket = ClientProtocol(uri, max_size=MAX_FRAME_OCTETS, logger=_WEBSOCKET_LOG)
+    return Connection(websocket, owner, times)
+
+
+def _why_closed(websocket: ServerProtocol | ClientProtocol) -> str:
+    if websocket.close_rcvd is not None:
+        words = websocket.close_rcvd.reason or f"code {websocket.close_rcvd.code}"
+        return f"the other side closed: {words}"
+    if isinstance(websocket.parser_exc, EOFError):
+        return "the other side closed the connection"
+    return f"the other side broke the WebSocket protocol: {websocket.parser_exc}"
+
+
+def _clip(reason: str) -> str:
+    """Cut `reason` to what a close frame holds, at a character's end."""
+    return reason.encode()[:_MAX_REASON_OCTETS].decode(errors="ignore")

@@ -1,0 +1,333 @@
+"""TLS of the link: the node's key and certificate, pinned contexts, TLS as bytes in and bytes out.
+
+Nobody vouches for these certificates: each node signs its own, and the other side pins the SHA-256
+of its DER form at pairing. TLS 1.3 alone, no session tickets, so that every connection shows the
+pinned key anew. What a certificate says beside its key means nothing here; it never expires
+(RFC 5280 §4.1.2.5), for a clock must not be able to cut a line.
+"""
+
+import contextlib
+import datetime
+import hashlib
+import os
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from telcon.errors import KeyRefusedError, LinkDownError, PinError, SettingsError, StorageError
+
+__all__ = [
+    "NodeCertificate",
+    "SecureSession",
+    "TlsSession",
+    "certificate_hash",
+    "dialling_context",
+    "listening_context",
+    "load_or_make_certificate",
+    "open_listening_context",
+    "unpinned_dialling_context",
+]
+
+CERTIFICATE_FILE: Final = "link.pem"  # key and certificate in one file, so that both or none exist
+
+_ALWAYS = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+_NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
+_READ_OCTETS = 64 * 1024
+
+# RFC 8446 §6: what the other side sends when it does not accept the key we showed.
+_KEY_REFUSED_ALERTS = (
+    "ALERT_UNKNOWN_CA",
+    "ALERT_CERTIFICATE_REQUIRED",
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERTIFICATE",
+    "ALERT_CERTIFICATE_UNKNOWN",
+    "ALERT_CERTIFICATE_REVOKED",
+    "ALERT_CERTIFICATE_EXPIRED",
+    "ALERT_ACCESS_DENIED",
+    "ALERT_DECRYPT_ERROR",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCertificate:
+    """The node's own TLS key and certificate."""
+
+    path: Path
+    """The PEM file with both."""
+    der: bytes
+    """The certificate, as it is exchanged at pairing."""
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of the DER form, 64 hex digits, as key cards bear it."""
+        return certificate_hash(self.der)
+
+
+def certificate_hash(der: bytes) -> str:
+    """Return the SHA-256 of a certificate's DER form, 64 lower-case hex digits."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def load_or_make_certificate(folder: Path, name: str) -> NodeCertificate:
+    """Return the certificate of the node `name` from `folder`, made now if there is none yet.
+
+    Raises:
+        SettingsError: the file is there but is not this node's key and certificate.
+        StorageError: the folder refuses.
+    """
+    path = folder / CERTIFICATE_FILE
+    try:
+        if not path.exists():
+            _write_once(path, _make_pem(name))
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"the link's key {path} cannot be used: {error.strerror}",
+            advice="Give the node a folder that its user owns and may write to.",
+        ) from error
+    return NodeCertificate(path=path, der=_read_certificate(path, data, name))
+
+
+def listening_context(own: NodeCertificate, pinned: Iterable[bytes]) -> ssl.SSLContext:
+    """Return the context of the link's listener: exactly the `pinned` certificates (DER) may come.
+
+    An empty `pinned` refuses everyone.
+    """
+    context = _context(ssl.PROTOCOL_TLS_SERVER, own)
+    context.verify_mode = ssl.CERT_REQUIRED
+    _trust(context, pinned)
+    return context
+
+
+def dialling_context(own: NodeCertificate, pinned: bytes) -> ssl.SSLContext:
+    """Return the context for dialling one node: it must show exactly the `pinned` certificate."""
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, own)
+    context.verify_mode = ssl.CERT_REQUIRED
+    _trust(context, [pinned])
+    return context
+
+
+def open_listening_context(own: NodeCertificate) -> ssl.SSLContext:
+    """Return the context of the pairing listener: whoever comes shows no certificate."""
+    return _context(ssl.PROTOCOL_TLS_SERVER, own)
+
+
+def unpinned_dialling_context() -> ssl.SSLContext:
+    """Return a context that takes any certificate: who dials with it compares the hash."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT, None)
+
+
+class SecureSession(Protocol):
+    """One side of one secure channel, without IO: bytes from the network in, bytes for it out.
+
+    The seam where TLS of another make can take over. After each call take `data_to_send`, also
+    after one that raised: an alert may have to go out.
+    """
+
+    @property
+    def certificate(self) -> bytes | None:
+        """Return what the peer showed, as DER; None until `established`, or if it showed none."""
+
+    @property
+    def established(self) -> bool:
+        """Return whether the handshake is done on this side."""
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the peer said that nothing more will come."""
+
+    def start(self) -> None:
+        """Begin the handshake."""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take `data` from the network and return what it holds in clear, perhaps nothing.
+
+        Raises:
+            PinError: the peer showed no certificate, or not a pinned one.
+            LinkDownError: the peer refused our certificate, or does not speak TLS as we do.
+        """
+
+    def send(self, data: bytes) -> None:
+        """Encrypt `data`; only once `established`."""
+
+    def data_to_send(self) -> bytes:
+        """Return what is to be written to the network now."""
+
+    def finish(self) -> None:
+        """Say that nothing more will come from here."""
+
+
+class TlsSession:
+    """`SecureSession` over the standard library's OpenSSL."""
+
+    def __init__(self, context: ssl.SSLContext, *, server: bool) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=server)
+        self.certificate: bytes | None = None
+        self.established = False
+        self.ended = False
+
+    def start(self) -> None:
+        """See `SecureSession`."""
+        self._shake_hands()
+
+    def receive(self, data: bytes) -> bytes:
+        """See `SecureSession`."""
+        self._incoming.write(data)
+        if not self.established:
+            self._shake_hands()
+        return self._read() if self.established else b""
+
+    def send(self, data: bytes) -> None:
+        """See `SecureSession`."""
+        self._tls.write(data)
+
+    def data_to_send(self) -> bytes:
+        """See `SecureSession`."""
+        return self._outgoing.read()
+
+    def finish(self) -> None:
+        """See `SecureSession`."""
+        if not self.established:
+            return
+        # It writes our close_notify, then complains that the peer's own is not there yet.
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()
+
+    def _shake_hands(self) -> None:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLError as error:
+            raise _explain(error) from error
+        self.certificate = self._tls.getpeercert(binary_form=True)
+        self.established = True
+
+    def _read(self) -> bytes:
+        pieces = []
+        try:
+            while piece := self._tls.read(_READ_OCTETS):
+                pieces.append(piece)
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+        except ssl.SSLError as error:
+            raise _explain(error) from error
+        return b"".join(pieces)
+
+
+def _explain(error: ssl.SSLError) -> PinError | LinkDownError:
+    reason = error.reason or "unknown"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return PinError("the certificate shown is not a pinned one")
+    if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+        return PinError("no certificate was shown")
+    if any(alert in reason for alert in _KEY_REFUSED_ALERTS):
+        return KeyRefusedError("the other side refused our certificate")
+    return LinkDownError(f"no TLS 1.3 connection: {reason.lower().replace('_', ' ')}")
+
+
+def _context(side: int, own: NodeCertificate | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(side)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False  # the pin says who it is; a name in a certificate says nothing
+    context.verify_mode = ssl.CERT_NONE
+    if side == ssl.PROTOCOL_TLS_SERVER:
+        context.num_tickets = 0  # a resumed session would not show the certificate again
+    if own is not None:
+        try:
+            context.load_cert_chain(own.path)
+        except (OSError, ssl.SSLError) as error:
+            raise _not_ours(own.path) from error
+    return context
+
+
+def _trust(context: ssl.SSLContext, pinned: Iterable[bytes]) -> None:
+    for der in pinned:
+        context.load_verify_locations(cadata=der)
+
+
+def _make_pem(name: str) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    # The key's id stands in the subject, so that OpenSSL never has to guess among equal subjects.
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "telcon node"),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, own_id.digest.hex()),
+        ]
+    )
+    usage = x509.KeyUsage(True, *[False] * 8)  # digital signature alone
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_ALWAYS)
+        .not_valid_after(_NEVER)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(own_id, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, readable by this user alone."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)  # what a crash left behind
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read_certificate(path: Path, data: bytes, name: str) -> bytes:
+    try:
+        certificate = x509.load_pem_x509_certificate(data)
+        key = serialization.load_pem_private_key(data, password=None)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, TypeError, x509.ExtensionNotFound) as error:
+        raise _not_ours(path) from error
+    if key.public_key() != certificate.public_key():
+        raise _not_ours(path)
+    if names.value.get_values_for_type(x509.DNSName) != [name]:
+        raise SettingsError(
+            f"the link's key {path} belongs to another node than {name}",
+            advice="Set the node's name back, or take the folder that belongs to this name.",
+        )
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def _not_ours(path: Path) -> SettingsError:
+    return SettingsError(
+        f"the link's key {path} is damaged",
+        advice="Put it back from a backup; without it all lines are to be paired anew.",
+    )
