@@ -1,0 +1,191 @@
+"""The two logs of a line in the database: how they grow, and how they are read.
+
+Statements are built once by SQLAlchemy Core and run as prepared text: a commit of one message
+spends its time in the sync, not in building SQL.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.sql import ClauseElement
+
+from telcon.core.seal import Opening
+from telcon.core.stored import Commit, LogGrowth, Note
+from telcon.errors import MisuseError
+from telcon.node.store import tables
+from telcon.node.store.reader import Reader
+from telcon.node.store.tables import HOUSE
+
+__all__ = ["HeldLog", "write_commit"]
+
+
+def _text(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))
+
+
+_INSERT_ENTRY = _text(insert(tables.entry))
+_INSERT_OPENING = _text(insert(tables.opening))
+_INSERT_EVIDENCE = _text(
+    insert(tables.evidence)
+    .values(house="", line="", first=b"", second=b"")
+    .on_conflict_do_nothing()
+)
+_note = insert(tables.note)
+# A cosigned note takes the place of an uncosigned one and then stays: its time is the earliest
+# proven.
+_INSERT_NOTE = _text(
+    _note.on_conflict_do_update(
+        index_elements=["log", "size"],
+        set_={"note": _note.excluded.note, "cosigned": _note.excluded.cosigned},
+        where=_note.excluded.cosigned > tables.note.c.cosigned,
+    )
+)
+_SIZE = "SELECT coalesce(max(position) + 1, 0) FROM entry WHERE log = ?"
+
+
+class HeldLog:
+    """One log as held here: the `StoredLog` of the core. Reads of what was committed.
+
+    Its size moves only by `grow`, called once a commit is durable: so a reader's view of it stays
+    whole.
+    """
+
+    def __init__(self, reader: Reader, number: int, origin: str, *, own: bool) -> None:
+        """Read the log with the id `number` through `reader`."""
+        self.origin = origin
+        self.number = number
+        self._own = own
+        self._reader = reader
+        self._size = self._stored_size()
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has."""
+        return self._size
+
+    def grow(self, size: int) -> None:
+        """Take `size` as committed."""
+        self._size = size
+
+    def hash(self, level: int, index: int) -> bytes:
+        """Return the hash of the perfect subtree of height `level`, the `index`-th from the left.
+
+        Raises:
+            MisuseError: the log does not fill that subtree.
+        """
+        last = ((index + 1) << level) - 1
+        rows = self._reader.rows(
+            "SELECT substr(hashes, ?, 32) FROM entry WHERE log = ? AND position = ?",
+            (32 * level + 1, self.number, last),
+        )
+        if not rows or last >= self._size:
+            raise MisuseError(f"no hash at level {level}, {index}: {self.origin} has {self._size}")
+        return bytes(rows[0][0])
+
+    def entries(self, first: int, max_bytes: int) -> list[bytes]:
+        """Return entries from `first` on, at most `max_bytes` together, but one at least if any."""
+        found: list[bytes] = []
+        octets = 0
+        while first < self._size:
+            for (data,) in self._reader.rows(
+                "SELECT data FROM entry"
+                " WHERE log = ? AND position BETWEEN ? AND ? ORDER BY position",
+                (self.number, first, min(first + _ROWS_PER_READ, self._size) - 1),
+            ):
+                octets += len(data)
+                if found and octets > max_bytes:
+                    return found
+                found.append(data)
+            first += _ROWS_PER_READ
+        return found
+
+    def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
+        """Return the openings of `count` entries from `first` on, each with its entry's index."""
+        rows = self._reader.rows(
+            "SELECT position, member, key, content FROM opening"
+            " WHERE log = ? AND position BETWEEN ? AND ? ORDER BY position, member",
+            (self.number, first, min(first + count, self._size) - 1),
+        )
+        return [
+            (position, Opening(member, key, content)) for position, member, key, content in rows
+        ]
+
+    def note(self, size: int) -> bytes | None:
+        """Return the signed checkpoint stored for exactly `size`."""
+        row = self._note("AND size = ?", size)
+        return row[1] if row else None
+
+    def newest_note(self) -> tuple[int, bytes] | None:
+        """Return size and note: of our own log the newest cosigned, of theirs the newest signed."""
+        return self._note(f"{'AND cosigned ' if self._own else ''}ORDER BY size DESC LIMIT 1")
+
+    def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
+        return self._note("AND cosigned AND size > ? ORDER BY size LIMIT 1", index)
+
+    def _note(self, condition: str, *values: int) -> tuple[int, bytes] | None:
+        rows = self._reader.rows(
+            f"SELECT size, note FROM note WHERE log = ? {condition}",  # noqa: S608 -- our own text
+            (self.number, *values),
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def _stored_size(self) -> int:
+        return int(self._reader.rows(_SIZE, (self.number,))[0][0])
+
+
+# A read of entries takes so many rows at once; at 16 KiB each it stays below 1 MiB.
+_ROWS_PER_READ = 64
+
+
+def write_commit(
+    driver: sqlite3.Connection, line: str, numbers: dict[str, int], commit: Commit
+) -> None:
+    """Write all of `commit`; `numbers` maps the origins of the line's logs to their ids.
+
+    Raises:
+        MisuseError: an origin is not of this line, or a growth does not start where its log ends.
+    """
+    for growth in commit.grown:
+        _write_growth(driver, _number(numbers, growth.origin), growth)
+    notes = [(HOUSE, *_note_row(numbers, note)) for note in commit.notes]
+    _insert(driver, _INSERT_NOTE, notes)
+    _insert(driver, _INSERT_EVIDENCE, [(HOUSE, line, *pair) for pair in commit.evidence])
+
+
+def _write_growth(driver: sqlite3.Connection, number: int, growth: LogGrowth) -> None:
+    size = driver.execute(_SIZE, (number,)).fetchone()[0]
+    if growth.first != size or len(growth.entries) != len(growth.hashes):
+        raise MisuseError(
+            f"{growth.origin} holds {size} entries, was to grow from {growth.first}"
+            f" by {len(growth.entries)} with {len(growth.hashes)} hashes"
+        )
+    rows = zip(growth.entries, growth.hashes, strict=True)
+    _insert(
+        driver,
+        _INSERT_ENTRY,
+        [(HOUSE, number, at, data, hashes) for at, (data, hashes) in enumerate(rows, size)],
+    )
+    _insert(
+        driver,
+        _INSERT_OPENING,
+        [(HOUSE, number, at, one.member, one.key, one.content) for at, one in growth.openings],
+    )
+
+
+def _note_row(numbers: dict[str, int], note: Note) -> tuple[int, int, bytes, int]:
+    return (_number(numbers, note.origin), note.size, note.note, int(note.cosigned))
+
+
+def _number(numbers: dict[str, int], origin: str) -> int:
+    if origin not in numbers:
+        raise MisuseError(f"{origin} is no log of this line; it has {', '.join(sorted(numbers))}")
+    return numbers[origin]
+
+
+def _insert(driver: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        driver.executemany(statement, rows)

@@ -1,0 +1,1 @@
+"""The tables' history: Alembic revisions, run by `telcon.node.store.schema`."""

@@ -1,0 +1,278 @@
+"""Lines, recordings and invitations as rows: typed records, and the works that write and read them.
+
+Functions take a connection: writing ones are works for `Store.commit`, reading ones for
+`Store.read`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from telcon.core.seal import Person
+from telcon.errors import InvitationError, MisuseError
+from telcon.node.store import tables
+from telcon.node.store.tables import HOUSE
+
+__all__ = [
+    "InvitationRecord",
+    "LineRecord",
+    "RecordingRecord",
+    "add_invitation",
+    "add_line",
+    "change_invitation",
+    "close_recording",
+    "delete_expired_invitations",
+    "find_invitation",
+    "find_invitations",
+    "find_lines",
+    "find_open_recordings",
+    "find_recordings",
+    "open_recording",
+    "use_invitation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LineRecord:
+    """A line that both sides confirmed: its keys, its terms and who is on the other side."""
+
+    line: str
+    """32 hex digits."""
+    own_name: str
+    peer_name: str
+    own_card: bytes
+    """Our key card's exact bytes."""
+    peer_card: bytes
+    log_seed: bytes = field(repr=False)
+    """Secret: Ed25519 seed of our log key."""
+    mirror_seed: bytes = field(repr=False)
+    """Secret: Ed25519 seed of our mirror key."""
+    own_statement: bytes
+    """What we stated at pairing, exact bytes."""
+    peer_statement: bytes
+    peer_principal: Person
+    """The other side's principal as stated by their node."""
+    peer_addresses: tuple[str, ...]
+    """`host:port`, in the order to dial."""
+    link_lost: str
+    """`go on`, `mute` or `end`."""
+    confirmed_at_us: int
+
+    @property
+    def own_origin(self) -> str:
+        """Name of our log of this line."""
+        return f"{self.own_name}/line/{self.line}"
+
+    @property
+    def peer_origin(self) -> str:
+        """Name of their log of this line."""
+        return f"{self.peer_name}/line/{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRecord:
+    """One speaker's recording of one call."""
+
+    call: str
+    origin: str
+    """Log of the side that speaks."""
+    track: int
+    path: str
+    """Relative to the node's folder."""
+    opened_at_us: int
+    sha256: bytes | None = None
+    """Of the closed file; None while open."""
+    size_octets: int | None = None
+    """Of the closed file; None while open."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRecord:
+    """A pairing under way; what is None comes with the steps of docs/protocol.md §8."""
+
+    line: str
+    invited: bool
+    """True on the side that wrote the invitation, false on the side that accepts it."""
+    own_card: bytes
+    log_seed: bytes = field(repr=False)
+    """Secret."""
+    mirror_seed: bytes = field(repr=False)
+    """Secret."""
+    own_statement: bytes
+    secret_hash: bytes
+    """SHA-256 of the invitation's secret; the secret itself stands in the invitation alone."""
+    expires_at_us: int
+    used_at_us: int | None = None
+    own_nonce: bytes | None = field(default=None, repr=False)
+    peer_commitment: bytes | None = None
+    peer_card: bytes | None = None
+    peer_statement: bytes | None = None
+    peer_nonce: bytes | None = None
+
+
+_LINE_FIELDS = tuple(LineRecord.__dataclass_fields__)
+_INVITATION_FIELDS = tuple(InvitationRecord.__dataclass_fields__)
+_RECORDING_FIELDS = tuple(RecordingRecord.__dataclass_fields__)
+
+
+# -- lines
+
+
+def add_line(connection: Connection, record: LineRecord) -> None:
+    """Store a confirmed line with its two empty logs; a pairing under that id is over.
+
+    Raises:
+        MisuseError: by the store, if there is such a line already.
+    """
+    person = record.peer_principal
+    values = {name: getattr(record, name) for name in _LINE_FIELDS if name != "peer_principal"}
+    values |= {
+        "house": HOUSE,
+        "peer_lang": person.lang,
+        "peer_person": person.name,
+        "peer_office": person.office,
+        "peer_organisation": person.organisation,
+        "peer_addresses": json.dumps(record.peer_addresses),
+    }
+    connection.execute(insert(tables.line).values(values))
+    for origin, own in ((record.own_origin, True), (record.peer_origin, False)):
+        row = {"house": HOUSE, "line": record.line, "origin": origin, "own": own}
+        connection.execute(insert(tables.log).values(row))
+    connection.execute(delete(tables.invitation).where(tables.invitation.c.line == record.line))
+
+
+def find_lines(connection: Connection) -> list[LineRecord]:
+    """Return every line, by the peer's name."""
+    query = select(tables.line).where(tables.line.c.house == HOUSE)
+    rows = connection.execute(query.order_by(tables.line.c.peer_name, tables.line.c.line))
+    return [_line(row) for row in rows]
+
+
+def _line(row: Any) -> LineRecord:
+    values = {name: getattr(row, name) for name in _LINE_FIELDS if name != "peer_principal"}
+    values["peer_principal"] = Person(
+        lang=row.peer_lang,
+        name=row.peer_person,
+        office=row.peer_office,
+        organisation=row.peer_organisation,
+    )
+    values["peer_addresses"] = tuple(json.loads(row.peer_addresses))
+    return LineRecord(**values)
+
+
+# -- recordings
+
+
+def open_recording(connection: Connection, record: RecordingRecord) -> None:
+    """Store that a recording was begun; it has neither hash nor size yet."""
+    connection.execute(insert(tables.recording).values(_values(record, _RECORDING_FIELDS)))
+
+
+def close_recording(connection: Connection, record: RecordingRecord) -> None:
+    """Store hash and size of a closed recording.
+
+    Raises:
+        MisuseError: it was never opened, or is closed already.
+    """
+    table = tables.recording
+    done = connection.execute(
+        update(table)
+        .where(table.c.call == record.call, table.c.origin == record.origin)
+        .where(table.c.track == record.track, table.c.sha256.is_(None))
+        .values(sha256=record.sha256, size_octets=record.size_octets)
+    )
+    if done.rowcount != 1:
+        raise MisuseError(f"no open recording of {record.call}, {record.origin} {record.track}")
+
+
+def find_recordings(connection: Connection, call: str) -> list[RecordingRecord]:
+    """Return the recordings of `call`, by log and track."""
+    table = tables.recording
+    query = select(table).where(table.c.call == call).order_by(table.c.origin, table.c.track)
+    return _records(connection.execute(query).all(), RecordingRecord, _RECORDING_FIELDS)
+
+
+def find_open_recordings(connection: Connection) -> list[RecordingRecord]:
+    """Return those never closed: after a crash, the ones to be closed now."""
+    query = select(tables.recording).where(tables.recording.c.sha256.is_(None))
+    return _records(connection.execute(query).all(), RecordingRecord, _RECORDING_FIELDS)
+
+
+# -- invitations
+
+
+def add_invitation(connection: Connection, record: InvitationRecord) -> None:
+    """Store a pairing under way."""
+    connection.execute(insert(tables.invitation).values(_values(record, _INVITATION_FIELDS)))
+
+
+def find_invitations(connection: Connection) -> list[InvitationRecord]:
+    """Return every pairing under way."""
+    rows = connection.execute(select(tables.invitation)).all()
+    return _records(rows, InvitationRecord, _INVITATION_FIELDS)
+
+
+def find_invitation(connection: Connection, line: str) -> InvitationRecord | None:
+    """Return the pairing of `line`, None if there is none."""
+    query = select(tables.invitation).where(tables.invitation.c.line == line)
+    found = _records(connection.execute(query).all(), InvitationRecord, _INVITATION_FIELDS)
+    return found[0] if found else None
+
+
+def use_invitation(connection: Connection, secret_hash: bytes, now_us: int) -> InvitationRecord:
+    """Mark the invitation with that secret as used and return it; of two at once one gets it.
+
+    Raises:
+        InvitationError: `reason` says whether it is unknown, used or expired.
+    """
+    table = tables.invitation
+    query = select(table).where(table.c.secret_hash == secret_hash, table.c.invited)
+    found = _records(connection.execute(query).all(), InvitationRecord, _INVITATION_FIELDS)
+    if not found:
+        raise _no_invitation("unknown")
+    if found[0].used_at_us is not None:
+        raise _no_invitation("used already")
+    if found[0].expires_at_us <= now_us:
+        raise _no_invitation("expired")
+    connection.execute(
+        update(table).where(table.c.secret_hash == secret_hash).values(used_at_us=now_us)
+    )
+    used: InvitationRecord = replace(found[0], used_at_us=now_us)
+    return used
+
+
+def change_invitation(connection: Connection, record: InvitationRecord) -> None:
+    """Store what a step of the pairing added.
+
+    Raises:
+        InvitationError: there is no such pairing any more.
+    """
+    table = tables.invitation
+    values = _values(record, _INVITATION_FIELDS)
+    done = connection.execute(update(table).where(table.c.line == record.line).values(values))
+    if done.rowcount != 1:
+        raise _no_invitation("unknown")
+
+
+def delete_expired_invitations(connection: Connection, now_us: int) -> int:
+    """Forget pairings that ran out, with their keys; return how many."""
+    table = tables.invitation
+    return connection.execute(delete(table).where(table.c.expires_at_us <= now_us)).rowcount
+
+
+def _no_invitation(reason: str) -> InvitationError:
+    return InvitationError(
+        f"the invitation is {reason}",
+        advice="Ask the other side for a new invitation; each works once, for ten minutes.",
+    )
+
+
+def _values(record: InvitationRecord | RecordingRecord, names: Sequence[str]) -> dict[str, Any]:
+    return {"house": HOUSE} | {name: getattr(record, name) for name in names}
+
+
+def _records(rows: Sequence[Any], kind: type[Any], names: Sequence[str]) -> list[Any]:
+    return [kind(**{name: getattr(row, name) for name in names}) for row in rows]

@@ -1,0 +1,247 @@
+"""The store of a node: one database, the markers beside it, the lock on the folder of both.
+
+Durability: an awaited write is on the disk when it returns, and all of it is, or none. Order: works
+run in the order in which they were given. Concurrency: one process writes, by one thread; reads are
+of committed state, on the thread that opened the store; other processes may read at any time.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from telcon.core.stored import NEW_LOG, Commit, Marker
+from telcon.errors import MisuseError
+from telcon.node.store import records
+from telcon.node.store.chores import StoreChores
+from telcon.node.store.commits import CommitStatistics, CommitThread
+from telcon.node.store.engine import (
+    DATABASE,
+    connect_reader,
+    connect_writer,
+    disconnect,
+    driver_of,
+    transaction,
+    translate,
+)
+from telcon.node.store.folder import NEVER_RESTORE, FolderLock, prepare_folder
+from telcon.node.store.log import HeldLog, write_commit
+from telcon.node.store.marker import Markers
+from telcon.node.store.reader import Reader
+from telcon.node.store.records import LineRecord, RecordingRecord
+from telcon.node.store.schema import require_newest, upgrade
+
+__all__ = ["Store", "StoreReader"]
+
+T = TypeVar("T")
+
+
+class StoreReader:
+    """Reads of a store; as a context manager, it closes itself."""
+
+    def __init__(self, folder: Path, reader: Reader) -> None:
+        """Read the store in `folder`; use `Store.open` or `Store.open_read_only` instead."""
+        self.folder = folder
+        self._reader = reader
+        self._logs: dict[str, HeldLog] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads of committed state; see `telcon.node.store.records` for works.
+
+        Raises:
+            StorageError: the database or the disk refused.
+        """
+        return self._reader.run(work)
+
+    def lines(self) -> list[LineRecord]:
+        """Return every confirmed line, by the peer's name."""
+        return self.read(records.find_lines)
+
+    def stored_log(self, origin: str) -> HeldLog:
+        """Return the log of that origin, the same object each time.
+
+        Raises:
+            MisuseError: no line here has such a log.
+        """
+        if origin not in self._logs:
+            rows = self._reader.rows("SELECT id, own FROM log WHERE origin = ?", (origin,))
+            if not rows:
+                raise MisuseError(f"no line of this node has the log {origin}")
+            self._logs[origin] = HeldLog(self._reader, rows[0][0], origin, own=bool(rows[0][1]))
+        return self._logs[origin]
+
+    def recordings(self, call: str) -> list[RecordingRecord]:
+        """Return the recordings of `call`, by log and track."""
+        return self.read(lambda connection: records.find_recordings(connection, call))
+
+    def evidence(self, line: str) -> list[tuple[bytes, bytes]]:
+        """Return the pairs of checkpoints of `line` that cannot both be true, oldest first."""
+        query = "SELECT first, second FROM evidence WHERE line = ? ORDER BY id"
+        return [(row[0], row[1]) for row in self._reader.rows(query, (line,))]
+
+    def read_marker(self, line: str) -> Marker | None:
+        """Return how far our log of `line` was signed; None if the marker is gone or unreadable.
+
+        Raises:
+            StorageError: the file is there but the system refuses it.
+        """
+        return Markers(self.folder / NEVER_RESTORE).read(line)
+
+
+class Store(StoreReader):
+    """A node's store, open for writing; holds the folder's lock until `close`."""
+
+    def __init__(self, folder: Path, lock: FolderLock, writer: Connection) -> None:
+        """Use `Store.open` instead."""
+        super().__init__(folder, Reader(connect_reader(folder / DATABASE)))
+        self._lock = lock
+        self._writer = writer
+        self._markers = Markers(folder / NEVER_RESTORE)
+        self._numbers = {record.line: self._log_numbers(record) for record in self.lines()}
+        self._commits = CommitThread(writer, StoreChores(writer, self._markers))
+        self._commits.start()
+
+    @classmethod
+    def open(cls, folder: Path) -> "Store":
+        """Open the store in `folder` for this process alone, making or upgrading it as needed.
+
+        Raises:
+            LockedError: another node runs on this folder.
+            StorageError: the folder or the database cannot be used.
+        """
+        prepare_folder(folder)
+        lock = FolderLock(folder)
+        try:
+            writer = connect_writer(folder / DATABASE)
+            try:
+                with transaction(writer):
+                    upgrade(writer, folder / DATABASE)
+                return cls(folder, lock, writer)
+            except BaseException:
+                disconnect(writer)
+                raise
+        except (DBAPIError, sqlite3.Error) as error:
+            lock.release()
+            raise translate(error) from error
+        except BaseException:
+            lock.release()
+            raise
+
+    @staticmethod
+    def open_read_only(folder: Path) -> StoreReader:
+        """Open the store in `folder` for reading, on this thread, while a node may run on it.
+
+        Logs keep the size they have when first asked for, so what is read stays whole.
+
+        Raises:
+            StorageError: there is no store, or its tables are not of this version.
+        """
+        reader = Reader(connect_reader(folder / DATABASE))
+        try:
+            reader.run(lambda connection: require_newest(connection, folder / DATABASE))
+        except BaseException:
+            reader.close()
+            raise
+        return StoreReader(folder, reader)
+
+    async def close(self) -> None:
+        """Finish what waits, then let go of database and folder.
+
+        Cancellation: the commit thread ends all the same; the lock stays until the process ends.
+        """
+        await self._commits.close()
+        self._reader.close()
+        disconnect(self._writer)
+        self._markers.close()
+        self._lock.release()
+
+    async def commit(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction with what else waits; return its result once on the disk.
+
+        `work` runs in the commit thread, perhaps twice: it must do nothing but use its connection.
+
+        Raises:
+            StorageError: the database or the disk refused; nothing of `work` stays.
+            Others: what `work` raises; nothing of it stays.
+
+        Cancellation: the work may or may not be done.
+        """
+        return await self._commits.run(work)
+
+    async def commit_line(self, line: str, commit: Commit) -> None:
+        """Make `commit` durable: one transaction with one sync, then the marker, then this returns.
+
+        Raises:
+            StorageError: the disk refused. If only the marker was refused, the entries stay,
+            unsigned, and
+                the line takes no more commits until the node is started again.
+            MisuseError: the commit does not follow on what the line holds.
+
+        Cancellation: the commit may or may not be done; reopen the store before the line goes on.
+        """
+        numbers = self._numbers.get(line)
+        if numbers is None:
+            raise MisuseError(f"no line {line} on this node")
+
+        def write(connection: Connection) -> None:
+            self._markers.require_usable(line)
+            write_commit(driver_of(connection), line, numbers, commit)
+
+        marker = commit.marker
+        after = None if marker is None else partial(self._markers.write, line, marker)
+        await self._commits.run(write, after=after)
+        for growth in commit.grown:
+            if growth.origin in self._logs:
+                self._logs[growth.origin].grow(growth.first + len(growth.entries))
+
+    async def add_line(self, record: LineRecord) -> None:
+        """Store a confirmed line; its logs are empty and its marker says so.
+
+        Raises:
+            MisuseError: there is such a line already.
+            StorageError: the disk refused; there is no such line.
+        """
+
+        def write(connection: Connection) -> None:
+            records.add_line(connection, record)
+            # Before the commit: a crash between leaves a marker without a line, which nobody reads.
+            self._markers.create(record.line, NEW_LOG)
+
+        await self.commit(write)
+        self._numbers[record.line] = self._log_numbers(record)
+
+    async def open_recording(self, record: RecordingRecord) -> None:
+        """Store that a recording was begun."""
+        await self.commit(lambda connection: records.open_recording(connection, record))
+
+    async def close_recording(self, record: RecordingRecord) -> None:
+        """Store hash and size of a closed recording.
+
+        Raises:
+            MisuseError: it was never opened, or is closed already.
+        """
+        await self.commit(lambda connection: records.close_recording(connection, record))
+
+    def statistics(self) -> CommitStatistics:
+        """Return what the commit thread has done."""
+        return self._commits.statistics()
+
+    def _log_numbers(self, record: LineRecord) -> dict[str, int]:
+        origins = (record.own_origin, record.peer_origin)
+        return {origin: self.stored_log(origin).number for origin in origins}
