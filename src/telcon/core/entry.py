@@ -54,6 +54,7 @@ __all__ = [
     "SealRule",
     "Void",
     "VoidError",
+    "call_of",
     "entry_type",
     "format_entry",
     "parse_entry_untrusted",
@@ -431,6 +432,12 @@ _UNKNOWN: Final = re.compile(rb'\{"type":"([a-z][a-z.-]{0,63})","v":(0|[1-9][0-9
 def entry_type(entry: Entry) -> str:
     """Return the type of `entry` as it stands in its bytes."""
     return type(entry).TYPE
+
+
+def call_of(entry: Entry) -> str | None:
+    """Return the id of the call that `entry` bears, if it bears one."""
+    call = getattr(entry, "call", UNSET)
+    return None if call is UNSET else str(call)
 
 
 def format_entry(entry: Entry) -> bytes:

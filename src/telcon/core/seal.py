@@ -50,6 +50,10 @@ class Opening(Struct, frozen=True):
     key: bytes  # KEY_BYTES random octets
     content: bytes  # at most MAX_CONTENT_BYTES
 
+    def __repr__(self) -> str:
+        """Name the member alone: key and content have no place in a log or a traceback."""
+        return f"Opening({self.member!r})"
+
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True):
     """A person as the stating side names them; sealed in `person`, `from` and `to`."""
@@ -117,18 +121,30 @@ def opening_fits(entry: Entry, origin: str, opening: Opening) -> bool:
 
 
 def format_person(person: Person) -> bytes:
-    """Return the one spelling of `person`."""
-    return msgspec.json.encode(person)
+    """Return the one spelling of `person`.
+
+    Raises:
+        MisuseError: it cannot be read back: half a surrogate pair, no language tag, no hash.
+    """
+    return _format(person, _PERSON)
 
 
 def format_text(text: Text) -> bytes:
-    """Return the one spelling of `text`."""
-    return msgspec.json.encode(text)
+    """Return the one spelling of `text`.
+
+    Raises:
+        MisuseError: it cannot be read back: half a surrogate pair, no language tag, no hash.
+    """
+    return _format(text, _TEXT)
 
 
 def format_media(media: Media) -> bytes:
-    """Return the one spelling of `media`."""
-    return msgspec.json.encode(media)
+    """Return the one spelling of `media`.
+
+    Raises:
+        MisuseError: it cannot be read back: half a surrogate pair, no language tag, no hash.
+    """
+    return _format(media, _MEDIA)
 
 
 def parse_person_untrusted(content: bytes) -> Person:
@@ -161,8 +177,17 @@ def parse_media_untrusted(content: bytes) -> Media:
 _PERSON: Final = msgspec.json.Decoder(Person)
 _TEXT: Final = msgspec.json.Decoder(Text)
 _MEDIA: Final = msgspec.json.Decoder(Media)
+_Content = TypeVar("_Content", bound=Struct)
 
-_Content = TypeVar("_Content", Person, Text, Media)
+
+def _format(content: _Content, decoder: "msgspec.json.Decoder[_Content]") -> bytes:
+    try:
+        data = msgspec.json.encode(content)
+        _parse(data, decoder)
+    except (UnicodeEncodeError, MalformedError) as error:
+        msg = f"content that no reader would accept: {error}"
+        raise MisuseError(msg) from error
+    return data
 
 
 def _parse(content: bytes, decoder: "msgspec.json.Decoder[_Content]") -> _Content:

@@ -1,0 +1,359 @@
+"""The fold: what two logs of one line mean (docs/protocol.md §4).
+
+The state is a function of a pair of prefixes, one of each log, whatever the order in which they
+were read, as long as that order respects `seen`. Two rules make it so: an entry is judged by its
+causal past alone (its own log before it, and as much of the other log as it has `seen`), and acts
+that took effect without knowing of each other are settled by `telcon.core.call`. Void entries are
+named with their reason and change nothing.
+
+An entry's reasons are looked for in this order: its bytes, its `seen`, the line's opening, the
+line's freezing, both sides' terms, the table of transitions, then what its own type asks for.
+"""
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from msgspec import UNSET
+
+from telcon.core.call import Act, Call, Past, Place, settle, side_of
+from telcon.core.entry import (
+    SUPPORTED_TYPES,
+    CallAnswer,
+    CallRing,
+    Entry,
+    LineFrozen,
+    LineOpened,
+    LineTerms,
+    LineTest,
+    LineTested,
+    Message,
+    Ref,
+    Void,
+    VoidError,
+    call_of,
+    parse_entry_untrusted,
+)
+from telcon.core.guards import guard
+from telcon.core.picture import CallState, state_of
+from telcon.core.transitions import TABLE, Phase, Side
+from telcon.errors import MisuseError
+from telcon.ledger.merkle import EMPTY_ROOT
+
+__all__ = ["Applied", "LineFold", "LineState", "Terms"]
+
+_SUPPORTED: Final = frozenset(SUPPORTED_TYPES)
+_SEEN_REASONS: Final = frozenset({Void.SEEN_FELL, Void.SEEN_BEYOND, Void.WRONG_SEEN_ROOT})
+
+# What an entry is to those that refer to it; one octet for each entry of a log.
+_OTHER, _MESSAGE, _TEST = 0, 1, 2
+
+_Verdict: TypeAlias = Void | Phase
+"""Why an entry is void, or the phase it leads to (`NONE` if it is of no call)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of one entry."""
+
+    entry: Entry | None  # None if the bytes cannot be read
+    void: Void | None  # None if it took effect
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether the author signed a root of the other log that the other log never had."""
+        return self.void is Void.WRONG_SEEN_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one side gives effect to, from index `since` of its log on."""
+
+    since: int
+    types: frozenset[str]  # of those that this version knows
+    conditions: tuple[str, ...]
+    link_lost: str  # "go on", "mute" or "end"
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """The line as both logs tell it."""
+
+    opened: frozenset[str]  # the sides whose log is opened
+    frozen_by: frozenset[str]  # the sides that froze it
+    terms: Mapping[str, Terms]  # each side's newest, by origin
+
+
+@dataclass(slots=True)
+class _Log:
+    """What the fold keeps of one log."""
+
+    size: int = 0
+    seen: tuple[int, str] = (0, "")  # the newest that was right
+    is_open: bool = False
+    terms: list[Terms] = field(default_factory=list)
+    frozen: Act | None = None
+    kinds: bytearray = field(default_factory=bytearray)
+    messages: "array[int]" = field(default_factory=lambda: array("Q"))
+
+
+class _Calls(Mapping[str, CallState]):
+    """The calls by id; each picture is drawn when first looked at after a change."""
+
+    def __init__(self, draw: Callable[[str], CallState]) -> None:
+        self._draw = draw
+        self._drawn: dict[str, CallState | None] = {}
+
+    def __getitem__(self, call: str) -> CallState:
+        drawn = self._drawn[call]
+        if drawn is None:
+            drawn = self._drawn[call] = self._draw(call)
+        return drawn
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._drawn)
+
+    def __len__(self) -> int:
+        return len(self._drawn)
+
+    def touch(self, call: str) -> None:
+        """Draw `call` anew when next asked."""
+        self._drawn[call] = None
+
+    def touch_all(self) -> None:
+        """Draw every call anew when next asked."""
+        self._drawn = dict.fromkeys(self._drawn)
+
+
+class LineFold:
+    """The state of one line, grown entry by entry.
+
+    Give each log's entries in order. An entry may be given once as much of the other log as it has
+    `seen` was given (`is_ready`); one that claims to have seen more than exists is void for good.
+    """
+
+    def __init__(
+        self, origins: frozenset[str], root_of: Callable[[str, int], bytes | None]
+    ) -> None:
+        """Fold the two logs `origins`; `root_of` gives a log's root at a size, None if unknown.
+
+        Raises:
+            MisuseError: `origins` are not two.
+        """
+        if len(origins) != 2:
+            msg = f"a line has two logs, not {len(origins)}"
+            raise MisuseError(msg)
+        self._root_of = root_of
+        self._logs = {origin: _Log() for origin in sorted(origins)}
+        first, second = sorted(origins)
+        self._other = {first: second, second: first}
+        self._calls: dict[str, Call] = {}
+        self._rings: dict[Place, Call] = {}
+        self.calls: _Calls = _Calls(self._draw)
+
+    @property
+    def line(self) -> LineState:
+        """The state of the line itself."""
+        return LineState(
+            frozenset(origin for origin, log in self._logs.items() if log.is_open),
+            frozenset(origin for origin, log in self._logs.items() if log.frozen is not None),
+            {origin: log.terms[-1] for origin, log in self._logs.items() if log.terms},
+        )
+
+    @property
+    def messages(self) -> Mapping[str, Sequence[int]]:
+        """The indexes of the messages that took effect, by origin; live, not to be changed."""
+        return {origin: log.messages for origin, log in self._logs.items()}
+
+    def size(self, origin: str) -> int:
+        """Return how many entries of the log `origin` were applied."""
+        return self._logs[origin].size
+
+    def is_ready(self, origin: str, data: bytes) -> bool:
+        """Return whether all that the entry `data` of `origin` has seen was applied."""
+        try:
+            entry = parse_entry_untrusted(data)
+        except VoidError:
+            return True
+        return entry.seen[0] <= self._logs[self._other[origin]].size
+
+    def apply(self, origin: str, index: int, data: bytes) -> Applied:
+        """Add the entry `data`, which stands at `index` of the log `origin`.
+
+        Raises:
+            MisuseError: `origin` is not of this line, or `index` is not the next.
+        """
+        log = self._logs.get(origin)
+        if log is None or index != log.size:
+            msg = f"entry {index} of {origin} is not the next of this line"
+            raise MisuseError(msg)
+        try:
+            entry = parse_entry_untrusted(data)
+        except VoidError as error:
+            self._count(log, _OTHER)
+            return Applied(None, error.reason)
+        verdict = self._judge(origin, entry)
+        if not isinstance(verdict, Void):
+            self._take(origin, entry, verdict)
+            void = None
+        else:
+            void = verdict
+        if void not in _SEEN_REASONS:
+            log.seen = entry.seen
+        self._count(log, _kind_of(entry) if void is None else _OTHER)
+        return Applied(entry, void)
+
+    def judge(self, origin: str, data: bytes) -> Void | None:
+        """Return why `data` would be void as the next entry of `origin`; None if it would not."""
+        try:
+            verdict = self._judge(origin, parse_entry_untrusted(data))
+        except VoidError as error:
+            return error.reason
+        return verdict if isinstance(verdict, Void) else None
+
+    @staticmethod
+    def _count(log: _Log, kind: int) -> None:
+        log.kinds.append(kind)
+        log.size += 1
+
+    def _draw(self, call: str) -> CallState:
+        past = {origin: log.size for origin, log in self._logs.items()}
+        return state_of(self._calls[call], past, self._frozen(past))
+
+    # Judging: the causal past alone.
+
+    def _judge(self, origin: str, entry: Entry) -> _Verdict:
+        log = self._logs[origin]
+        void = self._judge_seen(origin, entry.seen) or _judge_opening(log, entry)
+        if void is not None:
+            return void
+        past = {origin: log.size, self._other[origin]: entry.seen[0]}
+        if self._frozen(past):
+            return Void.LINE_FROZEN
+        if isinstance(entry, LineOpened | LineTerms):
+            return Phase.NONE
+        if not self._in_terms(entry.TYPE, past):
+            return Void.NOT_IN_TERMS
+        return self._judge_act(origin, entry, past)
+
+    def _judge_seen(self, origin: str, seen: tuple[int, str]) -> Void | None:
+        log, other = self._logs[origin], self._other[origin]
+        if seen == log.seen:
+            return None
+        size, root = seen
+        if size < log.seen[0]:
+            return Void.SEEN_FELL
+        if size > self._logs[other].size:
+            return Void.SEEN_BEYOND
+        known = self._root_of(other, size) if size else EMPTY_ROOT
+        if known is None:
+            return Void.SEEN_BEYOND
+        return None if known.hex() == root else Void.WRONG_SEEN_ROOT
+
+    def _frozen(self, past: Past) -> tuple[Act, ...]:
+        acts = (log.frozen for log in self._logs.values())
+        return tuple(act for act in acts if act is not None and act.index < past[act.origin])
+
+    def _in_terms(self, kind: str, past: Past) -> bool:
+        for origin, log in self._logs.items():
+            bound = past[origin]
+            newest = next((terms for terms in reversed(log.terms) if terms.since < bound), None)
+            if newest is None or kind not in newest.types:
+                return False
+        return True
+
+    def _judge_act(self, origin: str, entry: Entry, past: Past) -> _Verdict:
+        phase = Phase.NONE
+        call_id = call_of(entry)
+        if call_id is not None:
+            verdict = self._judge_call(origin, entry, call_id, past)
+            if isinstance(verdict, Void):
+                return verdict
+            phase = verdict
+        if isinstance(entry, LineTested) and not self._refers(origin, entry.re[0], _TEST, past):
+            return Void.REFERS_TO_NOTHING
+        if isinstance(entry, Message) and entry.re is not UNSET:
+            known = self._refers(None, entry.re[0], _MESSAGE, past)
+            return phase if known else Void.REFERS_TO_NOTHING
+        return phase
+
+    def _judge_call(self, origin: str, entry: Entry, call_id: str, past: Past) -> _Verdict:
+        call = self._calls.get(call_id)
+        phase, side = Phase.NONE, Side.ANY
+        if call is not None:
+            phase = settle(call, past, ()).phase  # a frozen line was found before
+        if call is not None and phase is not Phase.NONE:
+            side = side_of(call, origin, past)
+        cell = TABLE[phase, side][entry.TYPE]
+        if isinstance(cell, Void) or call is None:
+            return cell
+        return guard(origin, entry, call, past, self._rings) or cell
+
+    def _refers(self, author: str | None, place: Ref, kind: int, past: Past) -> bool:
+        """Return whether `place` is an entry of `kind` within `past` and not of `author`."""
+        origin, index = place
+        if origin == author or index >= past.get(origin, 0):
+            return False
+        return self._logs[origin].kinds[index] == kind
+
+    # Taking effect.
+
+    def _take(self, origin: str, entry: Entry, to: Phase) -> None:
+        log = self._logs[origin]
+        act = Act(origin, log.size, entry.seen[0], entry.TYPE, to, entry.time)
+        if isinstance(entry, Message):
+            log.messages.append(log.size)
+        elif isinstance(entry, LineOpened):
+            log.is_open = True
+        elif isinstance(entry, LineTerms):
+            log.terms.append(_terms_of(entry, log.size))
+        elif isinstance(entry, LineFrozen):
+            log.frozen = act
+            self.calls.touch_all()
+        elif isinstance(entry, CallRing):
+            self._take_ring(entry, act)
+        elif (call_id := call_of(entry)) is not None:
+            self._take_act(self._calls[call_id], entry, act)
+
+    def _take_ring(self, entry: CallRing, act: Act) -> None:
+        call = self._calls.setdefault(entry.call, Call(entry.call))
+        call.rings[act.origin] = act
+        call.take_seat(act, entry)
+        call.state_mode(act.origin, act.index, entry.mode)
+        self._rings[act.place] = call
+        self.calls.touch(call.id)
+
+    def _take_act(self, call: Call, entry: Entry, act: Act) -> None:
+        if isinstance(entry, CallAnswer):
+            self._take_answer(call, entry, act)
+        else:
+            call.take(entry, act)
+        self.calls.touch(call.id)
+        if call.own_ring is not None:  # whether that ring is merged hangs on this call's acts
+            self.calls.touch(self._rings[call.own_ring].id)
+
+    def _take_answer(self, call: Call, entry: CallAnswer, act: Act) -> None:
+        call.answer = act
+        call.take_seat(act, entry)
+        call.state_mode(act.origin, act.index, entry.mode)
+        if entry.glare:
+            call.own_ring = entry.re[1]
+            self._rings[call.own_ring].merges.append((act, call))
+
+
+def _judge_opening(log: _Log, entry: Entry) -> Void | None:
+    if not isinstance(entry, LineOpened):
+        return None if log.is_open else Void.LINE_NOT_OPENED
+    return Void.LINE_ALREADY_OPENED if log.size else None
+
+
+def _terms_of(entry: LineTerms, index: int) -> Terms:
+    types = frozenset(name for name, version in entry.types if (name, version) in _SUPPORTED)
+    return Terms(index, types, entry.conditions, entry.link_lost)
+
+
+def _kind_of(entry: Entry) -> int:
+    if isinstance(entry, Message):
+        return _MESSAGE
+    return _TEST if isinstance(entry, LineTest) else _OTHER

@@ -1,0 +1,109 @@
+"""What an entry of a call must bring beyond being lawful in its phase: references, handles, tracks.
+
+Each rule looks at the entry's causal past alone: the caller has found, by the table of transitions,
+that the entry may happen at all in the phase which that past shows.
+"""
+
+from collections.abc import Mapping
+
+from telcon.core.call import Call, Past, Place, mode_of, settle
+from telcon.core.entry import (
+    CallAnswer,
+    CallCancel,
+    CallDecline,
+    CallHangUp,
+    CallJoin,
+    CallLeave,
+    CallMissed,
+    CallMode,
+    CallRinging,
+    Entry,
+    RecordChunk,
+    RecordOff,
+    RecordOn,
+    Void,
+)
+from telcon.core.transitions import Phase
+
+__all__ = ["guard", "name_of"]
+
+
+def name_of(origin: str) -> str:
+    """Return the node's name in the name of its log; names, not origins, say who sorts first."""
+    return origin.partition("/")[0]
+
+
+def guard(
+    origin: str, entry: Entry, call: Call, past: Past, rings: Mapping[Place, Call]
+) -> Void | None:
+    """Return why `entry` of the log `origin` has no effect on `call`; None if it has.
+
+    `rings`: every ring that took effect and its call.
+    """
+    if isinstance(entry, CallAnswer):
+        return _answer(origin, entry, call, past, rings)
+    if isinstance(entry, CallRinging | CallDecline | CallCancel | CallMissed):
+        return _refers_to_ring(entry.re[0], call)
+    if isinstance(entry, CallJoin):
+        return _new_person(origin, entry, call, past)
+    if isinstance(entry, CallLeave | CallMode | CallHangUp):
+        seat = call.seats.get((origin, entry.by))
+        return Void.NOT_ON_ROSTER if seat is None or seat.left is not None else None
+    if isinstance(entry, RecordOn):
+        if mode_of(call, past) != "audio":
+            return Void.MODE_DOES_NOT_RECORD
+        return None if call.has_track(entry.track, past) else Void.NO_SUCH_TRACK
+    if isinstance(entry, RecordChunk):
+        return _chunk(origin, entry, call, past)
+    if isinstance(entry, RecordOff):
+        return None if call.is_recording(origin, entry.track) else Void.NO_SUCH_TRACK
+    return None
+
+
+def _answer(
+    origin: str, entry: CallAnswer, call: Call, past: Past, rings: Mapping[Place, Call]
+) -> Void | None:
+    void = _refers_to_ring(entry.re[0], call)
+    if void is None and entry.glare:
+        void = _glare(origin, entry.re[1], call, past, rings)
+    return void or _new_person(origin, entry, call, past)
+
+
+def _refers_to_ring(place: Place, call: Call) -> Void | None:
+    # While a call rings it has one ring in the past; a second, unknown yet, is of the other id.
+    known = any(ring.place == place for ring in call.rings.values())
+    return None if known else Void.REFERS_TO_NOTHING
+
+
+def _glare(
+    origin: str, own: Place, call: Call, past: Past, rings: Mapping[Place, Call]
+) -> Void | None:
+    """Both sides rang at once: the own ring must still ring, and the name must sort first."""
+    own_call = rings.get(own)
+    if own_call is None or own[0] != origin or own_call is call:
+        return Void.REFERS_TO_NOTHING
+    if settle(own_call, past, ()).phase is not Phase.RINGING:
+        return Void.NOT_RINGING
+    ours = own_call.rings[origin]
+    (theirs,) = (ring for ring in call.rings.values() if ring.origin != origin)
+    at_once = theirs.seen <= ours.index and ours.seen <= theirs.index
+    first = (name_of(origin), origin) < (name_of(theirs.origin), theirs.origin)
+    return None if at_once and first else Void.NOT_YOURS
+
+
+def _new_person(origin: str, entry: CallAnswer | CallJoin, call: Call, past: Past) -> Void | None:
+    if call.has_handle(entry.by, past):
+        return Void.HANDLE_IN_USE
+    return Void.TRACK_IN_USE if call.has_track((origin, entry.track), past) else None
+
+
+def _chunk(origin: str, entry: RecordChunk, call: Call, past: Past) -> Void | None:
+    if not call.was_answered(past):
+        return Void.NOT_LIVE
+    has_recorded = any(author == origin for author, _ in call.recordings)
+    if not has_recorded and mode_of(call, past) != "audio":
+        return Void.MODE_DOES_NOT_RECORD
+    if not all(call.has_track((origin, track), past) for track, _, _, _ in entry.tracks):
+        return Void.NO_SUCH_TRACK
+    follows = all(first == call.spoken(origin, track) for track, first, _, _ in entry.tracks)
+    return None if follows else Void.CHUNK_DOES_NOT_FOLLOW
