@@ -1,0 +1,105 @@
+"""The chunk tree: what a speaker's own node says about the packets it forwarded (protocol.md §7).
+
+All tracks of one node share a chunk of about five seconds and its key. For each track the chunk
+holds a Merkle root, so that later an excerpt can be shown alone; the key salts the leaves, because
+without it the three octets of a silent packet could be guessed. Packets are hashed as they come and
+only the tree's frontier is kept. Pure: the key is an argument, and nothing here knows the clock.
+"""
+
+import struct
+from dataclasses import dataclass
+from hmac import digest
+
+from telcon.errors import MisuseError
+from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
+
+__all__ = ["CHUNK_KEY_BYTES", "OPUS", "Chunk", "ChunkTree", "TrackChunk", "format_leaf"]
+
+CHUNK_KEY_BYTES = 32
+"""Fresh for each chunk; it is also the seal's content, protocol.md §3 `key`."""
+
+OPUS = 0
+"""The leaf kind of an Opus packet."""
+
+_LEAF_HEAD = struct.Struct(">QQB")
+_INDEX = struct.Struct(">Q")
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TrackChunk:
+    """One track's part of a chunk, as `call.record-chunk` lists it."""
+
+    number: int
+    """Track number, 1 to 255."""
+    first: int
+    """Index of the first packet."""
+    count: int
+    """Packets; at least 1. Their indexes follow each other."""
+    root: bytes
+    """RFC 6962 tree hash over the leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk of all own tracks, ready for its entry."""
+
+    key: bytes
+    """Goes into the opening of the entry's seal `key`."""
+    tracks: tuple[TrackChunk, ...]
+    """By rising number; a track without packets is absent."""
+
+
+def format_leaf(key: bytes, index: int, timestamp: int, payload: bytes) -> bytes:
+    """Return the leaf of one Opus packet.
+
+    `index` and `timestamp` (48 kHz, unwrapped) are below 2^64; `key` is the chunk's.
+    """
+    salt = digest(key, _INDEX.pack(index), "sha256")[:_SALT_BYTES]
+    return b"".join((salt, _LEAF_HEAD.pack(index, timestamp, OPUS), payload))
+
+
+class ChunkTree:
+    """The chunk that is being filled; make a new one, with a new key, for the next."""
+
+    def __init__(self, key: bytes) -> None:
+        """Begin with a fresh `key` of 32 octets.
+
+        Raises:
+            MisuseError: another length.
+        """
+        if len(key) != CHUNK_KEY_BYTES:
+            raise MisuseError(f"a chunk key has {CHUNK_KEY_BYTES} octets, not {len(key)}")
+        self._key = key
+        self._tracks: dict[int, _TrackTree] = {}
+
+    def append(self, number: int, index: int, timestamp: int, payload: bytes) -> None:
+        """Hash one packet of track `number`.
+
+        Raises:
+            MisuseError: `index` does not follow the packet before in this chunk.
+        """
+        tree = self._tracks.get(number)
+        if tree is None:
+            tree = self._tracks[number] = _TrackTree(index)
+        elif index != tree.first + tree.frontier.size:
+            expected = tree.first + tree.frontier.size
+            raise MisuseError(f"packet {expected} of track {number} is due, not {index}")
+        leaf = leaf_hash(format_leaf(self._key, index, timestamp, payload))
+        tree.frontier, _ = tree.frontier.append(leaf)
+
+    def close(self) -> Chunk | None:
+        """Return the chunk, or None when it holds no packet."""
+        if not self._tracks:
+            return None
+        tracks = (
+            TrackChunk(number, tree.first, tree.frontier.size, tree.frontier.root())
+            for number, tree in sorted(self._tracks.items())
+        )
+        return Chunk(self._key, tuple(tracks))
+
+
+@dataclass(slots=True)
+class _TrackTree:
+    first: int
+    frontier: Frontier = EMPTY_FRONTIER

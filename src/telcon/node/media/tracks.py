@@ -1,0 +1,88 @@
+"""Numbering of the trunk's tracks: what counts up at the sender, and the same numbers far away.
+
+The index of a packet has 48 bits and its time 64; RTP carries the low 16 and 32. Both sides start
+at 0 and at the first timestamp as it stands, so both arrive at the same numbers, which the chunk
+tree hashes.
+"""
+
+from dataclasses import dataclass
+
+from telcon.node.media.rtcp import SenderReport
+from telcon.node.media.rtp import sequence_delta, timestamp_delta
+from telcon.node.media.source import CLOCK_RATE_HZ
+
+__all__ = ["Forwarded", "IncomingTrack", "OutgoingTrack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What a packet became when it was sent; the chunk tree hashes just this."""
+
+    index: int
+    """The track's count, from 0."""
+    timestamp: int
+    """48 kHz, unwrapped to 64 bits."""
+
+
+@dataclass(slots=True)
+class OutgoingTrack:
+    """What one of our tracks has sent, each packet under the next index."""
+
+    ssrc: int
+    packets: int = 0
+    octets: int = 0
+    timestamp: int = 0
+    sent_at: float = 0.0
+
+    def count(self, timestamp: int, size: int, now: float) -> Forwarded:
+        """Give the next packet, of `size` octets of payload, its numbers."""
+        self.timestamp = _unwrap(timestamp, self.timestamp if self.packets else None)
+        forwarded = Forwarded(self.packets, self.timestamp)
+        self.packets += 1
+        self.octets += size
+        self.sent_at = now
+        return forwarded
+
+    def report(self, now: float, ntp: int) -> SenderReport:
+        """Return the report for time `now`, which is `ntp` on the wall."""
+        timestamp = self.timestamp + int((now - self.sent_at) * CLOCK_RATE_HZ)
+        return SenderReport(
+            self.ssrc,
+            ntp,
+            timestamp & 0xFFFF_FFFF,
+            self.packets & 0xFFFF_FFFF,
+            self.octets & 0xFFFF_FFFF,
+        )
+
+
+@dataclass(slots=True)
+class IncomingTrack:
+    """What has come of one of the other node's tracks."""
+
+    highest: int = -1
+    """Of all indexes; -1 before the first."""
+    received: int = 0
+    timestamp: int = 0
+
+    def count(self, sequence: int, timestamp: int) -> Forwarded:
+        """Return what an authentic packet was for its sender."""
+        # libsrtp has authenticated the packet under the very same estimate (RFC 3711 §3.3.1).
+        # Below 32768 a large step can only be forward, for the counter is not below 0.
+        index = sequence
+        if self.highest >= 0x8000:
+            index = self.highest + sequence_delta(sequence, self.highest & 0xFFFF)
+        stamp = _unwrap(timestamp, self.timestamp if self.received else None)
+        self.received += 1
+        if index > self.highest:
+            self.highest = index
+            self.timestamp = stamp
+        return Forwarded(index, stamp)
+
+
+def _unwrap(timestamp: int, newest: int | None) -> int:
+    """Return the 64-bit time next to `newest` that ends in these 32 bits, never below 0."""
+    timestamp &= 0xFFFF_FFFF
+    if newest is None:
+        return timestamp
+    unwrapped = newest + timestamp_delta(timestamp, newest & 0xFFFF_FFFF)
+    return unwrapped if unwrapped >= 0 else unwrapped + (1 << 32)

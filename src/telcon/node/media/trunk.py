@@ -1,0 +1,361 @@
+"""The trunk: one call's media between two nodes, SRTP keyed over the link (protocol.md §6).
+
+Each side makes the key for what it sends and signals it, so there is no handshake: that a packet
+authenticates is the only proof of who is at an address. The index of a track's packets is counted
+here, where they are forwarded. Its low 16 bits are the RTP sequence number, from 0, so libsrtp's
+rollover counter is the rest of the index on both sides.
+
+Both sides send reports to every address the other signalled until one answers; a side behind a
+firewall is found by what it sends itself. The trunk owns neither socket nor timer: the mux gives it
+datagrams, and the caller calls `handle_deadline` when `next_deadline` has come.
+"""
+
+import ipaddress
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from telcon.core.signals import TrunkSignal
+from telcon.errors import MalformedError, MisuseError, SrtpError
+from telcon.node.media.mux import Address, TrunkReceiver
+from telcon.node.media.rtcp import (
+    ReceiverReport,
+    ReportBlock,
+    RtcpPacket,
+    SenderReport,
+    format_rtcp,
+    middle_of_ntp,
+    ntp_from_utc,
+    parse_rtcp_untrusted,
+)
+from telcon.node.media.rtp import (
+    HEADER_BYTES,
+    RtpPacket,
+    format_rtp,
+    parse_rtp_untrusted,
+)
+from telcon.node.media.srtp import AEAD_AES_256_GCM, MAX_PACKET_BYTES, Protector, Unprotector
+from telcon.node.media.tracks import Forwarded, IncomingTrack, OutgoingTrack
+
+__all__ = ["Trunk", "TrunkPort", "TrunkStatistics", "TrunkUser"]
+
+PAYLOAD_TYPE = 111
+"""Of Opus on every trunk (protocol.md §6)."""
+
+REPORT_S = 1.0
+"""Between reports, which also keep firewalls open."""
+
+BURST_S = 0.05
+BURST = 3
+"""The first reports come close together: one loss must not cost a second of the first words."""
+
+LOST_PATH_S = 5.0
+"""Silence after which all signalled addresses are tried again."""
+
+CONSENT_S = 30.0
+"""Silence after which no media is sent (RFC 7675 §5.1): nobody there has asked for it."""
+
+_MAX_REPORTED = 16
+"""Tracks in one report, each way; more do not fit into a datagram."""
+
+_MAX_PAYLOAD_BYTES = MAX_PACKET_BYTES - HEADER_BYTES
+_SRTCP_INDEX_BYTES = 4  # RFC 7714 §9.2: last in the packet; its first bit says "encrypted"
+
+
+class TrunkUser(Protocol):
+    """Whoever has the call's sources and recorder."""
+
+    def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
+        """Take an authentic packet; late ones come too, the same one never twice."""
+
+    def receive_report(self, track: int, block: ReportBlock) -> None:
+        """Take what the other node says of our `track`: the worst loss on its way to a listener."""
+
+    def receive_sender_report(self, track: int, ntp: int) -> None:
+        """Take the time of the other node's report on its own `track`."""
+
+    def report_blocks(self) -> Sequence[ReportBlock]:
+        """Return what our sources say of the other node's tracks since the last time."""
+
+
+class TrunkPort(Protocol):
+    """The part of `mux.UdpMux` that a trunk needs."""
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send one datagram or lose it."""
+
+    def register_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+        """Offer `receiver` what bears this prefix."""
+
+    def unregister_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+        """Offer it nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkStatistics:
+    """The state of one trunk."""
+
+    address: Address | None
+    """Where the other node was heard last; None before."""
+    sent: int
+    received: int
+    lost: int
+    """Packets of the other node that should have come, over all tracks."""
+    refused: int
+    """Forged, altered, under another key, or seen before."""
+    malformed: int
+    """Authentic, but no RTP or RTCP for this trunk: the other node is at fault."""
+    round_trip_ms: float | None
+    """From its last report; None before."""
+
+
+class Trunk:
+    """One call's media leg to the other node."""
+
+    def __init__(
+        self,
+        port: TrunkPort,
+        user: TrunkUser,
+        *,
+        key: bytes,
+        ssrc_prefix: int,
+        clock: Callable[[], float] = time.monotonic,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        """Protect with `key`: 44 fresh random octets, never used before, for this call alone.
+
+        `ssrc_prefix` is 24 random bits; `clock` gives monotonic, `utc` wall seconds.
+
+        Raises:
+            MisuseError: the key has another length, or the prefix is no 24-bit number.
+        """
+        if not 0 <= ssrc_prefix < 1 << 24:
+            raise MisuseError(f"an SSRC prefix has 24 bits, not {ssrc_prefix:#x}")
+        self._port = port
+        self._user = user
+        self._key = bytearray(key)
+        self._prefix = ssrc_prefix
+        self._clock = clock
+        self._utc = utc
+        self._protector: Protector | None = Protector(AEAD_AES_256_GCM, key)
+        self._outgoing: dict[int, OutgoingTrack] = {}
+        self._incoming: dict[int, IncomingTrack] = {}
+        self._peer: _Peer | None = None
+        self._address: Address | None = None
+        self._heard = clock()
+        self._srtcp_index = -1
+        self._next_report = 0.0
+        self._burst_left = 0
+        self._sent = self._refused = self._malformed = 0
+        self._round_trip_ms: float | None = None
+
+    def signal(self, addresses: Iterable[tuple[str, int]]) -> TrunkSignal:
+        """Return what the other node has to be told; `addresses` are where our port is reached.
+
+        Raises:
+            MisuseError: the trunk is closed.
+        """
+        if self._protector is None:
+            raise MisuseError("a closed trunk has no key to signal")
+        return TrunkSignal(bytes(self._key), self._prefix, list(addresses))
+
+    def set_peer(self, peer: TrunkSignal) -> None:
+        """Begin, with what the other node signalled; again, to learn of new addresses.
+
+        Reports go out at once. That the key is the one sealed in its ring or answer is for the
+        caller to check.
+
+        Raises:
+            MalformedError: an address that nobody can be at, or another key than before.
+            MisuseError: the trunk is closed.
+        """
+        if self._protector is None:
+            raise MisuseError("a closed trunk takes no peer")
+        addresses = tuple(_parse_address(host, port) for host, port in peer.addresses)
+        digest = sha256(peer.key).digest()
+        if self._peer is None:
+            unprotector = Unprotector(AEAD_AES_256_GCM, peer.key)
+            self._peer = _Peer(unprotector, peer.ssrc, digest, addresses)
+            self._port.register_trunk(peer.ssrc, self)
+            self._heard = self._clock()
+        elif (self._peer.prefix, self._peer.key_digest) != (peer.ssrc, digest):
+            raise MalformedError("the other node changed its trunk's key within one call")
+        self._peer.addresses = addresses
+        self._burst_left = BURST
+        self.handle_deadline(self._clock())
+
+    def send(self, track: int, timestamp: int, payload: bytes, marker: bool) -> Forwarded | None:
+        """Forward one Opus packet of our `track` (1 to 255), `timestamp` in 48 kHz, any wrap.
+
+        Returns None when it was not forwarded, and so has no index and is not to be recorded:
+        the other node is not known yet or silent for CONSENT_S, or the packet is too long.
+        """
+        if self._protector is None or self._peer is None or len(payload) > _MAX_PAYLOAD_BYTES:
+            return None
+        now = self._clock()
+        if now - self._heard > CONSENT_S:
+            return None
+        stream = self._outgoing.get(track)
+        if stream is None:
+            stream = self._outgoing[track] = OutgoingTrack(self._ssrc(track))
+        forwarded = stream.count(timestamp, len(payload), now)
+        sequence, stamp = forwarded.index & 0xFFFF, forwarded.timestamp & 0xFFFF_FFFF
+        packet = RtpPacket(PAYLOAD_TYPE, marker, sequence, stamp, stream.ssrc, payload)
+        self._transmit(self._protector.protect(format_rtp(packet)))
+        self._sent += 1
+        return forwarded
+
+    def receive_trunk(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
+        """Take a datagram from the mux; False if it is not from this call's other node."""
+        if self._peer is None:
+            return False
+        try:
+            if is_rtcp:
+                plain = self._peer.unprotector.unprotect_rtcp(data)
+            else:
+                plain = self._peer.unprotector.unprotect(data)
+        except SrtpError:
+            self._refused += 1
+            return False
+        self._heard = self._clock()
+        try:
+            if is_rtcp:
+                self._receive_rtcp(data, parse_rtcp_untrusted(plain), address)
+            else:
+                self._receive_rtp(parse_rtp_untrusted(plain), address)
+        except MalformedError:
+            self._malformed += 1
+        return True
+
+    def next_deadline(self) -> float | None:
+        """Return when `handle_deadline` is due; None while there is nobody to report to."""
+        return None if self._peer is None else self._next_report
+
+    def handle_deadline(self, now: float) -> None:
+        """Send the reports, to every address that may be right."""
+        if self._peer is None or self._protector is None:
+            return
+        self._burst_left = max(0, self._burst_left - 1)
+        self._next_report = now + (BURST_S if self._burst_left else REPORT_S)
+        self._send_report(now, everywhere=now - self._heard > LOST_PATH_S)
+
+    def silent_for(self, now: float) -> float:
+        """Return for how many seconds nothing authentic has come."""
+        return now - self._heard
+
+    def statistics(self) -> TrunkStatistics:
+        """Return the counts so far."""
+        incoming = self._incoming.values()
+        return TrunkStatistics(
+            address=self._address,
+            sent=self._sent,
+            received=sum(stream.received for stream in incoming),
+            lost=sum(stream.highest + 1 - stream.received for stream in incoming),
+            refused=self._refused,
+            malformed=self._malformed,
+            round_trip_ms=self._round_trip_ms,
+        )
+
+    def close(self) -> None:
+        """Send and take nothing more, and erase the keys as far as Python lets us."""
+        if self._peer is not None:
+            self._port.unregister_trunk(self._peer.prefix, self)
+        self._peer = None
+        self._protector = None
+        self._key[:] = bytes(len(self._key))
+
+    def _ssrc(self, track: int) -> int:
+        if not 1 <= track <= 255:
+            raise MisuseError(f"a track is 1 to 255, not {track}")
+        return self._prefix << 8 | track
+
+    def _transmit(self, data: bytes, *, everywhere: bool = False) -> None:
+        if self._address is not None:
+            self._port.send(data, self._address)
+        if self._peer is not None and (everywhere or self._address is None):
+            for address in self._peer.addresses:
+                if address != self._address:
+                    self._port.send(data, address)
+
+    def _receive_rtp(self, packet: RtpPacket, address: Address) -> None:
+        track = packet.ssrc & 0xFF
+        if not track or packet.payload_type != PAYLOAD_TYPE:
+            raise MalformedError(f"track {track} with payload type {packet.payload_type}")
+        stream = self._incoming.get(track)
+        if stream is None:
+            stream = self._incoming[track] = IncomingTrack()
+        before = stream.highest
+        place = stream.count(packet.sequence, packet.timestamp)
+        if place.index > before:
+            self._adopt(address)
+        self._user.receive_packet(track, place.index, place.timestamp, packet)
+
+    def _receive_rtcp(
+        self, sealed: bytes, packets: tuple[RtcpPacket, ...], address: Address
+    ) -> None:
+        index = int.from_bytes(sealed[-_SRTCP_INDEX_BYTES:], "big") & 0x7FFF_FFFF
+        if index > self._srtcp_index:
+            self._srtcp_index = index
+            self._adopt(address)
+        for packet in packets:
+            if isinstance(packet, SenderReport) and self._is_theirs(packet.ssrc):
+                self._user.receive_sender_report(packet.ssrc & 0xFF, packet.ntp)
+            if isinstance(packet, (SenderReport, ReceiverReport)):
+                self._receive_blocks(packet.blocks)
+
+    def _receive_blocks(self, blocks: tuple[ReportBlock, ...]) -> None:
+        for block in blocks:
+            track = block.ssrc & 0xFF
+            if block.ssrc >> 8 != self._prefix or track not in self._outgoing:
+                continue
+            if block.last_report:
+                now = middle_of_ntp(ntp_from_utc(self._utc()))
+                ticks = (now - block.last_report - block.delay) & 0xFFFF_FFFF
+                if ticks < 1 << 31:  # else its clock or ours was set back in between
+                    self._round_trip_ms = ticks * 1_000 / 65_536
+            self._user.receive_report(track, block)
+
+    def _is_theirs(self, ssrc: int) -> bool:
+        return self._peer is not None and ssrc >> 8 == self._peer.prefix and bool(ssrc & 0xFF)
+
+    def _adopt(self, address: Address) -> None:
+        """Send to `address` from now on: the newest authentic packet came from there.
+
+        An older packet, held back and sent on from elsewhere, must not move the trunk.
+        """
+        if address != self._address:
+            self._address = address
+            self._send_report(self._clock(), everywhere=False)
+
+    def _send_report(self, now: float, *, everywhere: bool) -> None:
+        if self._protector is None:
+            return
+        ntp = ntp_from_utc(self._utc())
+        # Always by track 0, which is the node itself: all reports are one SRTCP stream.
+        blocks = tuple(self._user.report_blocks())[:_MAX_REPORTED]
+        packets: list[RtcpPacket] = [ReceiverReport(self._prefix << 8, blocks)]
+        newest = sorted(self._outgoing.values(), key=lambda stream: stream.sent_at)
+        packets += (stream.report(now, ntp) for stream in newest[-_MAX_REPORTED:])
+        self._transmit(self._protector.protect_rtcp(format_rtcp(packets)), everywhere=everywhere)
+
+
+@dataclass(slots=True)
+class _Peer:
+    unprotector: Unprotector
+    prefix: int
+    key_digest: bytes
+    addresses: tuple[Address, ...]
+
+
+def _parse_address(host: str, port: int) -> tuple[str, int]:
+    """Return a signalled address in the form that the operating system gives back."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError as e:
+        raise MalformedError(f"{host!r} is not an IP address") from e
+    reserved = address.is_reserved and not address.is_loopback
+    if reserved or address.is_unspecified or address.is_multicast:
+        raise MalformedError(f"nobody can be at {host}")
+    return str(address), port
