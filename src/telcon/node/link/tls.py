@@ -21,13 +21,22 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from telcon.errors import KeyRefusedError, LinkDownError, PinError, SettingsError, StorageError
+from telcon.errors import (
+    KeyRefusedError,
+    LinkDownError,
+    MalformedError,
+    PinError,
+    SettingsError,
+    StorageError,
+)
 
 __all__ = [
+    "MAX_CERTIFICATE_OCTETS",
     "NodeCertificate",
     "SecureSession",
     "TlsSession",
     "certificate_hash",
+    "check_certificate",
     "dialling_context",
     "listening_context",
     "load_or_make_certificate",
@@ -36,6 +45,8 @@ __all__ = [
 ]
 
 CERTIFICATE_FILE: Final = "link.pem"  # key and certificate in one file, so that both or none exist
+
+MAX_CERTIFICATE_OCTETS: Final = 4_096
 
 _ALWAYS = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 _NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
@@ -75,6 +86,23 @@ def certificate_hash(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def check_certificate(der: bytes) -> None:
+    """Refuse what cannot be pinned: not exactly one certificate in DER, or too long.
+
+    Raises:
+        MalformedError: it cannot be pinned.
+    """
+    if len(der) > MAX_CERTIFICATE_OCTETS:
+        raise MalformedError(f"a certificate has at most {MAX_CERTIFICATE_OCTETS} octets")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _trust(_context(ssl.PROTOCOL_TLS_CLIENT, None), [der])
+    except (ValueError, ssl.SSLError) as error:
+        raise MalformedError(f"not a certificate in DER: {error}") from error
+    if certificate.public_bytes(serialization.Encoding.DER) != der:
+        raise MalformedError("the certificate is not in its one DER form")
+
+
 def load_or_make_certificate(folder: Path, name: str) -> NodeCertificate:
     """Return the certificate of the node `name` from `folder`, made now if there is none yet.
 
@@ -84,6 +112,7 @@ def load_or_make_certificate(folder: Path, name: str) -> NodeCertificate:
     """
     path = folder / CERTIFICATE_FILE
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _write_once(path, _make_pem(name))
         data = path.read_bytes()
