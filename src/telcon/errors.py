@@ -19,6 +19,7 @@ The first branch says whose fault it is, for that decides what to do:
         ├── LockedError        another node runs on this folder
         ├── SettingsError
         ├── InvitationError
+        ├── SignInError        a sign-in link is unknown, expired or used
         ├── PortError          an address or port cannot be listened on
         ├── StorageError       the disk or database refused; nothing half-written
         └── BusyError          more is waiting than the node holds at once
@@ -43,6 +44,7 @@ __all__ = [
     "PortError",
     "ProofError",
     "SettingsError",
+    "SignInError",
     "SignatureError",
     "SrtpError",
     "StorageError",
@@ -135,6 +137,10 @@ class InvitationError(OperatorError):
 
 class PortError(OperatorError):
     """An address or port cannot be listened on."""
+
+
+class SignInError(OperatorError):
+    """A sign-in link is unknown, expired or used."""
 
 
 class StorageError(OperatorError):

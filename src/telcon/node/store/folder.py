@@ -32,8 +32,8 @@ _CACHEDIR_TAG = (
 )
 _README = (
     "Never restore this folder from a backup, and leave it out of backups.\n"
-    "It holds how far this node has signed. After a restore of the rest, the node sees by it\n"
-    "that its database is older, and asks the other side for what is missing before it signs anything.\n"
+    "It holds how far this node has signed. After a restore of the rest, the node sees by it that\n"
+    "its database is older, and asks the other side for what is missing before it signs anything.\n"
 )
 
 

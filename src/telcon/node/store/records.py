@@ -91,7 +91,7 @@ class RecordingRecord:
 
 @dataclass(frozen=True, slots=True)
 class InvitationRecord:
-    """A pairing under way; what is None comes with the steps of docs/protocol.md §8."""
+    """A pairing under way, not confirmed yet."""
 
     line: str
     invited: bool
@@ -106,11 +106,12 @@ class InvitationRecord:
     """SHA-256 of the invitation's secret; the secret itself stands in the invitation alone."""
     expires_at_us: int
     used_at_us: int | None = None
-    own_nonce: bytes | None = field(default=None, repr=False)
-    peer_commitment: bytes | None = None
+    """None until the secret was shown once; always None on the accepting side."""
     peer_card: bytes | None = None
+    """None, as the two below, until the exchange of docs/protocol.md §8."""
     peer_statement: bytes | None = None
-    peer_nonce: bytes | None = None
+    words: str | None = None
+    """Six, with spaces between: what the people compare before they confirm."""
 
 
 _LINE_FIELDS = tuple(LineRecord.__dataclass_fields__)

@@ -173,9 +173,7 @@ invitation = Table(
     Column("secret_hash", LargeBinary, nullable=False),
     Column("expires_at_us", BigInteger, nullable=False),
     Column("used_at_us", BigInteger),  # NULL until the secret was shown once
-    Column("own_nonce", LargeBinary),
-    Column("peer_commitment", LargeBinary),
-    Column("peer_card", LargeBinary),
+    Column("peer_card", LargeBinary),  # NULL, as the two below, until the exchange
     Column("peer_statement", LargeBinary),
-    Column("peer_nonce", LargeBinary),
+    Column("words", Text),  # six, with spaces between: what the people compare
 )

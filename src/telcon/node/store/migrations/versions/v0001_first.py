@@ -135,6 +135,6 @@ def _people() -> None:
         *(_octets(name) for name in ("own_statement", "secret_hash")),
         _number("expires_at_us"),
         _number("used_at_us", nullable=True),
-        *(_octets(f"{name}", nullable=True) for name in ("own_nonce", "peer_commitment")),
-        *(_octets(f"peer_{name}", nullable=True) for name in ("card", "statement", "nonce")),
+        *(_octets(name, nullable=True) for name in ("peer_card", "peer_statement")),
+        sa.Column("words", sa.Text),
     )

@@ -1,0 +1,231 @@
+"""The audit file: what an auditor wants to find later, one JSON object a line, on the disk at once.
+
+    {"time_us":1767225600000000,"event":"audit.peer.unknown-key","fields":{"fingerprint":"…"}}
+
+It is for what was refused, who signed in, what was exported, what broke. It never holds a secret:
+field names
+that sound like one are refused. Values come from outside at times, so they are bounded and escaped:
+a line is ASCII, and one event is one line.
+"""
+
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from telcon.errors import MisuseError, StorageError
+
+__all__ = ["AuditEvent", "AuditFile"]
+
+# Waiting lines; a peer that floods us with refusals fills this, not the memory. What is dropped is
+# counted.
+MAX_WAITING = 1_024
+MAX_VALUE_CHARACTERS = 1_000
+SECRET_WORDS = ("key", "secret", "token", "password", "sdp", "cookie", "seed")
+
+AuditValue = str | int | bool | None
+
+_log = logging.getLogger(__name__)
+
+
+class AuditEvent(StrEnum):
+    """Every event there is, with what its fields say."""
+
+    NODE_STARTED = "audit.node.started"
+    """The node runs: version."""
+    NODE_STOPPED = "audit.node.stopped"
+    NODE_SECOND = "audit.node.second"
+    """A second node was started on this folder, and refused: folder."""
+    PORT_IN_USE = "audit.node.port-in-use"
+    """host, port, what for."""
+    STORAGE_REFUSED = "audit.node.storage-refused"
+    """The disk or the database refused: error."""
+
+    LINK_MADE = "audit.web.link-made"
+    """A one-time sign-in link."""
+    SIGNED_IN = "audit.web.signed-in"
+    """principal, client."""
+    SIGN_IN_REFUSED = "audit.web.sign-in-refused"
+    """reason, client."""
+    SIGNED_OUT = "audit.web.signed-out"
+    WRONG_ORIGIN = "audit.web.wrong-origin"
+    """A page of another site asked: origin, client."""
+    WRONG_HOST = "audit.web.wrong-host"
+    """host, client."""
+    MICROPHONE_REFUSED = "audit.web.microphone-refused"
+    """The browser or the person refused the microphone: why."""
+
+    INVITATION_MADE = "audit.pairing.invitation-made"
+    INVITATION_UNKNOWN = "audit.pairing.invitation-unknown"
+    INVITATION_EXPIRED = "audit.pairing.invitation-expired"
+    INVITATION_REUSED = "audit.pairing.invitation-reused"
+    PAIRING_REFUSED = "audit.pairing.refused"
+    """The steps or the words did not fit: line, reason."""
+    LINE_CONFIRMED = "audit.pairing.line-confirmed"
+    """line, peer."""
+
+    UNKNOWN_PEER_KEY = "audit.peer.unknown-key"
+    """A certificate that no line pins: fingerprint, address."""
+    WRONG_PEER_KEY = "audit.peer.wrong-key"
+    """The peer we dialled showed another certificate than the pinned one: line, fingerprint."""
+    MALFORMED_FRAME = "audit.peer.malformed-frame"
+    """line, reason."""
+    ENTRY_OVER_LIMIT = "audit.peer.entry-over-limit"
+    """line, octets."""
+    PUSH_REFUSED = "audit.peer.push-refused"
+    """We refused theirs or they ours: line, by, code, first, detail."""
+    PEER_MISBEHAVED = "audit.peer.misbehaved"
+    """line, reason."""
+    FORK_FOUND = "audit.line.fork-found"
+    """Two roots for one size under one signature: line, origin."""
+    LINE_BROKEN = "audit.line.broken"
+    """line, reason."""
+
+    ACT_REFUSED = "audit.call.act-refused"
+    """The fold would have voided it: call, act, why."""
+    OPENING_UNREADABLE = "audit.call.opening-unreadable"
+    """What a seal held cannot be read: call, why."""
+    TRUNK_KEY_MISMATCH = "audit.call.trunk-mismatch"
+    """What keys the trunk is not what ring or answer sealed: call."""
+
+    WRONG_FINGERPRINT = "audit.media.fingerprint-mismatch"
+    """DTLS showed another certificate than the one logged: expected, found."""
+    WRONG_ICE_PASSWORD = "audit.media.bad-integrity"  # noqa: S105 -- the name of an event
+    """A known user name with bad integrity: address, count."""
+    UNKNOWN_ICE_USER = "audit.media.unknown-user"
+    """address, count."""
+
+    RECORDER_FAILED = "audit.record.failed"
+    """call, why."""
+    RECORD_UNLOGGED = "audit.record.unlogged"
+    """What was recorded could not be said in the log: call, act, why."""
+    EXPORT_MADE = "audit.record.exported"
+    """call, layer, folder."""
+
+    EVENTS_DROPPED = "audit.events-dropped"
+    """More came than the disk took: count."""
+
+
+class AuditFile:
+    """Appends events to one file, from a thread of its own; `event` never waits for the disk."""
+
+    def __init__(
+        self, path: Path, now_us: Callable[[], int] = lambda: time.time_ns() // 1_000
+    ) -> None:
+        """Open the file at `path` (0600) for appending; `now_us` is the clock.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        self._path = path
+        self._now_us = now_us
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
+        self._dropped = 0
+        self._descriptor = _open(path)
+        self._thread = threading.Thread(target=self._run, name="telcon-audit", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def event(self, name: str, /, **fields: AuditValue) -> None:
+        """Add one event; from any thread.
+
+        Raises:
+            MisuseError: the name is none of `AuditEvent`, or a field sounds like a secret.
+        """
+        line = self._format(name, fields)
+        try:
+            self._waiting.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Wait until all events are on the disk, and close; blocks for a few syncs at most."""
+        self._waiting.put(None)
+        self._thread.join()
+        os.close(self._descriptor)
+
+    def _format(self, name: str, fields: dict[str, AuditValue]) -> bytes:
+        if name not in frozenset(AuditEvent):
+            raise MisuseError(f"{name!r} is no audit event; see telcon.node.audit.AuditEvent")
+        for field in fields:
+            if any(word in field.lower() for word in SECRET_WORDS):
+                raise MisuseError(f"the audit field {field!r} sounds like a secret")
+        short = {field: _shorten(value) for field, value in fields.items()}
+        event = {"time_us": self._now_us(), "event": str(name), "fields": short}
+        return json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+    # -- in the thread
+
+    def _run(self) -> None:
+        ending = False
+        while not ending:
+            lines = [self._waiting.get()]
+            while not self._waiting.empty():
+                lines.append(self._waiting.get())
+            ending = None in lines
+            self._append([line for line in lines if line is not None])
+
+    def _append(self, lines: list[bytes]) -> None:
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            lines.append(self._format(AuditEvent.EVENTS_DROPPED, {"count": dropped}))
+        if not lines:
+            return
+        length = os.fstat(self._descriptor).st_size
+        try:
+            _write_whole(self._descriptor, b"".join(lines))
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            _log.error("audit.write-failed: %d events lost: %s", len(lines), error)
+            self._dropped += len(lines)
+            _truncate(self._descriptor, length)
+
+
+def _shorten(value: AuditValue) -> AuditValue:
+    if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
+        return value[:MAX_VALUE_CHARACTERS] + "…"
+    return value
+
+
+def _open(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        length = os.fstat(descriptor).st_size
+        # A power loss may have torn the last line; the next event starts on one of its own.
+        if length and os.pread(descriptor, 1, length - 1) != b"\n":
+            os.write(descriptor, b"\n")
+    except OSError as error:
+        raise StorageError(
+            f"the audit file {path} cannot be written: {error.strerror}",
+            advice="Free space, or make the node's folder writable for its user.",
+        ) from error
+    return descriptor
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _truncate(descriptor: int, length: int) -> None:
+    try:
+        os.ftruncate(descriptor, length)
+    except OSError as error:
+        _log.error("audit.truncate-failed: half a line may stay: %s", error)
