@@ -1,46 +1,28 @@
-"""One call as both logs tell it: the acts that took effect, and what they mean together.
+"""What the rest of telcon reads of a call: who is on it, where it stands, what was recorded.
 
-`Call` keeps the acts; `settle` says which phase they make within a causal past, by the table of
-concurrent acts of docs/protocol.md §4. Whether an act takes effect at all is judged in
-`telcon.core.fold`; what others read of a call is drawn in `telcon.core.picture`.
+These pictures are drawn by `telcon.core.picture` from the acts that took effect; nobody changes
+them. Acts that were lawful when written and yet have no effect (an answer that lost to a cancel, a
+join that lost to a hang-up) stand in a picture as *late*, for both sides to see.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
 
-from telcon.core.entry import (
-    MODES,
-    CallAnswer,
-    CallJoin,
-    CallLeave,
-    CallMode,
-    CallRing,
-    CallRinging,
-    Entry,
-    Mode,
-    RecordChunk,
-    RecordOff,
-    RecordOn,
-    Role,
-)
-from telcon.core.transitions import ENDS, PRECEDENCE, Phase, Side
+from telcon.core.entry import Mode, Role
+from telcon.core.transitions import Phase
 
 __all__ = [
-    "Act",
-    "Call",
+    "CallState",
     "ChunkSum",
-    "Outcome",
+    "Late",
+    "LateAct",
     "Past",
     "Place",
     "Recording",
     "Seat",
     "TrackRef",
-    "mode_of",
-    "settle",
-    "side_of",
-    "stricter",
 ]
 
 Place: TypeAlias = tuple[str, int]
@@ -51,26 +33,6 @@ TrackRef: TypeAlias = tuple[str, int]
 
 Past: TypeAlias = Mapping[str, int]
 """A pair of prefixes: how many entries of each log, by origin."""
-
-_RANK: Final = {phase: rank for rank, phase in enumerate(PRECEDENCE)}
-_STRICTNESS: Final = {mode: rank for rank, mode in enumerate(MODES)}
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """An entry that took effect and moves a call's phase."""
-
-    origin: str
-    index: int
-    seen: int  # how much of the other log its author had cosigned
-    type: str
-    to: Phase  # where it leads, by the table of transitions
-    time_us: int  # author's clock
-
-    @property
-    def place(self) -> Place:
-        """Where the entry stands."""
-        return (self.origin, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,162 +68,46 @@ class ChunkSum:
     last_us: int
 
 
+class LateAct(StrEnum):
+    """Why an act that was lawful when written has no effect all the same."""
+
+    ANSWERED = "answered too late"
+    JOINED = "joined too late"
+    IDLE = "without effect"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Late:
+    """An act that lost to one it knew nothing of."""
+
+    origin: str
+    index: int
+    why: LateAct
+
+
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a call's acts make of each other within one past."""
+class CallState:
+    """A call as the whole of two logs tells it."""
 
+    call: str
     phase: Phase
-    by: tuple[Act, ...] = ()  # the acts that decide the phase
-    answer: Act | None = None  # an answer that holds
-    late: Act | None = None  # an answer that lost
-    idle: tuple[Act, ...] = ()  # ends without effect: what they end was lost or merged
+    initiated_by: frozenset[str]  # both sides after glare
+    rung: Place  # the ring; of two rings with one id, that of the origin that sorts first
+    rung_us: int  # this and the other times: the author's clock
+    roster: Mapping[tuple[str, str], Seat]  # by origin and handle; who left stays, with `left`
+    mode: Mode
+    devices: int  # how many devices rang, as the rung side last said
+    answered: Place | None  # the answer, if it holds
+    answered_us: int | None
+    own_ring: Place | None  # the ring that merged into this call, if both sides rang at once
+    merged_into: str | None  # the call that goes on in this one's stead
+    ended_by: tuple[Place, ...]  # the acts that ended it, by origin
+    ended_us: int | None  # the earliest of theirs
+    recordings: tuple[Recording, ...]
+    chunks: Mapping[TrackRef, ChunkSum]  # by origin and track number
+    late: tuple[Late, ...]  # acts without effect, by origin and index
 
-
-@dataclass(slots=True)
-class Call:
-    """The acts of one call that took effect, in the order in which they were applied."""
-
-    id: str
-    rings: dict[str, Act] = field(default_factory=dict)  # by origin
-    answer: Act | None = None
-    own_ring: Place | None = None  # the other ring, if the answer is a glare answer
-    ends: list[Act] = field(default_factory=list)
-    merges: list[tuple[Act, "Call"]] = field(default_factory=list)  # glare answers naming our ring
-    seats: dict[tuple[str, str], Seat] = field(default_factory=dict)  # by origin and handle
-    modes: dict[str, list[tuple[int, Mode]]] = field(default_factory=dict)  # by origin, rising
-    devices: int = 0
-    recordings: dict[tuple[str, TrackRef], list[Recording]] = field(default_factory=dict)
-    chunks: dict[TrackRef, ChunkSum] = field(default_factory=dict)
-
-    def take(self, entry: Entry, act: Act) -> None:
-        """Add the effect of `entry`, neither ring nor answer."""
-        if isinstance(entry, CallJoin):
-            self.take_seat(act, entry)
-        elif isinstance(entry, CallLeave):
-            seat = self.seats[act.origin, entry.by]
-            self.seats[act.origin, entry.by] = replace(seat, left=act.index)
-        elif isinstance(entry, CallMode):
-            self.state_mode(act.origin, act.index, entry.mode)
-        elif isinstance(entry, CallRinging):
-            self.devices = entry.devices
-        elif isinstance(entry, RecordOn):
-            recording = Recording(act.origin, entry.track, act.index, act.time_us)
-            self.recordings.setdefault((act.origin, entry.track), []).append(recording)
-        elif isinstance(entry, RecordChunk):
-            for track, first, count, _ in entry.tracks:
-                self.chunks[act.origin, track] = ChunkSum(first + count, act.index, act.time_us)
-        elif isinstance(entry, RecordOff):
-            recordings = self.recordings[act.origin, entry.track]
-            recordings[-1] = replace(recordings[-1], off=act.index, off_us=act.time_us)
-        else:
-            self.ends.append(act)
-
-    def take_seat(self, act: Act, entry: CallRing | CallAnswer | CallJoin) -> None:
-        """Put the person whom `entry` declares on the roster."""
-        role: Role = entry.role if isinstance(entry, CallJoin) else "principal"
-        seat = Seat(act.origin, entry.by, role, entry.track, act.index)
-        self.seats[act.origin, entry.by] = seat
-
-    def state_mode(self, origin: str, index: int, mode: Mode) -> None:
-        """Note what a side states may be recorded."""
-        self.modes.setdefault(origin, []).append((index, mode))
-
-    def has_track(self, track: TrackRef, past: Past) -> bool:
-        """Return whether somebody on the roster, perhaps gone again, spoke on `track`."""
-        return any(
-            (seat.origin, seat.track) == track and seat.opening < past[seat.origin]
-            for seat in self.seats.values()
-        )
-
-    def has_handle(self, handle: str, past: Past) -> bool:
-        """Return whether `handle` was given to anybody of either side."""
-        return any(
-            seat.handle == handle and seat.opening < past[seat.origin]
-            for seat in self.seats.values()
-        )
-
-    def was_answered(self, past: Past) -> bool:
-        """Return whether an answer is within `past`, even one that lost to a cancel."""
-        return self.answer is not None and self.answer.index < past[self.answer.origin]
-
-    def spoken(self, origin: str, track: int) -> int:
-        """Return how many packets the chunks of an own track sum up to."""
-        chunks = self.chunks.get((origin, track))
-        return 0 if chunks is None else chunks.count
-
-    def is_recording(self, author: str, track: TrackRef) -> bool:
-        """Return whether the author's newest recording of `track` is unclosed."""
-        recordings = self.recordings.get((author, track))
-        return recordings is not None and recordings[-1].off is None
-
-
-def side_of(call: Call, origin: str, past: Past) -> Side:
-    """Return on which side of the ring the log `origin` stands."""
-    ring = call.rings.get(origin)
-    return Side.RINGER if ring is not None and ring.index < past[origin] else Side.RUNG
-
-
-def settle(call: Call, past: Past, frozen: tuple[Act, ...]) -> Outcome:
-    """Return what the acts of `call` within `past` make of each other.
-
-    `frozen`: the entries within `past` that froze the line.
-    """
-    rings = _within(call.rings.values(), past)
-    if not rings:
-        return Outcome(Phase.NONE)
-    answer, late, ends, idle = _answered(call, past)
-    merging = tuple(act for act, target in call.merges if _merges(act, target, past))
-    if merging:
-        return Outcome(Phase.MERGED, merging, None, answer or late, (*idle, *ends))
-    if len(rings) > 1:  # one id from both sides: nobody can say whose call it is
-        return Outcome(Phase.FAILED, rings)
-    acts = (*rings, *ends) if answer is None else (*rings, answer, *ends)
-    phase = min((act.to for act in acts), key=_RANK.__getitem__)
-    if phase not in ENDS and frozen:
-        return Outcome(Phase.FAILED, frozen, answer, late, idle)
-    by = tuple(act for act in acts if act.to == phase)
-    return Outcome(phase, by, answer, late, idle)
-
-
-def _answered(
-    call: Call, past: Past
-) -> tuple[Act | None, Act | None, tuple[Act, ...], tuple[Act, ...]]:
-    """Return answer that holds, answer that lost, ends that count, ends that followed the lost."""
-    ends = _within(call.ends, past)
-    answer = call.answer
-    if answer is None or answer.index >= past[answer.origin]:
-        return None, None, ends, ()
-    if not any(end.type == "call.cancel" for end in ends):
-        return answer, None, ends, ()
-    # A cancel that took effect knew of no answer, and an answer of no cancel: they are concurrent.
-    followed = tuple(end for end in ends if end.origin == answer.origin)
-    return None, answer, tuple(end for end in ends if end not in followed), followed
-
-
-def _merges(glare: Act, target: Call, past: Past) -> bool:
-    """Return whether a glare answer to `target` is within `past` and holds there."""
-    if glare.index >= past[glare.origin]:
-        return False
-    return not any(end.type == "call.cancel" for end in _within(target.ends, past))
-
-
-def mode_of(call: Call, past: Past, late: Act | None = None) -> Mode:
-    """Return the stricter of what each side last stated within `past`; `late`: a lost answer."""
-    stated = []
-    for origin, modes in call.modes.items():
-        bound = past[origin]
-        if late is not None and late.origin == origin:
-            bound = min(bound, late.index)
-        position = bisect_left(modes, bound, key=lambda item: item[0])
-        if position:
-            stated.append(modes[position - 1][1])
-    return stricter(stated)
-
-
-def stricter(modes: Iterable[Mode]) -> Mode:
-    """Return the strictest of `modes`, the loosest of all if there is none."""
-    return max(modes, key=_STRICTNESS.__getitem__, default=MODES[0])
-
-
-def _within(acts: Iterable[Act], past: Past) -> tuple[Act, ...]:
-    return tuple(act for act in acts if act.index < past[act.origin])
+    def active(self, origin: str) -> tuple[Seat, ...]:
+        """Return the people of one side who are on the roster now."""
+        seats = self.roster.values()
+        return tuple(seat for seat in seats if seat.origin == origin and seat.left is None)

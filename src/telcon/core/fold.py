@@ -3,30 +3,27 @@
 The state is a function of a pair of prefixes, one of each log, whatever the order in which they
 were read, as long as that order respects `seen`. Two rules make it so: an entry is judged by its
 causal past alone (its own log before it, and as much of the other log as it has `seen`), and acts
-that took effect without knowing of each other are settled by `telcon.core.call`. Void entries are
+that took effect without knowing of each other are settled by `telcon.core.settle`. Void entries are
 named with their reason and change nothing.
 
 An entry's reasons are looked for in this order: its bytes, its `seen`, the line's opening, the
 line's freezing, both sides' terms, the table of transitions, then what its own type asks for.
 """
 
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from msgspec import UNSET
 
-from telcon.core.call import Act, Call, Past, Place, settle, side_of
+from telcon.core.call import CallState, Past, Place
 from telcon.core.entry import (
-    SUPPORTED_TYPES,
     CallAnswer,
     CallRing,
     Entry,
     LineFrozen,
     LineOpened,
     LineTerms,
-    LineTest,
     LineTested,
     Message,
     Ref,
@@ -36,18 +33,16 @@ from telcon.core.entry import (
     parse_entry_untrusted,
 )
 from telcon.core.guards import guard
-from telcon.core.picture import CallState, state_of
+from telcon.core.line import Kind, LineState, Log, Messages, MessageState, Terms, kind_of, terms_of
+from telcon.core.picture import state_of
+from telcon.core.settle import Act, Acts, settle, side_of
 from telcon.core.transitions import TABLE, Phase, Side
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_ROOT
 
-__all__ = ["Applied", "LineFold", "LineState", "Terms"]
+__all__ = ["Applied", "LineFold", "LineState", "MessageState", "Terms"]
 
-_SUPPORTED: Final = frozenset(SUPPORTED_TYPES)
 _SEEN_REASONS: Final = frozenset({Void.SEEN_FELL, Void.SEEN_BEYOND, Void.WRONG_SEEN_ROOT})
-
-# What an entry is to those that refer to it; one octet for each entry of a log.
-_OTHER, _MESSAGE, _TEST = 0, 1, 2
 
 _Verdict: TypeAlias = Void | Phase
 """Why an entry is void, or the phase it leads to (`NONE` if it is of no call)."""
@@ -64,38 +59,6 @@ class Applied:
     def is_evidence(self) -> bool:
         """Whether the author signed a root of the other log that the other log never had."""
         return self.void is Void.WRONG_SEEN_ROOT
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What one side gives effect to, from index `since` of its log on."""
-
-    since: int
-    types: frozenset[str]  # of those that this version knows
-    conditions: tuple[str, ...]
-    link_lost: str  # "go on", "mute" or "end"
-
-
-@dataclass(frozen=True, slots=True)
-class LineState:
-    """The line as both logs tell it."""
-
-    opened: frozenset[str]  # the sides whose log is opened
-    frozen_by: frozenset[str]  # the sides that froze it
-    terms: Mapping[str, Terms]  # each side's newest, by origin
-
-
-@dataclass(slots=True)
-class _Log:
-    """What the fold keeps of one log."""
-
-    size: int = 0
-    seen: tuple[int, str] = (0, "")  # the newest that was right
-    is_open: bool = False
-    terms: list[Terms] = field(default_factory=list)
-    frozen: Act | None = None
-    kinds: bytearray = field(default_factory=bytearray)
-    messages: "array[int]" = field(default_factory=lambda: array("Q"))
 
 
 class _Calls(Mapping[str, CallState]):
@@ -145,12 +108,13 @@ class LineFold:
             msg = f"a line has two logs, not {len(origins)}"
             raise MisuseError(msg)
         self._root_of = root_of
-        self._logs = {origin: _Log() for origin in sorted(origins)}
+        self._logs = {origin: Log() for origin in sorted(origins)}
         first, second = sorted(origins)
         self._other = {first: second, second: first}
-        self._calls: dict[str, Call] = {}
-        self._rings: dict[Place, Call] = {}
-        self.calls: _Calls = _Calls(self._draw)
+        self._calls: dict[str, Acts] = {}
+        self._rings: dict[Place, Acts] = {}
+        self.calls = _Calls(self._draw)
+        self.messages = Messages((first, second))
 
     @property
     def line(self) -> LineState:
@@ -160,11 +124,6 @@ class LineFold:
             frozenset(origin for origin, log in self._logs.items() if log.frozen is not None),
             {origin: log.terms[-1] for origin, log in self._logs.items() if log.terms},
         )
-
-    @property
-    def messages(self) -> Mapping[str, Sequence[int]]:
-        """The indexes of the messages that took effect, by origin; live, not to be changed."""
-        return {origin: log.messages for origin, log in self._logs.items()}
 
     def size(self, origin: str) -> int:
         """Return how many entries of the log `origin` were applied."""
@@ -191,18 +150,17 @@ class LineFold:
         try:
             entry = parse_entry_untrusted(data)
         except VoidError as error:
-            self._count(log, _OTHER)
+            log.count(Kind.OTHER)
             return Applied(None, error.reason)
         verdict = self._judge(origin, entry)
-        if not isinstance(verdict, Void):
-            self._take(origin, entry, verdict)
-            void = None
-        else:
-            void = verdict
-        if void not in _SEEN_REASONS:
+        if verdict not in _SEEN_REASONS:
             log.seen = entry.seen
-        self._count(log, _kind_of(entry) if void is None else _OTHER)
-        return Applied(entry, void)
+        if isinstance(verdict, Void):
+            log.count(Kind.OTHER)
+            return Applied(entry, verdict)
+        self._take(origin, entry, verdict)
+        log.count(kind_of(entry))
+        return Applied(entry, None)
 
     def judge(self, origin: str, data: bytes) -> Void | None:
         """Return why `data` would be void as the next entry of `origin`; None if it would not."""
@@ -211,11 +169,6 @@ class LineFold:
         except VoidError as error:
             return error.reason
         return verdict if isinstance(verdict, Void) else None
-
-    @staticmethod
-    def _count(log: _Log, kind: int) -> None:
-        log.kinds.append(kind)
-        log.size += 1
 
     def _draw(self, call: str) -> CallState:
         past = {origin: log.size for origin, log in self._logs.items()}
@@ -257,8 +210,7 @@ class LineFold:
 
     def _in_terms(self, kind: str, past: Past) -> bool:
         for origin, log in self._logs.items():
-            bound = past[origin]
-            newest = next((terms for terms in reversed(log.terms) if terms.since < bound), None)
+            newest = log.terms_within(past[origin])
             if newest is None or kind not in newest.types:
                 return False
         return True
@@ -271,10 +223,10 @@ class LineFold:
             if isinstance(verdict, Void):
                 return verdict
             phase = verdict
-        if isinstance(entry, LineTested) and not self._refers(origin, entry.re[0], _TEST, past):
+        if isinstance(entry, LineTested) and not self._refers(origin, entry.re[0], Kind.TEST, past):
             return Void.REFERS_TO_NOTHING
         if isinstance(entry, Message) and entry.re is not UNSET:
-            known = self._refers(None, entry.re[0], _MESSAGE, past)
+            known = self._refers(None, entry.re[0], Kind.MESSAGE, past)
             return phase if known else Void.REFERS_TO_NOTHING
         return phase
 
@@ -290,7 +242,7 @@ class LineFold:
             return cell
         return guard(origin, entry, call, past, self._rings) or cell
 
-    def _refers(self, author: str | None, place: Ref, kind: int, past: Past) -> bool:
+    def _refers(self, author: str | None, place: Ref, kind: Kind, past: Past) -> bool:
         """Return whether `place` is an entry of `kind` within `past` and not of `author`."""
         origin, index = place
         if origin == author or index >= past.get(origin, 0):
@@ -303,11 +255,11 @@ class LineFold:
         log = self._logs[origin]
         act = Act(origin, log.size, entry.seen[0], entry.TYPE, to, entry.time)
         if isinstance(entry, Message):
-            log.messages.append(log.size)
+            self.messages.add(origin, log.size, entry.time)
         elif isinstance(entry, LineOpened):
             log.is_open = True
         elif isinstance(entry, LineTerms):
-            log.terms.append(_terms_of(entry, log.size))
+            log.terms.append(terms_of(entry, log.size))
         elif isinstance(entry, LineFrozen):
             log.frozen = act
             self.calls.touch_all()
@@ -317,14 +269,14 @@ class LineFold:
             self._take_act(self._calls[call_id], entry, act)
 
     def _take_ring(self, entry: CallRing, act: Act) -> None:
-        call = self._calls.setdefault(entry.call, Call(entry.call))
+        call = self._calls.setdefault(entry.call, Acts(entry.call))
         call.rings[act.origin] = act
         call.take_seat(act, entry)
         call.state_mode(act.origin, act.index, entry.mode)
         self._rings[act.place] = call
         self.calls.touch(call.id)
 
-    def _take_act(self, call: Call, entry: Entry, act: Act) -> None:
+    def _take_act(self, call: Acts, entry: Entry, act: Act) -> None:
         if isinstance(entry, CallAnswer):
             self._take_answer(call, entry, act)
         else:
@@ -333,7 +285,7 @@ class LineFold:
         if call.own_ring is not None:  # whether that ring is merged hangs on this call's acts
             self.calls.touch(self._rings[call.own_ring].id)
 
-    def _take_answer(self, call: Call, entry: CallAnswer, act: Act) -> None:
+    def _take_answer(self, call: Acts, entry: CallAnswer, act: Act) -> None:
         call.answer = act
         call.take_seat(act, entry)
         call.state_mode(act.origin, act.index, entry.mode)
@@ -342,18 +294,7 @@ class LineFold:
             self._rings[call.own_ring].merges.append((act, call))
 
 
-def _judge_opening(log: _Log, entry: Entry) -> Void | None:
+def _judge_opening(log: Log, entry: Entry) -> Void | None:
     if not isinstance(entry, LineOpened):
         return None if log.is_open else Void.LINE_NOT_OPENED
     return Void.LINE_ALREADY_OPENED if log.size else None
-
-
-def _terms_of(entry: LineTerms, index: int) -> Terms:
-    types = frozenset(name for name, version in entry.types if (name, version) in _SUPPORTED)
-    return Terms(index, types, entry.conditions, entry.link_lost)
-
-
-def _kind_of(entry: Entry) -> int:
-    if isinstance(entry, Message):
-        return _MESSAGE
-    return _TEST if isinstance(entry, LineTest) else _OTHER

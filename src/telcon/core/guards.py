@@ -6,7 +6,7 @@ that the entry may happen at all in the phase which that past shows.
 
 from collections.abc import Mapping
 
-from telcon.core.call import Call, Past, Place, mode_of, settle
+from telcon.core.call import Past, Place
 from telcon.core.entry import (
     CallAnswer,
     CallCancel,
@@ -23,6 +23,7 @@ from telcon.core.entry import (
     RecordOn,
     Void,
 )
+from telcon.core.settle import Acts, mode_of, settle, within
 from telcon.core.transitions import Phase
 
 __all__ = ["guard", "name_of"]
@@ -34,7 +35,7 @@ def name_of(origin: str) -> str:
 
 
 def guard(
-    origin: str, entry: Entry, call: Call, past: Past, rings: Mapping[Place, Call]
+    origin: str, entry: Entry, call: Acts, past: Past, rings: Mapping[Place, Acts]
 ) -> Void | None:
     """Return why `entry` of the log `origin` has no effect on `call`; None if it has.
 
@@ -43,7 +44,7 @@ def guard(
     if isinstance(entry, CallAnswer):
         return _answer(origin, entry, call, past, rings)
     if isinstance(entry, CallRinging | CallDecline | CallCancel | CallMissed):
-        return _refers_to_ring(entry.re[0], call)
+        return _refers_to_ring(entry.re[0], call, past)
     if isinstance(entry, CallJoin):
         return _new_person(origin, entry, call, past)
     if isinstance(entry, CallLeave | CallMode | CallHangUp):
@@ -61,22 +62,21 @@ def guard(
 
 
 def _answer(
-    origin: str, entry: CallAnswer, call: Call, past: Past, rings: Mapping[Place, Call]
+    origin: str, entry: CallAnswer, call: Acts, past: Past, rings: Mapping[Place, Acts]
 ) -> Void | None:
-    void = _refers_to_ring(entry.re[0], call)
+    void = _refers_to_ring(entry.re[0], call, past)
     if void is None and entry.glare:
         void = _glare(origin, entry.re[1], call, past, rings)
     return void or _new_person(origin, entry, call, past)
 
 
-def _refers_to_ring(place: Place, call: Call) -> Void | None:
-    # While a call rings it has one ring in the past; a second, unknown yet, is of the other id.
-    known = any(ring.place == place for ring in call.rings.values())
+def _refers_to_ring(place: Place, call: Acts, past: Past) -> Void | None:
+    known = any(ring.place == place for ring in within(call.rings.values(), past))
     return None if known else Void.REFERS_TO_NOTHING
 
 
 def _glare(
-    origin: str, own: Place, call: Call, past: Past, rings: Mapping[Place, Call]
+    origin: str, own: Place, call: Acts, past: Past, rings: Mapping[Place, Acts]
 ) -> Void | None:
     """Both sides rang at once: the own ring must still ring, and the name must sort first."""
     own_call = rings.get(own)
@@ -91,13 +91,13 @@ def _glare(
     return None if at_once and first else Void.NOT_YOURS
 
 
-def _new_person(origin: str, entry: CallAnswer | CallJoin, call: Call, past: Past) -> Void | None:
+def _new_person(origin: str, entry: CallAnswer | CallJoin, call: Acts, past: Past) -> Void | None:
     if call.has_handle(entry.by, past):
         return Void.HANDLE_IN_USE
     return Void.TRACK_IN_USE if call.has_track((origin, entry.track), past) else None
 
 
-def _chunk(origin: str, entry: RecordChunk, call: Call, past: Past) -> Void | None:
+def _chunk(origin: str, entry: RecordChunk, call: Acts, past: Past) -> Void | None:
     if not call.was_answered(past):
         return Void.NOT_LIVE
     has_recorded = any(author == origin for author, _ in call.recordings)

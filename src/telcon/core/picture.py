@@ -1,79 +1,15 @@
-"""The picture of a call that the rest of telcon reads, drawn from its acts.
+"""Draws the picture of a call (`telcon.core.call.CallState`) from its acts."""
 
-Here stands what comes of acts that were lawful when written and yet have no effect: an answer that
-lost to a cancel, a join that lost to a hang-up. Both sides see them as *late*.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import chain
 
-from telcon.core.call import (
-    Act,
-    Call,
-    ChunkSum,
-    Outcome,
-    Past,
-    Place,
-    Recording,
-    Seat,
-    TrackRef,
-    mode_of,
-    settle,
-)
-from telcon.core.entry import Mode
-from telcon.core.transitions import ENDS, Phase
+from telcon.core.call import CallState, Late, LateAct, Past, Recording, Seat
+from telcon.core.settle import Act, Acts, Outcome, mode_of, settle
+from telcon.core.transitions import ENDS
 
-__all__ = ["CallState", "Late", "LateAct", "state_of"]
+__all__ = ["state_of"]
 
 
-class LateAct(StrEnum):
-    """Why an act that was lawful when written has no effect all the same."""
-
-    ANSWERED = "answered too late"
-    JOINED = "joined too late"
-    IDLE = "without effect"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Late:
-    """An act that lost to one it knew nothing of."""
-
-    origin: str
-    index: int
-    why: LateAct
-
-
-@dataclass(frozen=True, slots=True)
-class CallState:
-    """A call as the whole of two logs tells it."""
-
-    call: str
-    phase: Phase
-    initiated_by: frozenset[str]  # both sides after glare
-    rung: Place  # the ring; of two rings with one id, that of the origin that sorts first
-    rung_us: int  # this and the other times: the author's clock
-    roster: Mapping[tuple[str, str], Seat]  # by origin and handle; who left stays, with `left`
-    mode: Mode
-    devices: int  # how many devices rang, as the rung side last said
-    answered: Place | None  # the answer, if it holds
-    answered_us: int | None
-    own_ring: Place | None  # the ring that merged into this call, if both sides rang at once
-    merged_into: str | None  # the call that goes on in this one's stead
-    ended_by: tuple[Place, ...]  # the acts that ended it, by origin
-    ended_us: int | None  # the earliest of theirs
-    recordings: tuple[Recording, ...]
-    chunks: Mapping[TrackRef, ChunkSum]  # by origin and track number
-    late: tuple[Late, ...]  # acts without effect, by origin and index
-
-    def active(self, origin: str) -> tuple[Seat, ...]:
-        """Return the people of one side who are on the roster now."""
-        seats = self.roster.values()
-        return tuple(seat for seat in seats if seat.origin == origin and seat.left is None)
-
-
-def state_of(call: Call, past: Past, frozen: tuple[Act, ...]) -> CallState:
+def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
     """Return the picture of `call` within `past`, the whole of both logs."""
     outcome = settle(call, past, frozen)
     ring = call.rings[min(call.rings)]
@@ -102,17 +38,17 @@ def state_of(call: Call, past: Past, frozen: tuple[Act, ...]) -> CallState:
     )
 
 
-def _initiators(call: Call, answer: Act | None) -> frozenset[str]:
+def _initiators(call: Acts, answer: Act | None) -> frozenset[str]:
     both = call.own_ring is not None and answer is not None
     return frozenset(call.rings) | (frozenset({answer.origin}) if both and answer else frozenset())
 
 
-def _by_author(call: Call) -> tuple[Recording, ...]:
+def _by_author(call: Acts) -> tuple[Recording, ...]:
     recordings = chain.from_iterable(call.recordings.values())
     return tuple(sorted(recordings, key=lambda recording: (recording.author, recording.on)))
 
 
-def _roster(call: Call, outcome: Outcome) -> tuple[dict[tuple[str, str], Seat], tuple[Late, ...]]:
+def _roster(call: Acts, outcome: Outcome) -> tuple[dict[tuple[str, str], Seat], tuple[Late, ...]]:
     """Return who counts as on the call, and the acts that came too late for it."""
     late = [Late(act.origin, act.index, LateAct.IDLE) for act in outcome.idle]
     lost = outcome.late
@@ -129,7 +65,7 @@ def _roster(call: Call, outcome: Outcome) -> tuple[dict[tuple[str, str], Seat], 
     return roster, tuple(sorted(late))
 
 
-def _too_late(call: Call, seat: Seat, outcome: Outcome) -> bool:
+def _too_late(call: Acts, seat: Seat, outcome: Outcome) -> bool:
     """Return whether `seat` is a join concurrent with the end of the call."""
     openings = [*call.rings.values(), *([call.answer] if call.answer else [])]
     if outcome.phase not in ENDS or any(
