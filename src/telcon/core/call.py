@@ -93,6 +93,7 @@ class CallState:
     phase: Phase
     initiated_by: frozenset[str]  # both sides after glare
     rung: Place  # the ring; of two rings with one id, that of the origin that sorts first
+    rung_seen: int  # how much of the other log the ringing side had seen
     rung_us: int  # this and the other times: the author's clock
     roster: Mapping[tuple[str, str], Seat]  # by origin and handle; who left stays, with `left`
     mode: Mode

@@ -36,7 +36,7 @@ from telcon.core.guards import guard
 from telcon.core.line import Kind, LineState, Log, Messages, MessageState, Terms, kind_of, terms_of
 from telcon.core.picture import state_of
 from telcon.core.settle import Act, Acts, settle, side_of
-from telcon.core.transitions import TABLE, Phase, Side
+from telcon.core.transitions import ENDS, TABLE, Phase, Side
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_ROOT
 
@@ -67,6 +67,7 @@ class _Calls(Mapping[str, CallState]):
     def __init__(self, draw: Callable[[str], CallState]) -> None:
         self._draw = draw
         self._drawn: dict[str, CallState | None] = {}
+        self._moved: set[str] = set()  # touched since last found to be over
 
     def __getitem__(self, call: str) -> CallState:
         drawn = self._drawn[call]
@@ -83,10 +84,19 @@ class _Calls(Mapping[str, CallState]):
     def touch(self, call: str) -> None:
         """Draw `call` anew when next asked."""
         self._drawn[call] = None
+        self._moved.add(call)
 
     def touch_all(self) -> None:
         """Draw every call anew when next asked."""
         self._drawn = dict.fromkeys(self._drawn)
+        self._moved.update(self._drawn)
+
+    def going_on(self) -> list[CallState]:
+        """Return the calls that ring or live, without a look at all that are over."""
+        states = [self[call] for call in self._moved]
+        found = [state for state in states if state.phase not in ENDS]
+        self._moved = {state.call for state in found}
+        return sorted(found, key=lambda state: (state.rung_us, state.call))
 
 
 class LineFold:
@@ -124,6 +134,10 @@ class LineFold:
             frozenset(origin for origin, log in self._logs.items() if log.frozen is not None),
             {origin: log.terms[-1] for origin, log in self._logs.items() if log.terms},
         )
+
+    def going_on(self) -> list[CallState]:
+        """Return the calls that ring or live, the first rung first."""
+        return self.calls.going_on()
 
     def size(self, origin: str) -> int:
         """Return how many entries of the log `origin` were applied."""

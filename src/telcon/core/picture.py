@@ -22,6 +22,7 @@ def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
         phase=outcome.phase,
         initiated_by=_initiators(call, answer),
         rung=ring.place,
+        rung_seen=ring.seen,
         rung_us=ring.time_us,
         roster=roster,
         mode=mode_of(call, past, outcome.late),
