@@ -1,0 +1,124 @@
+/**
+ * The one WebSocket to the node: snapshots come in, asks go out and are answered. Reconnects by itself.
+ * Events: `state` (snapshot), `passing` (slots, hint, level), `contact` (changed: see `contact`).
+ */
+const RETRY_MS = [250, 500, 1000, 2000, 4000];
+const SILENT_MS = 12_000; // the node says something each 5 s; a path that broke without a word is found by this
+const ASK_MS = 15_000;
+const SIGNED_OUT = 4401;
+const REPLACED = 4409;
+
+/** An ask that was not carried out, with words for the person. */
+export class Refused extends Error {
+  /** @param {string} what @param {string} advice */
+  constructor(what, advice) {
+    super(what);
+    this.advice = advice;
+  }
+}
+
+export default class LiveLink extends EventTarget {
+  /** @type {"connecting"|"open"|"lost"|"signed-out"|"replaced"} */
+  contact = "connecting";
+  /** When contact was lost, on this device's clock, ms. */
+  lostAt = 0;
+  #page = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+  /** @type {WebSocket|null} */ #socket = null;
+  #tries = 0;
+  #number = 0;
+  /** @type {Map<number, {done: Function, fail: Function, timer: number}>} */ #waiting = new Map();
+  #retry = 0;
+  #silence = 0;
+
+  connect() {
+    addEventListener("online", this.#again);
+    addEventListener("offline", this.#drop);
+    document.addEventListener("visibilitychange", this.#again);
+    this.#open();
+  }
+
+  disconnect() {
+    removeEventListener("online", this.#again);
+    removeEventListener("offline", this.#drop);
+    document.removeEventListener("visibilitychange", this.#again);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
+    this.#socket?.close(1000);
+  }
+
+  /**
+   * Asks the node to do something; resolves with its answer.
+   * @param {Record<string, unknown>} act
+   * @returns {Promise<Record<string, any>>} rejects with Refused
+   */
+  ask(act) {
+    return new Promise((done, fail) => {
+      if (this.contact !== "open") return fail(new Refused("", ""));
+      const number = ++this.#number;
+      const timer = setTimeout(() => this.#settle(number, null), ASK_MS);
+      this.#waiting.set(number, { done, fail, timer });
+      this.#socket.send(JSON.stringify({ ...act, ask: number }));
+    });
+  }
+
+  #open() {
+    clearTimeout(this.#retry);
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/live?page=${this.#page}`);
+    this.#socket = socket;
+    socket.onmessage = (event) => socket === this.#socket && this.#receive(JSON.parse(event.data));
+    socket.onclose = (event) => socket === this.#socket && this.#closed(event.code);
+  }
+
+  #receive(message) {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(this.#drop, SILENT_MS);
+    if (message.state) {
+      this.#tries = 0;
+      this.#set("open");
+      this.dispatchEvent(new CustomEvent("state", { detail: message.state }));
+    } else if (message.answer !== undefined) {
+      this.#settle(message.answer, message);
+    } else {
+      this.dispatchEvent(new CustomEvent("passing", { detail: message }));
+    }
+  }
+
+  #settle(number, message) {
+    const waiting = this.#waiting.get(number);
+    if (!waiting) return;
+    this.#waiting.delete(number);
+    clearTimeout(waiting.timer);
+    if (message?.ok) waiting.done(message);
+    else waiting.fail(new Refused(message?.error ?? "", message?.advice ?? ""));
+  }
+
+  #closed(code) {
+    clearTimeout(this.#silence);
+    this.#socket = null;
+    [...this.#waiting.keys()].forEach((number) => this.#settle(number, null));
+    if (code === SIGNED_OUT) return this.#set("signed-out");
+    if (code === REPLACED) return this.#set("replaced");
+    if (this.contact === "open") this.lostAt = Date.now();
+    this.#set(this.lostAt ? "lost" : "connecting");
+    const wait = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)];
+    this.#retry = setTimeout(() => this.#open(), wait * (0.75 + Math.random() / 2));
+  }
+
+  #set(contact) {
+    if (this.contact === contact) return;
+    this.contact = contact;
+    this.dispatchEvent(new Event("contact"));
+  }
+
+  #drop = () => {
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#closed(1006);
+    socket.close();
+  };
+
+  #again = () => {
+    if (!this.#socket && ["lost", "connecting"].includes(this.contact) && !document.hidden) this.#open();
+  };
+}

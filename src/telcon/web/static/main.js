@@ -1,0 +1,4 @@
+/** Begins the page. */
+import Page from "./page.js";
+
+new Page().connect();

@@ -1,0 +1,37 @@
+/** Opens the microphone, in the tap that rings or answers and never before. */
+
+/** The browser gave no microphone; `why` is its own name for the reason. */
+export class NoMicrophone extends Error {
+  /** @param {string} why */
+  constructor(why) {
+    super(why);
+    this.why = why;
+  }
+
+  /** Whether a person or a setting refused, rather than none being there. */
+  get blocked() {
+    return this.why === "NotAllowedError" || this.why === "SecurityError";
+  }
+}
+
+/** @returns {Promise<MediaStreamTrack>} rejects with NoMicrophone */
+export default async function openMicrophone() {
+  if (!navigator.mediaDevices) throw new NoMicrophone("SecurityError");
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({
+      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
+    });
+    return stream.getAudioTracks()[0];
+  } catch (error) {
+    throw new NoMicrophone(error instanceof Error ? error.name : "Error");
+  }
+}
+
+/** Whether the person has allowed it before, so that no question will come up. */
+export async function isAllowed() {
+  try {
+    return (await navigator.permissions.query({ name: /** @type {any} */ ("microphone") })).state === "granted";
+  } catch {
+    return false; // the browser does not tell: ask first, answer after
+  }
+}

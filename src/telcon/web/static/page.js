@@ -1,0 +1,135 @@
+/** The page as a whole: what it knows, which screen stands on the stage, and what is told to it. */
+import Acts from "./acts.js";
+import choose from "./choose.js";
+import { nowUs, setClock, since, timer } from "./clock.js";
+import LiveLink from "./live-link.js";
+import CallMedia from "./media/call-media.js";
+import { parts, put } from "./parts.js";
+import Outbox from "./outbox.js";
+import Ringer from "./ringer.js";
+import Stage from "./stage.js";
+import Trouble from "./trouble.js";
+import { say } from "./words.js";
+
+export default class Page {
+  /** @type {Record<string, any>|null} */ snapshot = null;
+  /** Unsent words by line. @type {Map<string, string>} */ drafts = new Map();
+  link = new LiveLink();
+  media = new CallMedia(this.link, () => this.changed());
+  acts = new Acts(this);
+  outbox = new Outbox(this);
+  #ringer = new Ringer();
+  #stage = new Stage(this);
+  #trouble = new Trouble(document.getElementById("trouble"));
+  #lost = document.getElementById("lost");
+  #toCall = document.getElementById("to-call");
+  #aside = false;
+  /** @type {Set<string>} */ #known = new Set();
+  /** @type {Set<string>} */ #away = new Set();
+  #due = false;
+
+  connect() {
+    this.link.addEventListener("state", (event) => this.#arrived(/** @type {CustomEvent} */ (event).detail));
+    this.link.addEventListener("passing", (event) => this.#passed(/** @type {CustomEvent} */ (event).detail));
+    this.link.addEventListener("contact", () => this.changed());
+    this.#toCall.addEventListener("click", () => this.#lookAtCall());
+    addEventListener("hashchange", () => this.changed());
+    setInterval(() => this.changed(), 1000);
+    this.#stage.connect();
+    this.#ringer.connect();
+    this.link.connect();
+    this.changed();
+  }
+
+  /** Shows the state anew, soon and once. */
+  changed() {
+    if (this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => {
+      this.#due = false;
+      this.#render();
+    });
+  }
+
+  /** @param {string} where `line/ID`, `messages/ID`, `history/ID` or empty for the lines */
+  go(where) {
+    location.hash = where;
+  }
+
+  /** Puts an ended call away. @param {string} call */
+  putAway(call) {
+    this.#away.add(call);
+    this.changed();
+  }
+
+  /** Looks at the messages while the call goes on. */
+  setAside() {
+    this.#aside = true;
+    this.go(`messages/${this.snapshot.call.line}`);
+    this.changed();
+  }
+
+  /** Says that an act was not carried out. @param {import("./live-link.js").Refused} error */
+  trouble(error) {
+    this.#trouble.show(error.message || say("lost.error"), error.message ? error.advice : say("lost.advice"));
+  }
+
+  #lookAtCall() {
+    this.#aside = false;
+    this.changed();
+  }
+
+  #arrived(snapshot) {
+    this.snapshot = snapshot;
+    setClock(snapshot.now_us);
+    const { call } = snapshot;
+    if (call && !call.ended) this.#known.add(call.call);
+    this.acts.arrived(call);
+    this.#tendMedia(call);
+    this.changed();
+  }
+
+  /** The leg stands while the call concerns this page, and not a moment longer. */
+  #tendMedia(call) {
+    const { media, acts } = this;
+    const alive = call && ["ringing", "live"].includes(call.phase) && !acts.isOver(call.call);
+    const ours = alive && (call.mine || acts.isOpening(call.call) || (call.phase === "ringing" && call.side !== "ours"));
+    if (ours) media.arm(call.call);
+    else if (!acts.pending) media.close();
+  }
+
+  #passed({ hint, level }) {
+    if (level) this.#stage.hear(level);
+    if (hint && ["hang-up", "cancel", "decline"].includes(hint.kind)) this.acts.hushed(hint.call);
+  }
+
+  #render() {
+    const { contact } = this.link;
+    const call = this.#callToShow();
+    const [name, line] = location.hash.slice(1).split("/");
+    const route = { name: ["line", "messages", "history"].includes(name) ? name : "contacts", line: line ?? "" };
+    const at = choose({
+      contact, snapshot: this.snapshot, refused: this.acts.refusal !== null, pending: this.acts.pending,
+      aside: this.#aside, call, route,
+    });
+    if (call?.phase !== "live") this.#aside = false;
+    this.#stage.show(at, this.snapshot ? { snapshot: this.snapshot, call, now: nowUs() } : null);
+    this.#ringer.ring(at.name === "incoming");
+    this.#renderBanners(call, at.name);
+  }
+
+  #callToShow() {
+    const call = this.snapshot?.call;
+    if (!call || this.#away.has(call.call)) return null;
+    const known = this.#known.has(call.call) || this.acts.rang === call.call;
+    return call.ended && !known ? null : call; // one that ended before this page came is history
+  }
+
+  #renderBanners(call, screen) {
+    const lost = this.link.contact === "lost";
+    this.#lost.hidden = !lost;
+    if (lost) put(parts(this.#lost).what, say("lost.banner", { time: since(this.link.lostAt * 1000) }));
+    this.#toCall.hidden = !(call?.phase === "live" && !call.ended && screen !== "live");
+    if (!this.#toCall.hidden) put(parts(this.#toCall).time, timer(nowUs() - call.answered_us));
+  }
+}

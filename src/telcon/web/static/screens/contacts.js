@@ -1,0 +1,60 @@
+/** All lines of this principal: who, which office, how the line is, and one tap to ring. */
+import { greeting, lasting } from "../clock.js";
+import LinePicture from "../line-picture.js";
+import { clone, initials, keyed, parts, put } from "../parts.js";
+import { plain, say } from "../words.js";
+import Screen from "./screen.js";
+
+export default class Contacts extends Screen {
+  /** @type {WeakMap<HTMLElement, {at: Record<string, any>, picture: LinePicture, line: string}>} */
+  #rows = new WeakMap();
+
+  constructor(page) {
+    super(page, "t-contacts");
+    this.at["sign-out"].addEventListener("click", () => page.acts.signOut());
+  }
+
+  render(view) {
+    const { me, node, lines } = view.snapshot;
+    put(this.at.greeting, greeting());
+    put(this.at.me, plain([me.name, me.office].filter(Boolean).join(", ")));
+    put(this.at.node, node);
+    this.at.none.hidden = lines.length > 0;
+    this.at.rows.hidden = lines.length === 0;
+    keyed(this.at.rows, lines, (line) => line.line, () => this.#make(), (row, line) => this.#update(row, line, view));
+  }
+
+  #make() {
+    const row = clone("t-contact");
+    const at = parts(row);
+    const known = { at, picture: new LinePicture(at.line, "mini"), line: "" };
+    at.ring.addEventListener("click", () => this.page.acts.ring(known.line));
+    this.#rows.set(row, known);
+    return row;
+  }
+
+  #update(row, line, view) {
+    const known = this.#rows.get(row);
+    const { at, picture } = known;
+    known.line = line.line;
+    const [state, words] = standing(line, view);
+    put(at.name, plain(line.peer.name));
+    put(at.office, plain(line.peer.office));
+    put(at.face, initials(line.peer.name));
+    put(at.state, words);
+    at.open.setAttribute("href", `#line/${line.line}`);
+    at.ring.setAttribute("aria-label", say("contacts.call-name", { name: line.peer.name }));
+    at.ring.hidden = state !== "up" || view.call !== null;
+    row.setAttribute("aria-current", `${view.line?.line === line.line}`);
+    picture.show(state);
+  }
+}
+
+/** The state of a line, for the picture and in a word. */
+function standing(line, { call, now }) {
+  if (line.broken) return ["frozen", say("line.broken")];
+  if (line.frozen) return ["frozen", say("line.frozen")];
+  if (call?.line === line.line && !call.ended) return ["live", say("line.on-call")];
+  if (line.up) return ["up", say("line.up")];
+  return ["down", line.since_us ? say("line.down-for", { time: lasting(now - line.since_us) }) : say("line.down")];
+}

@@ -1,0 +1,110 @@
+/** The live call: how long, the line with its recorders, what both have signed, who is on it, and the end. */
+import { lasting, since, timer } from "../clock.js";
+import LinePicture from "../line-picture.js";
+import { clone, initials, keyed, parts, put, putPerson } from "../parts.js";
+import { hasWords, plain, say, sayCount } from "../words.js";
+import Screen from "./screen.js";
+import VoiceBars from "./voice-bars.js";
+
+const RECORDER_LATE_MS = 2000; // a recorder that stops is said within two seconds
+const SPEAKS = 0.35; // of the range from silence to full
+
+export default class Live extends Screen {
+  #picture = new LinePicture(this.at.line, "large", true);
+  #bars = new VoiceBars(this.at.bars);
+  #call = "";
+  #muted = false;
+  /** @type {Record<string, number>} */ #loud = {};
+
+  constructor(page) {
+    super(page, "t-live");
+    const { acts } = page;
+    this.at.mute.addEventListener("click", () => acts.mute(this.#call, !this.#muted));
+    this.at.join.addEventListener("click", () => acts.join(this.#call));
+    this.at.leave.addEventListener("click", () => acts.leave(this.#call));
+    this.at.messages.addEventListener("click", () => page.setAside());
+    this.at.end.addEventListener("click", () => acts.hangUp(this.#call));
+  }
+
+  render({ call, snapshot, now }) {
+    this.#call = call.call;
+    putPerson(this.at, call.peer);
+    put(this.at.time, timer(call.answered_us ? now - call.answered_us : 0));
+    put(this.at["our-face"], initials(snapshot.me.name));
+    put(this.at["their-face"], initials(call.peer.name));
+    putLamp(this.at["our-lamp"], "ours", call);
+    putLamp(this.at["their-lamp"], "theirs", call);
+    this.#renderSigned(call);
+    this.#renderPeople(call.people);
+    this.#renderKeys(call);
+  }
+
+  hear(levels) {
+    this.#loud = Object.fromEntries(Object.entries(levels).map(([handle, level]) => [handle, loudness(level)]));
+    const loudest = Math.max(0, ...Object.values(this.#loud));
+    this.#picture.voice(loudest);
+    this.#bars.show(loudest);
+  }
+
+  #renderSigned(call) {
+    const from = call.unsigned_since_us;
+    const signed = call.countersigned && !from;
+    this.#picture.show("live", signed ? "signed" : "unsigned");
+    put(this.at.signed, signed ? say("live.signed")
+      : from ? say("live.unsigned", { time: since(from) }) : say("live.unsigned.no-time"));
+    this.at.signed.classList.toggle("wait", !signed);
+    put(this.at.text, signed ? "" : say("live.unsigned.text"));
+  }
+
+  #renderPeople(people) {
+    put(this.at.count, sayCount("live.people", people.length));
+    keyed(this.at.people, people, (someone) => someone.handle, () => clone("t-someone"), (node, someone) => {
+      const at = parts(node);
+      put(at.name, plain(someone.name));
+      put(at.role, [say(`live.${someone.side}`), role(someone)].filter(Boolean).join(", "));
+      put(at.what, someone.muted ? say("live.muted") : this.#loud[someone.handle] > SPEAKS ? say("live.speaks") : "");
+    });
+  }
+
+  #renderKeys(call) {
+    const { media, acts } = this.page;
+    const listening = acts.isListening(call.call);
+    this.#muted = media.muted;
+    this.at.mute.hidden = !call.mine || listening || !media.speaking;
+    this.at.mute.setAttribute("aria-pressed", `${this.#muted}`);
+    put(this.at.mute, say(this.#muted ? "live.unmute" : "live.mute"));
+    this.at.join.hidden = call.mine;
+    this.at.leave.hidden = !(call.mine && listening);
+    put(this.at.sound, say2(soundWords(call, media, listening)));
+  }
+}
+
+function soundWords(call, media, listening) {
+  if (!call.mine) return "live.elsewhere";
+  if (media.state === "lost") return "live.sound.lost";
+  if (media.state !== "connected") return "live.sound.connecting";
+  if (listening) return "live.listening";
+  if (!media.speaking) return "live.sound.no-microphone";
+  return media.muted ? "live.mute.on" : "";
+}
+
+function say2(key) {
+  return key ? say(key) : "";
+}
+
+function role(someone) {
+  return someone.role && hasWords(`role.${someone.role}`) ? say(`role.${someone.role}`) : "";
+}
+
+/** A recorder is on, off, or silent for longer than it may be. */
+function putLamp(lamp, side, call) {
+  const { on, age_ms: age } = call.recorders[side];
+  const state = !on ? "off" : age !== null && age > RECORDER_LATE_MS ? "late" : "on";
+  lamp.dataset.state = state;
+  put(lamp, say(`live.recorder.${side}.${state}`, { time: lasting((age ?? 0) * 1000) }));
+}
+
+/** 0 to 1 from a level in dB below the loudest possible (RFC 6464: 127 is silence). */
+function loudness(level) {
+  return 1 - Math.min(Math.abs(level), 60) / 60;
+}

@@ -1,0 +1,101 @@
+/** Puts the chosen screen on the stage, the lines beside it, and the focus where reading goes on. */
+import { say } from "./words.js";
+import Contacts from "./screens/contacts.js";
+import Ended from "./screens/ended.js";
+import History from "./screens/history.js";
+import Incoming from "./screens/incoming.js";
+import Live from "./screens/live.js";
+import Messages from "./screens/messages.js";
+import NoticeScreen from "./screens/notice.js";
+import Person from "./screens/person.js";
+import Ringing from "./screens/ringing.js";
+import Welcome from "./screens/welcome.js";
+
+const SCREENS = {
+  ended: Ended, history: History, incoming: Incoming, line: Person, live: Live, messages: Messages,
+  notice: NoticeScreen, ringing: Ringing, welcome: Welcome,
+};
+
+export default class Stage {
+  #page;
+  #side = document.getElementById("side");
+  #stage = document.getElementById("stage");
+  /** @type {Contacts|null} */ #contacts = null;
+  /** @type {import("./screens/screen.js").default|null} */ #screen = null;
+  #key = "";
+  #at = "";
+
+  /** @param {import("./page.js").default} page */
+  constructor(page) {
+    this.#page = page;
+  }
+
+  connect() {
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.defaultPrevented) this.#screen?.escape();
+    });
+  }
+
+  /**
+   * @param {{name: string, line: string}} at
+   * @param {{snapshot: Record<string, any>, call: Record<string, any>|null, now: number}|null} seen
+   */
+  show(at, seen) {
+    const lines = seen?.snapshot.lines ?? [];
+    const beside = at.name === "contacts" ? besideContacts(lines) : at;
+    const line = lines.find((other) => other.line === beside.line) ?? null;
+    const view = { ...(seen ?? { snapshot: null, call: null, now: 0 }), line };
+    if (seen) this.#renderContacts(view);
+    const moved = this.#put(`${beside.name}/${beside.line}`, SCREENS[beside.name]);
+    this.#screen.render(view);
+    if (this.#mark(at) || (moved && at.name !== "contacts")) this.#settle(at.name, view);
+  }
+
+  /** @param {Record<string, number>} levels */
+  hear(levels) {
+    this.#screen?.hear(levels);
+  }
+
+  #renderContacts(view) {
+    if (!this.#contacts) {
+      this.#contacts = new Contacts(this.#page);
+      this.#side.append(this.#contacts.root);
+    }
+    this.#contacts.render(view);
+  }
+
+  #put(key, Kind) {
+    if (key === this.#key) return false;
+    this.#screen?.disconnect();
+    this.#screen = new Kind(this.#page);
+    this.#stage.replaceChildren(this.#screen.root);
+    this.#key = key;
+    return true;
+  }
+
+  #mark({ name }) {
+    const { dataset } = document.documentElement;
+    const first = this.#at === "";
+    const moved = this.#at !== name;
+    this.#at = name;
+    dataset.at = name === "contacts" ? "contacts" : "stage";
+    dataset.call = ["incoming", "ringing", "live", "ended"].includes(name) ? name : "";
+    dataset.alone = name === "notice" ? "yes" : "";
+    return moved && !first;
+  }
+
+  /** A new screen is read from its heading on; nothing that was typed elsewhere can press its buttons. */
+  #settle(name, view) {
+    const root = name === "contacts" ? this.#side : this.#stage;
+    scrollTo(0, 0);
+    root.querySelector("h1")?.focus({ preventScroll: true });
+    const peer = view.call?.peer ?? view.line?.peer;
+    document.title = name === "incoming" ? say("incoming.title", { name: peer.name }) : peer?.name ?? say("title");
+    document.getElementById("said").textContent = name === "incoming" ? document.title : "";
+  }
+}
+
+/** Beside the lines stands the only one, or an invitation to choose. */
+function besideContacts(lines) {
+  return lines.length === 1 ? { name: "line", line: lines[0].line } : { name: "welcome", line: "" };
+}

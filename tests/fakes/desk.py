@@ -1,0 +1,329 @@
+"""A desk without a node: shows the snapshots it is given, keeps what it is asked, answers as told.
+
+The snapshots of every screen stand in `SCREENS`, with Arcadia's principal at the page.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from telcon.errors import InvitationError, TelconError
+from telcon.web.desk_protocol import DeviceId, Message
+
+LINE = "11" * 16
+LINES = [LINE, "22" * 16, "33" * 16, "44" * 16]
+CALL = "c0" * 16
+OURS, THEIRS, SECOND = "a1" * 8, "b2" * 8, "c3" * 8
+NOW_US = 1_773_482_400_000_000  # 14 March 2026, 10:00 UTC
+MINUTE_US = 60_000_000
+ME = {"name": "Adrian Rey", "office": "President of Arcadia", "organisation": "Arcadia"}
+PEER = {
+    "name": "Elena Voss",
+    "office": "Chancellor of Borealis",
+    "organisation": "Borealis",
+    "node": "borealis.example",
+}
+GOOD_SECRET = "good-secret-0123456789"
+
+
+class FakeDesk:
+    """Implements `telcon.web.desk_protocol.Desk`."""
+
+    def __init__(self, snapshot: Mapping[str, Any] | None = None) -> None:
+        """Show `snapshot`, or one line that is up."""
+        self.state: Mapping[str, Any] = snapshot or idle()
+        self.done: list[tuple[DeviceId, dict[str, Any]]] = []
+        self.gone: list[DeviceId] = []
+        self.answers: dict[str, Mapping[str, Any] | TelconError] = {"ring": {"call": CALL}}
+        self.after: dict[str, Mapping[str, Any]] = {}
+        self.hold: Callable[[Mapping[str, Any]], Any] | None = None
+        self._pages: dict[DeviceId, tuple[Callable[[], None], Callable[[Message], None]]] = {}
+
+    def snapshot(self, device: DeviceId) -> Message:
+        return self.state
+
+    def subscribe(
+        self, device: DeviceId, changed: Callable[[], None], send: Callable[[Message], None]
+    ) -> Callable[[], None]:
+        mine = (changed, send)
+        self._pages[device] = mine
+
+        def unsubscribe() -> None:
+            if self._pages.get(device) is mine:
+                del self._pages[device]
+
+        return unsubscribe
+
+    async def do(self, device: DeviceId, message: Message) -> Message:
+        self.done.append((device, dict(message)))
+        if self.hold is not None:
+            await self.hold(message)
+        if message["do"] in self.after:
+            self.show(self.after[message["do"]])
+        answer = self.answers.get(message["do"], {})
+        if isinstance(answer, TelconError):
+            raise answer
+        return answer
+
+    def device_gone(self, device: DeviceId) -> None:
+        self.gone.append(device)
+
+    def show(self, snapshot: Mapping[str, Any]) -> None:
+        """Change the state, and say so to every page; on the loop that serves them."""
+        self.state = snapshot
+        for changed, _ in list(self._pages.values()):
+            changed()
+
+    def pass_by(self, message: Message) -> None:
+        """Send `message` to every page."""
+        for _, send in list(self._pages.values()):
+            send(message)
+
+    def asked(self, do: str) -> list[dict[str, Any]]:
+        """Return the acts of kind `do` so far."""
+        return [message for _, message in self.done if message["do"] == do]
+
+    @property
+    def pages(self) -> int:
+        """How many pages listen now."""
+        return len(self._pages)
+
+
+class FakeSignIn:
+    """Implements `telcon.web.desk_protocol.SignIn` with one link and one session."""
+
+    def __init__(self) -> None:
+        """Accept `GOOD_SECRET` once."""
+        self.tokens: set[str] = set()
+        self.links = {GOOD_SECRET}
+
+    async def redeem(self, secret: str) -> str:
+        if secret not in self.links:
+            raise InvitationError("no such link")
+        self.links.remove(secret)
+        token = f"token-{len(self.tokens)}-of-tests"
+        self.tokens.add(token)
+        return token
+
+    def who(self, token: str) -> str | None:
+        return "principal" if token in self.tokens else None
+
+    async def sign_out(self, token: str) -> None:
+        self.tokens.discard(token)
+
+
+class FakeAudit:
+    """Keeps what is written to it."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.events: list[tuple[str, dict[str, str | int | None]]] = []
+
+    def __call__(self, event: str, /, **fields: str | int | None) -> None:
+        self.events.append((event, fields))
+
+    def names(self) -> list[str]:
+        """Return the names of all events so far."""
+        return [event for event, _ in self.events]
+
+
+def line(number: int = 0, peer: Mapping[str, str] = PEER, **changes: Any) -> dict[str, Any]:
+    """Return one line of a snapshot."""
+    base = {
+        "line": LINES[number],
+        "peer": dict(peer),
+        "up": True,
+        "since_us": NOW_US - 90 * MINUTE_US,
+    }
+    return {**base, "waiting": 0, "frozen": False, "broken": None, **changes}
+
+
+def idle(*lines: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a snapshot without a call."""
+    return {
+        "me": ME,
+        "node": "arcadia.example",
+        "now_us": NOW_US,
+        "lines": [dict(each) for each in lines] or [line()],
+        "call": None,
+        "messages": {},
+        "history": {},
+        **changes,
+    }
+
+
+def call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
+    """Return the call of a snapshot in `phase`, rung by `side`."""
+    live = phase == "live"
+    return {
+        "call": CALL,
+        "line": LINE,
+        "phase": phase,
+        "side": side,
+        "peer": dict(PEER),
+        "rung_us": NOW_US - 13 * MINUTE_US,
+        "answered_us": NOW_US - 767_000_000 if live or phase == "ended" else None,
+        "mode": "audio",
+        "mine": live or side == "ours",
+        "countersigned": True,
+        "unsigned_since_us": None,
+        "recorders": {"ours": {"on": live, "age_ms": 400}, "theirs": {"on": live, "age_ms": 600}},
+        "people": people() if live else [],
+        "ended": None,
+        "late": False,
+        **changes,
+    }
+
+
+def people() -> list[dict[str, Any]]:
+    """Return both principals and an interpreter."""
+    common = {"muted": False, "office": ""}
+    return [
+        {**common, "handle": OURS, "side": "ours", "name": ME["name"], "role": "principal"},
+        {**common, "handle": THEIRS, "side": "theirs", "name": PEER["name"], "role": "principal"},
+    ]
+
+
+def in_call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
+    """Return a snapshot with a call on the only line."""
+    return idle(line(), call=call(phase, side, **changes))
+
+
+def over(phase: str, side: str, by: str | None, reason: str | None = None) -> dict[str, Any]:
+    """Return a snapshot in which the call has just ended."""
+    ended = {"phase": phase, "by": by, "reason": reason}
+    snapshot = in_call(phase, side, ended=ended)
+    snapshot["history"] = {LINE: [past(0, phase=phase, by=by, reason=reason, side=side)]}
+    return snapshot
+
+
+def message(number: int, text: str, ours: bool, state: str = "signed by both") -> dict[str, Any]:
+    """Return one message, some minutes before now."""
+    origin = f"{'arcadia' if ours else 'borealis'}.example/line/{LINE}"
+    time_us = NOW_US - (20 - 4 * number) * MINUTE_US
+    return {
+        "id": f"{origin}#{number}",
+        "ours": ours,
+        "text": text,
+        "time_us": time_us,
+        "state": state,
+        "from": ME["name"] if ours else PEER["name"],
+    }
+
+
+def past(number: int, **changes: Any) -> dict[str, Any]:
+    """Return one call of the history, `number` days ago."""
+    rung = NOW_US - number * 1440 * MINUTE_US - 13 * MINUTE_US
+    return {
+        "call": CALL if number == 0 else f"{number:02x}" * 16,
+        "phase": "ended",
+        "side": "ours",
+        "rung_us": rung,
+        "answered_us": rung + 9_000_000,
+        "ended_us": rung + 776_000_000,
+        "by": "ours",
+        "reason": None,
+        "signed": True,
+        **changes,
+    }
+
+
+def _contacts() -> dict[str, Any]:
+    medina = {**PEER, "name": "Tomás Medina", "office": "President-elect of Caldera"}
+    nour = {**PEER, "name": "Nour Al-Hadi", "office": "Prime Minister of Dahna"}
+    olsen = {**PEER, "name": "Ingrid Olsen", "office": "Secretary-General, Union of the North"}
+    down = line(2, nour, up=False, since_us=NOW_US - 6 * MINUTE_US)
+    return idle(line(), line(1, medina), down, line(3, olsen, frozen=True))
+
+
+def _talk() -> list[dict[str, Any]]:
+    return [
+        message(0, "Can you talk before the council meets?", ours=False),
+        message(1, "Yes. I will call at ten, just us and interpreters.", ours=True),
+        message(2, "Thank you, Adrian.", ours=False),
+        message(3, "The draft is with your sherpa.", ours=True, state="waiting"),
+    ]
+
+
+def _past() -> list[dict[str, Any]]:
+    return [
+        past(0, side="theirs", by="both"),
+        past(1, phase="declined", by="theirs", reason="asleep, try 07:00", answered_us=None),
+        past(2, phase="missed", side="theirs", by=None, answered_us=None),
+        past(4, phase="cancelled", by="ours", answered_us=None),
+        past(9, phase="failed", by=None, reason="not countersigned", signed=False),
+        past(400, ended_us=NOW_US - 400 * 1440 * MINUTE_US + 5_400_000_000),
+    ]
+
+
+_unsigned: dict[str, Any] = {"countersigned": False, "unsigned_since_us": NOW_US - 80_000_000}
+_late = {"ours": {"on": True, "age_ms": 300}, "theirs": {"on": True, "age_ms": 9000}}
+_off = {"ours": {"on": True, "age_ms": 300}, "theirs": {"on": False, "age_ms": None}}
+_down = line(up=False, since_us=NOW_US - 6 * MINUTE_US, waiting=2)
+
+# name → (snapshot, what stands behind # in the address, words that must be there)
+SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
+    "contacts": (_contacts(), "", ("Elena Voss", "up", "down 6 min", "frozen", "Call")),
+    "no-lines": ({**idle(), "lines": []}, "", ("No line yet", "telcon line invite")),
+    "line-up": (idle(), f"line/{LINE}", ("The line is up", "as stated by borealis.example")),
+    "line-down": (idle(_down), f"line/{LINE}", ("The line is down since", "Write a message")),
+    "line-frozen": (idle(line(frozen=True)), f"line/{LINE}", ("The line is frozen",)),
+    "line-broken": (
+        idle(line(broken="The other side signed two different histories.")),
+        f"line/{LINE}",
+        ("The line has stopped", "two different histories"),
+    ),
+    "ringing": (in_call("ringing"), "", ("Ringing at Borealis", "Cancel")),
+    "ringing-unsigned": (
+        in_call("ringing", countersigned=False),
+        "",
+        ("Waiting until borealis.example has signed the ring",),
+    ),
+    "incoming": (
+        in_call("ringing", "theirs"),
+        "",
+        ("Elena Voss", "as stated by borealis.example", "Audio is recorded by both sides"),
+    ),
+    "live": (
+        in_call("live"),
+        "",
+        ("12:47", "our recorder is on", "their recorder is on", "Signed by both", "End call"),
+    ),
+    "live-unsigned": (
+        in_call("live", **_unsigned, recorders=_late),
+        "",
+        ("Not countersigned since", "their recorder is silent for 9 seconds"),
+    ),
+    "live-elsewhere": (
+        in_call("live", mine=False, recorders=_off),
+        "",
+        ("Join on this device", "their recorder is off"),
+    ),
+    "ended": (over("ended", "ours", "theirs"), "", ("Call ended", "Elena Voss ended it")),
+    "declined": (
+        over("declined", "ours", "theirs", "In a meeting"),
+        "",
+        ("Call declined", "In a meeting"),
+    ),
+    "missed": (over("missed", "theirs", None), "", ("nobody answered here",)),
+    "failed": (over("failed", "ours", None, "not countersigned"), "", ("The call failed",)),
+    "messages": (
+        idle(_down, messages={LINE: _talk()}),
+        f"messages/{LINE}",
+        ("signed by both", "waiting: the line is down since", "Send"),
+    ),
+    "messages-none": (idle(), f"messages/{LINE}", ("Nothing written yet",)),
+    "history": (
+        idle(history={LINE: _past()}),
+        f"history/{LINE}",
+        ("Call, 13 min", "Call declined", "asleep, try 07:00", "Missed call", "Call failed"),
+    ),
+    "history-none": (idle(), f"history/{LINE}", ("No call yet",)),
+}
+
+
+def screen(name: str) -> dict[str, Any]:
+    """Return a snapshot of `SCREENS` that a test may change."""
+    return copy.deepcopy(SCREENS[name][0])
