@@ -1,0 +1,176 @@
+"""Our own log on its way to the peer, on one connection: pushes cut, signed, credited, cosigned.
+
+A push is made when there is room for it, never queued. `signed_to` bounds what may be signed: the
+size of the marker. Making a push signs its checkpoint; the caller has made the marker durable.
+"""
+
+from typing import Final, NamedTuple
+
+from telcon.core.frames import (
+    FRAME_OVERHEAD_OCTETS,
+    MAX_FRAME_OCTETS,
+    Push,
+    SentOpening,
+    format_frame,
+    sent_octets,
+)
+from telcon.core.growing import GrowingLog
+from telcon.core.seal import Opening
+from telcon.errors import MisuseError, SignatureError
+from telcon.ledger import (
+    Checkpoint,
+    SigningKey,
+    VerifierKey,
+    add_signature_lines,
+    format_checkpoint,
+    open_cosignature,
+    sign_checkpoint,
+)
+
+__all__ = ["CREDIT_OCTETS", "Cosignature", "Pushes", "cut_piece"]
+
+CREDIT_OCTETS: Final = 1_048_576  # pushes without cosignature in flight, at most
+BULK_OCTETS: Final = CREDIT_OCTETS // 2  # above this, bulk waits so that acts need not
+MAX_RESYNCS: Final = 8  # per connection, without a cosignature between
+
+Piece = list[tuple[bytes, tuple[Opening, ...]]]
+
+
+class Cosignature(NamedTuple):
+    """A verified cosignature of the peer over a checkpoint of ours."""
+
+    size: int
+    timestamp: int
+    """POSIX seconds on the peer's clock."""
+    note: bytes
+    """The checkpoint with our signature and the peer's."""
+
+
+class _Sent(NamedTuple):
+    size: int
+    octets: int
+
+
+class Pushes:
+    """What one connection has carried of our log; starts at what the peer says it holds."""
+
+    def __init__(self, log: GrowingLog, key: SigningKey, mirror: VerifierKey, held: int) -> None:
+        """Push `log` from entry `held` on; `mirror` is the peer's key that cosigns."""
+        self._is_halted = False
+        self._log = log
+        self._key = key
+        self._mirror = mirror
+        self._next = held
+        self._piece: Piece = []
+        self._in_flight: list[_Sent] = []
+        self._in_flight_octets = 0
+        self._notes: dict[int, bytes] = {}  # checkpoints sent, by size
+        self._resyncs = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything sent is not cosigned yet."""
+        return bool(self._in_flight)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so much is in flight that bulk should wait."""
+        return self._in_flight_octets >= BULK_OCTETS
+
+    def next_push(self, signed_to: int) -> bytes | None:
+        """Return the next push, or None when all is sent or the credit is used up."""
+        if self._is_halted or self._next >= signed_to:
+            return None
+        if not self._piece:
+            self._piece = self._log.read(self._next)
+        count = cut_piece(self._piece[: signed_to - self._next])
+        if count == 0:
+            raise MisuseError(f"no entry {self._next} to push of {self._log.origin}")
+        frame = self._format(count)
+        if self._in_flight_octets + len(frame) > CREDIT_OCTETS:
+            return None
+        self._in_flight.append(_Sent(self._next + count, len(frame)))
+        self._in_flight_octets += len(frame)
+        self._next += count
+        del self._piece[:count]
+        return frame
+
+    def _format(self, count: int) -> bytes:
+        note = self._sign(self._next + count)
+        openings = [
+            SentOpening(index, opening.member, opening.key, opening.content)
+            for index, (_, openings) in enumerate(self._piece[:count], self._next)
+            for opening in openings
+        ]
+        entries = [entry for entry, _ in self._piece[:count]]
+        return format_frame(Push(self._next, entries, openings, note))
+
+    def _sign(self, size: int) -> bytes:
+        note = self._notes.get(size)
+        if note is None:
+            note = sign_checkpoint(self._checkpoint(size), self._key)
+            self._notes[size] = note
+        return note
+
+    def _checkpoint(self, size: int) -> Checkpoint:
+        root = self._log.root_at(size)
+        if root is None:
+            raise MisuseError(f"{self._log.origin} has no {size} entries to sign")
+        return Checkpoint(self._log.origin, size, root)
+
+    def cosigned(self, size: int, line: bytes) -> Cosignature:
+        """Verify the peer's cosignature `line` for our checkpoint of `size`; frees its credit.
+
+        Raises:
+            SignatureError: no such checkpoint was sent, or the line is not by the peer's mirror
+                key over exactly its text.
+            MalformedError: not one signature line.
+        """
+        note = self._notes.get(size)
+        if note is None:
+            raise SignatureError(f"a cosignature for size {size}, which was not sent")
+        text = format_checkpoint(self._checkpoint(size))
+        timestamp = open_cosignature(text, line, self._mirror)
+        self._free(size)
+        return Cosignature(size, timestamp, add_signature_lines(note, [line]))
+
+    def expect(self, size: int) -> None:
+        """Let a cosignature for `size`, which the peer has shown to hold, be received again."""
+        if size:
+            self._sign(size)
+
+    def _free(self, size: int) -> None:
+        self._resyncs = 0
+        while self._in_flight and self._in_flight[0].size <= size:
+            self._in_flight_octets -= self._in_flight.pop(0).octets
+        for sent in [sent for sent in self._notes if sent < size]:
+            del self._notes[sent]
+
+    def halt(self) -> None:
+        """Push nothing more, after a refusal; what was in flight is not waited for."""
+        self._is_halted = True
+        self._piece = []
+        self._in_flight = []
+        self._in_flight_octets = 0
+
+    def may_resync(self) -> bool:
+        """Say whether to ask the peer once more what it holds, and then to `restart`."""
+        self._resyncs += 1
+        return self._resyncs <= MAX_RESYNCS
+
+    def restart(self, held: int) -> None:
+        """Push from entry `held` on, which the peer shows to hold."""
+        self.halt()
+        self._is_halted = False
+        self._next = held
+        self.expect(held)
+
+
+def cut_piece(piece: Piece) -> int:
+    """Return how many entries of `piece` fit one frame with their openings."""
+    room = MAX_FRAME_OCTETS - FRAME_OVERHEAD_OCTETS
+    for count, (entry, openings) in enumerate(piece):
+        room -= sent_octets(entry, openings)
+        if room < 0:
+            return count
+    return len(piece)
