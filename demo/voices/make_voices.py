@@ -28,18 +28,7 @@ def make_voice(path: Path, voice: str, text: str) -> None:
         ["espeak-ng", "-v", voice, "-s", "175", "--stdout", text], check=True, capture_output=True
     )
     trim = f"silenceremove=start_periods=1:start_threshold=-50dB,apad=whole_dur={SECONDS}"
-    codec = [
-        "-c:a",
-        "libopus",
-        "-application",
-        "voip",
-        "-b:a",
-        "32k",
-        "-vbr",
-        "off",
-        "-frame_duration",
-        "20",
-    ]
+    codec = ["-c:a", "libopus", "-application", "voip", "-b:a", "32k", "-vbr", "off"]
     command = ["ffmpeg", "-v", "error", "-y", "-i", "-", "-af", trim, "-t", str(SECONDS)]
     command += ["-ar", "48000", "-ac", "1", *codec, "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     command += ["-map_metadata", "-1", "-f", "opus", str(path)]

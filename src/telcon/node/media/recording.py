@@ -17,6 +17,7 @@ from telcon.errors import MalformedError
 from telcon.node.media.disk import DiskFile, DiskWriter
 from telcon.node.media.ogg import (
     LAST_PAGE,
+    OggPage,
     format_page,
     holds_page,
     scan_pages_untrusted,
@@ -31,6 +32,8 @@ PAGE_S = 1.0
 """A page goes to the disk when it is this old, however little it holds."""
 
 _FRAME = 2 * GRAIN
+_SILENCE = lost_frame(0xFC, _FRAME)
+"""All that a file holds whose speaker was never heard: players refuse one without any packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ class Recording:
         """Write all that is left and the last page; nothing may follow."""
         self._write(self._timeline.drain(), now)
         ogg = self._ogg or self._begin(Arrival(0, 0, b"", 0, now))
-        self._disk.write(self._file, ogg.finish(), self._newest, now)
+        pages = ogg.write(_SILENCE, _FRAME) if ogg.position == 0 else b""
+        self._disk.write(self._file, pages + ogg.finish(), self._newest, now)
 
     def result(self) -> ClosedRecording | None:
         """Return the file as the disk has it; None if it could not even be created.
@@ -201,14 +205,21 @@ def recover(path: Path) -> ClosedRecording:
         raise MalformedError(f"{path.name} is damaged at offset {last.end} and goes on after it")
     whole = data[: last.end]
     if not last.flags & LAST_PAGE:
-        closing = format_page(LAST_PAGE, last.granule, last.serial, last.sequence + 1, b"", b"")
-        whole += closing
+        whole += _format_closing(last)
     file = parse_ogg_opus_untrusted(whole)
     origin, number = _owner(file.comments)
     if whole != data:
         _replace_end(path, last.end, whole[last.end :])
     packets = sum(not packet.is_lost for packet in file.packets)
     return ClosedRecording(origin, number, path, sha256(whole).digest(), len(whole), packets)
+
+
+def _format_closing(last: OggPage) -> bytes:
+    """Return the page that ends a file whose last page so far is `last`."""
+    position, lacing, body = last.granule, b"", b""
+    if position == 0:
+        position, lacing, body = _FRAME, bytes((len(_SILENCE),)), _SILENCE
+    return format_page(LAST_PAGE, position, last.serial, last.sequence + 1, lacing, body)
 
 
 def _owner(comments: Mapping[str, str]) -> tuple[str, int]:
