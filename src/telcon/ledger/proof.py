@@ -53,6 +53,8 @@ class ProvenEntry:
     index: int
     size: int
     """Size of the log in the checkpoint that was checked."""
+    root: bytes
+    """Root of the log in that checkpoint, 32 octets."""
     cosigned: tuple[tuple[str, int], ...]
     """Key name and POSIX time in seconds of each of the policy's cosigners that signed."""
 
@@ -125,7 +127,7 @@ def verify_tlog_proof(proof: TlogProof, entry: bytes, policy: Policy) -> ProvenE
     leaf = leaf_hash(entry)  # step 3
     verify_inclusion(proof.index, checkpoint.size, leaf, proof.hashes, checkpoint.root)
     cosigned = tuple((key.name, timestamp) for key, timestamp in accepted.cosigned)
-    return ProvenEntry(checkpoint.origin, proof.index, checkpoint.size, cosigned)
+    return ProvenEntry(checkpoint.origin, proof.index, checkpoint.size, checkpoint.root, cosigned)
 
 
 def _parse_extra(line: str) -> bytes:

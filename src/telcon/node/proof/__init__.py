@@ -1,0 +1,23 @@
+"""Proof folders: what a call leaves for a stranger to check, offline, years later.
+
+`export_call` writes one from a node's two logs of a line; `verify_paths` checks folders and single
+receipts and says in words what is shown and what is not. `layout` has the files.
+"""
+
+from telcon.node.proof.export import ExportedLog, ExportReport, export_call
+from telcon.node.proof.layout import LAYER_NAMES
+from telcon.node.proof.report import PathReport, Verdict, VerifyReport, format_json, format_words
+from telcon.node.proof.verify import verify_paths
+
+__all__ = [
+    "LAYER_NAMES",
+    "ExportReport",
+    "ExportedLog",
+    "PathReport",
+    "Verdict",
+    "VerifyReport",
+    "export_call",
+    "format_json",
+    "format_words",
+    "verify_paths",
+]

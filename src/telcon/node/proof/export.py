@@ -1,0 +1,247 @@
+"""Writes the proof folder of one call from a node's two logs of a line.
+
+1. Fold both logs, pick the call's entries by layer (`selection`).
+2. For each: the earliest checkpoint that the other side cosigned over it, and the inclusion proof;
+   checked as a stranger would before it is written.
+3. The openings that the layer shows; recordings (only in the layer content); with the whole logs,
+   all tiles and bundles under each log's newest cosigned checkpoint.
+4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from telcon.core.entry import RecordOff, entry_type
+from telcon.core.seal import Opening
+from telcon.core.stored import StoredLog
+from telcon.errors import MisuseError, StorageError
+from telcon.ledger import (
+    KeyCard,
+    Policy,
+    TlogProof,
+    format_policy,
+    format_tlog_proof,
+    inclusion_proof,
+    log_files,
+    mirror_policy,
+    verify_tlog_proof,
+)
+from telcon.node.proof import layout
+from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
+from telcon.node.proof.readme import readme
+from telcon.node.proof.replay import Replayed
+from telcon.node.proof.selection import Selection, select_call, shown_by
+from telcon.node.proof.summary import tell
+from telcon.node.proof.wording import utc_from_us
+
+_READ_OCTETS: Final = 8 * 1024 * 1024
+
+
+class ExportedLog(StoredLog, Protocol):
+    """A stored log that can say which of its checkpoints both sides signed."""
+
+    def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was written."""
+
+    folder: Path
+    receipts: int
+    not_countersigned: tuple[str, ...]
+    """Entries of the call left out, since the other side has not cosigned them yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    name: str  # "ours" or "theirs"
+    log: ExportedLog
+    policy: Policy
+
+
+def export_call(
+    ours: ExportedLog,
+    theirs: ExportedLog,
+    *,
+    own_card: KeyCard,
+    peer_card: KeyCard,
+    call: str,
+    out: Path,
+    layer: str = "content",
+    whole_log: bool = False,
+    recordings: Sequence[tuple[str, Path]] = (),
+) -> ExportReport:
+    """Write the proof folder of `call` to `out`, whole or not at all.
+
+    `ours` is the log this side writes, `theirs` the other's as mirrored here. `recordings` are
+    (file name, where it is now); they are content and left out of every other layer.
+
+    Raises:
+        OperatorError: the line has no such call, or `out` is taken.
+        StorageError: the disk refused, or the store's own proofs do not hold.
+        MisuseError: no such layer, or a recording's name is not a plain one.
+        PeerError: a stored checkpoint or recording is not what it should be.
+    """
+    shown = shown_by(layer)
+    sides = (
+        _Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
+        _Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
+    )
+    selection = select_call({ours.origin: ours, theirs.origin: theirs}, call, shown)
+    with FolderWriter(out) as writer:
+        exporter = _Exporter(writer, sides, selection, shown.members)
+        exporter.write_receipts()
+        if layer == layout.LAYER_NAMES[-1]:
+            exporter.copy_recordings(recordings)
+        if whole_log:
+            exporter.write_logs()
+        exporter.write_summary(own_card, peer_card, layer, whole_log=whole_log)
+        writer.finish()
+    return ExportReport(out, len(exporter.entries), tuple(exporter.not_countersigned))
+
+
+class _Exporter:
+    """One export under way."""
+
+    def __init__(
+        self,
+        writer: FolderWriter,
+        sides: tuple[_Side, _Side],
+        selection: Selection,
+        members: frozenset[str],
+    ) -> None:
+        self._writer = writer
+        self._sides = {side.log.origin: side for side in sides}
+        self._selection = selection
+        self._members = members
+        self._recordings: list[SummaryRecording] = []
+        self.entries: list[SummaryEntry] = []
+        self.not_countersigned: list[str] = []
+
+    def write_receipts(self) -> None:
+        for side in self._sides.values():
+            self._writer.write(f"{side.name}/{layout.POLICY}", format_policy(side.policy))
+        for item in self._selection.entries:
+            side = self._sides[item.origin]
+            stem = layout.receipt_stem(item.index, _type(item))
+            note = side.log.cosigned_note_over(item.index)
+            if note is None:
+                self.not_countersigned.append(f"{side.name}: {stem}")
+                continue
+            path = f"{side.name}/{layout.RECEIPTS}/{stem}"
+            self._writer.write(path + layout.PROOF_SUFFIX, _receipt(side, item, *note))
+            self._writer.write(path + layout.ENTRY_SUFFIX, item.data)
+            openings = self._openings(side, item)
+            if openings:
+                opened = layout.format_openings(openings)
+                self._writer.write(path + layout.OPENED_SUFFIX, opened)
+            self.entries.append(self._summary_entry(path, item))
+
+    def copy_recordings(self, recordings: Sequence[tuple[str, Path]]) -> None:
+        signed = {
+            (item.entry.sha256, item.entry.size): entry.file
+            for entry in self.entries
+            for item in self._selection.entries
+            if (item.origin, item.index) == (entry.origin, entry.index)
+            and isinstance(item.entry, RecordOff)
+        }
+        for name, source in recordings:
+            if not layout.is_plain_name(name):
+                raise MisuseError(f"{name!r} is not a plain file name")
+            path = f"{layout.RECORDINGS}/{name}"
+            digest, size = self._writer.copy(path, source)
+            place = signed.get((digest, size), "")
+            self._recordings.append(SummaryRecording(path, size, digest, place))
+
+    def write_logs(self) -> None:
+        for side in self._sides.values():
+            newest = newest_cosigned(side.log)
+            if newest is None:
+                raise StorageError(f"no checkpoint of {side.log.origin} is cosigned yet")
+            size, note = newest
+            reader = _EntryReader(side.log)
+            for path, data in log_files(size, side.log.hash, reader.read):
+                self._writer.write(f"{side.name}/{layout.LOG}/{path}", data)
+            self._writer.write(f"{side.name}/{layout.LOG}/{layout.CHECKPOINT}", note)
+
+    def write_summary(
+        self, own_card: KeyCard, peer_card: KeyCard, layer: str, *, whole_log: bool
+    ) -> None:
+        told = tell(self._selection.call, layer)
+        summary = Summary(
+            summary="telcon call summary v1",
+            call=self._selection.call.call,
+            line=own_card.line,
+            ours=own_card.name,
+            theirs=peer_card.name,
+            layer=layer,
+            whole_log=whole_log,
+            **told._asdict(),
+            entries=self.entries,
+            not_countersigned=self.not_countersigned,
+            recordings=self._recordings,
+        )
+        self._writer.write(layout.SUMMARY, layout.format_summary(summary))
+        self._writer.write(layout.README, readme(summary).encode())
+
+    def _openings(self, side: _Side, item: Replayed) -> list[Opening]:
+        found = [opening for _, opening in side.log.openings(item.index, 1)]
+        return [opening for opening in found if opening.member in self._members]
+
+    def _summary_entry(self, path: str, item: Replayed) -> SummaryEntry:
+        time_us = 0 if item.entry is None else item.entry.time
+        effect = "none" if (item.origin, item.index) in self._selection.idle else ""
+        return SummaryEntry(
+            path, item.origin, item.index, _type(item), utc_from_us(time_us), effect
+        )
+
+
+class _EntryReader:
+    """Reads runs of entries for the bundles."""
+
+    def __init__(self, log: StoredLog) -> None:
+        self._log = log
+
+    def read(self, first: int, count: int) -> Sequence[bytes]:
+        """Return exactly `count` entries from `first` on."""
+        found: list[bytes] = []
+        while len(found) < count:
+            batch = self._log.entries(first + len(found), _READ_OCTETS)
+            if not batch:
+                raise StorageError(f"{self._log.origin} lacks entry {first + len(found)}")
+            found += batch
+        return found[:count]
+
+
+def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
+    """Return size and note of the newest checkpoint that both sides signed, None if there is none.
+
+    Found by halving: a log knows the earliest one over an entry.
+    """
+    newest = None
+    low, high = 0, log.size
+    while low < high:
+        middle = (low + high) // 2
+        found = log.cosigned_note_over(middle)
+        if found is None:
+            high = middle
+        else:
+            newest, low = found, found[0]
+    return newest
+
+
+def _receipt(side: _Side, item: Replayed, size: int, note: bytes) -> bytes:
+    """Make a receipt and check it as a stranger would."""
+    hashes = inclusion_proof(item.index, size, side.log.hash)
+    proof = TlogProof(item.index, tuple(hashes), note)
+    verify_tlog_proof(proof, item.data, side.policy)
+    return format_tlog_proof(proof)
+
+
+def _type(item: Replayed) -> str:
+    return "entry" if item.entry is None else entry_type(item.entry)

@@ -1,0 +1,244 @@
+"""Proof folders on disk: written whole or not at all, read without trusting what lies there."""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from telcon.errors import MalformedError, OperatorError, StorageError
+from telcon.node.proof.layout import MAX_FILES, SUMS, format_sums
+
+_PIECE_OCTETS = 1024 * 1024
+
+
+class Files(Protocol):
+    """A folder to be verified. Paths are relative, with '/', and come from whoever made it."""
+
+    def paths(self) -> Sequence[str]:
+        """Return the path of everything in it that is not a folder.
+
+        Raises:
+            StorageError: the system refuses it.
+            MalformedError: more files than any proof folder has.
+        """
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            StorageError: the system refuses it.
+            MalformedError: it is no plain file, or above `limit` octets.
+        """
+
+    def digest(self, path: str) -> tuple[str, int]:
+        """Return SHA-256, in hex, and size of a file.
+
+        Raises:
+            StorageError: the system refuses it.
+            MalformedError: it is no plain file.
+        """
+
+
+class DiskFiles:
+    """A folder on disk as `Files`. Links are never followed."""
+
+    def __init__(self, root: Path) -> None:
+        """Read below `root`."""
+        self._root = root
+
+    def paths(self) -> Sequence[str]:
+        """List every file; see `Files`."""
+        found: list[str] = []
+        folders = [""]
+        try:
+            while folders:
+                prefix = folders.pop()
+                with os.scandir(self._root / prefix) as items:
+                    for item in items:
+                        path = f"{prefix}{item.name}"
+                        if item.is_dir(follow_symlinks=False):
+                            folders.append(f"{path}/")
+                        else:
+                            found.append(path)
+                if len(found) + len(folders) > MAX_FILES:
+                    raise MalformedError(f"more than {MAX_FILES} files")
+        except OSError as error:
+            raise _unreadable(self._root, error) from error
+        return sorted(found)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Read one file; see `Files`."""
+        with _open_plain(self._root / path) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise MalformedError(f"{path} is above {limit} octets")
+        return data
+
+    def digest(self, path: str) -> tuple[str, int]:
+        """Hash one file; see `Files`."""
+        hashing = sha256()
+        size = 0
+        with _open_plain(self._root / path) as file:
+            while piece := file.read(_PIECE_OCTETS):
+                hashing.update(piece)
+                size += len(piece)
+        return hashing.hexdigest(), size
+
+
+@contextlib.contextmanager
+def _open_plain(path: Path) -> Iterator[BinaryIO]:
+    """Open a plain file: no link, and nothing that could block or have no end."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                raise MalformedError(f"{path.name} is not a plain file")
+            yield file
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise MalformedError(f"{path.name} is not a plain file") from error
+        raise _unreadable(path, error) from error
+
+
+def read_plain(path: Path, limit: int) -> bytes:
+    """Return the bytes of one file that somebody named.
+
+    Raises:
+        StorageError: the system refuses it.
+        MalformedError: it is no plain file, or above `limit` octets.
+    """
+    return DiskFiles(path.parent).read(path.name, limit)
+
+
+class FolderWriter:
+    """Writes a new proof folder beside its place and moves it there when it is whole.
+
+    Used as a context manager: leaving it by an error removes all that was written. A crash leaves
+    at most a folder with a leading dot and `.partial` in its name, never half a proof folder.
+    """
+
+    def __init__(self, target: Path) -> None:
+        """Prepare to write `target`.
+
+        Raises:
+            OperatorError: it exists and is not an empty folder.
+            StorageError: the folder around it cannot be written.
+        """
+        self._target = target.absolute()
+        _require_free(self._target)
+        try:
+            made = tempfile.mkdtemp(
+                prefix=f".{self._target.name}.", suffix=".partial", dir=self._target.parent
+            )
+        except OSError as error:
+            raise _unwritable(self._target, error) from error
+        self._folder = Path(made)
+        self._sums: dict[str, str] = {}
+
+    def __enter__(self) -> "FolderWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)  # gone already when it was finished
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write one file durably.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        try:
+            with self._create(path) as file:
+                file.write(data)
+        except OSError as error:
+            raise _unwritable(self._target, error) from error
+        self._sums[path] = sha256(data).hexdigest()
+
+    def copy(self, path: str, source: Path) -> tuple[str, int]:
+        """Copy a file durably; return its SHA-256, in hex, and size.
+
+        Raises:
+            StorageError: the source cannot be read, or the disk refused.
+            MalformedError: the source is no plain file.
+        """
+        hashing = sha256()
+        size = 0
+        try:
+            with _open_plain(source) as original, self._create(path) as file:
+                while piece := original.read(_PIECE_OCTETS):
+                    hashing.update(piece)
+                    size += len(piece)
+                    file.write(piece)
+        except OSError as error:
+            raise _unwritable(self._target, error) from error
+        self._sums[path] = hashing.hexdigest()
+        return self._sums[path], size
+
+    def finish(self) -> None:
+        """Write SHA256SUMS, make all durable, and move the folder to its place.
+
+        Raises:
+            OperatorError: something was put in its place meanwhile.
+            StorageError: the disk refused.
+        """
+        self.write(SUMS, format_sums(self._sums))
+        try:
+            for folder, _, _ in os.walk(self._folder):
+                _sync_folder(Path(folder))
+            _require_free(self._target)
+            self._folder.rename(self._target)  # takes the place of an empty folder
+            _sync_folder(self._target.parent)
+        except OSError as error:
+            raise _unwritable(self._target, error) from error
+
+    @contextlib.contextmanager
+    def _create(self, path: str) -> Iterator[BinaryIO]:
+        place = self._folder / path
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(number, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(number)
+
+
+def _require_free(target: Path) -> None:
+    try:
+        taken = target.is_symlink() or (
+            target.exists() and not (target.is_dir() and not any(target.iterdir()))
+        )
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if taken:
+        raise OperatorError(
+            f"{target} exists and is not an empty folder; nothing was written",
+            advice="Name a folder that does not exist yet.",
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} could not be read: {error.strerror}",
+        advice="Check that the path is right and that you may read it.",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} could not be written: {error.strerror}; nothing half-written stays",
+        advice="Check free space and that you may write there.",
+    )

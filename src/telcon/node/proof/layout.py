@@ -1,0 +1,194 @@
+"""What stands where in a proof folder, and the small files in it (docs/protocol.md §9).
+
+    README.txt  SHA256SUMS  call.json
+    ours/    policy.txt  receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [log/...]
+    theirs/  policy.txt  receipts/...                                           [log/...]
+    recordings/NAME.opus
+
+`ours` is the log that the exporting side wrote, `theirs` the other side's as it was mirrored.
+Readers here are fed with files that anybody may have written: `MalformedError` alone.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from telcon.core.entry import LAYERS
+from telcon.core.seal import KEY_BYTES, MAX_CONTENT_BYTES, Opening
+from telcon.errors import MalformedError
+from telcon.ledger import check_node_name, log_origin
+
+README: Final = "README.txt"
+SUMS: Final = "SHA256SUMS"
+SUMMARY: Final = "call.json"
+POLICY: Final = "policy.txt"
+RECEIPTS: Final = "receipts"
+LOG: Final = "log"
+CHECKPOINT: Final = "checkpoint"
+RECORDINGS: Final = "recordings"
+SIDES: Final = ("ours", "theirs")
+
+PROOF_SUFFIX: Final = ".tlog-proof"
+ENTRY_SUFFIX: Final = ".entry"
+OPENED_SUFFIX: Final = ".opened.json"
+
+LAYER_NAMES: Final = tuple(layer.name for layer in LAYERS)
+
+MAX_FILES: Final = 1_000_000
+MAX_SUMS_OCTETS: Final = 256 * 1024 * 1024
+MAX_SMALL_OCTETS: Final = 1024 * 1024  # call.json and policies; each has limits of its own inside
+MAX_ENTRY_OCTETS: Final = 65_535  # what fits a bundle; a foreign log's entry may be so long
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_PATH = re.compile(rf"{_NAME}(?:/{_NAME})*", re.ASCII)
+_SUM = re.compile(rf"([0-9a-f]{{64}})  ({_NAME}(?:/{_NAME})*)", re.ASCII)
+
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class SummaryEntry(Struct, frozen=True):
+    """One entry that the folder shows."""
+
+    file: str  # path without suffix
+    origin: str
+    index: int
+    type: str
+    time: str  # the author's clock
+    effect: str  # "none" if it lost to an act it knew nothing of, else ""
+
+
+class SummaryRecording(Struct, frozen=True):
+    """One recording in the folder."""
+
+    file: str
+    size: int
+    sha256: Hex64
+    signed_in: str  # the shown entry that bears this hash, or ""
+
+
+class Summary(Struct, frozen=True):
+    """call.json: the call in plain words. Nobody signs it; the receipts are the proof."""
+
+    summary: Literal["telcon call summary v1"]
+    call: Hex32
+    line: Hex32
+    ours: str  # node names
+    theirs: str
+    layer: str
+    whole_log: bool
+    outcome: str  # as far as the layer shows it
+    mode: str
+    initiated_by: list[str]
+    rung: str  # times: UTC by the author's clock, "" when there is none or the layer hides it
+    answered: str
+    ended: str
+    entries: list[SummaryEntry]
+    not_countersigned: list[str]  # entries of the call that nobody else held when this was made
+    recordings: list[SummaryRecording]
+
+    def origin(self, side: str) -> str:
+        """Return the origin of the log that a side of the folder shows."""
+        return log_origin(self.ours if side == SIDES[0] else self.theirs, self.line)
+
+
+class _Opened(Struct, frozen=True, forbid_unknown_fields=True):
+    member: Annotated[str, Meta(pattern=r"^[a-z]{1,16}\Z")]
+    key: Hex64
+    content: bytes  # base64 in JSON
+
+
+class _OpenedFile(Struct, frozen=True, forbid_unknown_fields=True):
+    openings: list[_Opened]
+
+
+_SUMMARY = msgspec.json.Decoder(Summary)
+_OPENED = msgspec.json.Decoder(_OpenedFile)
+
+
+def is_plain_name(name: str) -> bool:
+    """Say whether `name` is one path segment that means the same on every system."""
+    return "/" not in name and _PATH.fullmatch(name) is not None
+
+
+def receipt_stem(index: int, entry_type: str) -> str:
+    """Return the name of a receipt's files without suffix, like `000012-call.ring`."""
+    return f"{index:06}-{entry_type}"
+
+
+def format_sums(sums: Mapping[str, str]) -> bytes:
+    """Write SHA256SUMS, as `sha256sum --check` reads it: path to lower-case hex."""
+    return "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode("ascii")
+
+
+def parse_sums_untrusted(data: bytes) -> dict[str, str]:
+    """Read SHA256SUMS: path to hex.
+
+    Raises:
+        MalformedError: another form, unsorted, a path twice, or one that leads elsewhere.
+    """
+    try:
+        lines = data.decode("ascii").split("\n")
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"{SUMS} is not ASCII") from error
+    sums = {}
+    for number, line in enumerate(lines[:-1], 1):
+        match = _SUM.fullmatch(line)
+        if match is None:
+            raise MalformedError(f"{SUMS}, line {number}: expected a hash, two spaces and a path")
+        sums[match[2]] = match[1]
+    if format_sums(sums) != data:
+        raise MalformedError(f"{SUMS} is not sorted, or names a path twice")
+    return sums
+
+
+def format_openings(openings: Iterable[Opening]) -> bytes:
+    """Write NAME.opened.json."""
+    shown = [_Opened(one.member, one.key.hex(), one.content) for one in openings]
+    return msgspec.json.encode(_OpenedFile(shown))
+
+
+def parse_openings_untrusted(data: bytes) -> Sequence[Opening]:
+    """Read NAME.opened.json.
+
+    Raises:
+        MalformedError: not the one spelling, a member twice, or content over its limit.
+    """
+    try:
+        read = _OPENED.decode(data)
+        again = msgspec.json.encode(read)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"openings cannot be read: {error}") from error
+    if again != data:
+        raise MalformedError("openings read, but their one spelling is another")
+    openings = [Opening(one.member, bytes.fromhex(one.key), one.content) for one in read.openings]
+    if len({one.member for one in openings}) != len(openings):
+        raise MalformedError("a member is opened twice")
+    if any(len(o.key) != KEY_BYTES or len(o.content) > MAX_CONTENT_BYTES for o in openings):
+        raise MalformedError("an opening is over its limit")
+    return openings
+
+
+def format_summary(summary: Summary) -> bytes:
+    """Write call.json, to be read by people as it is."""
+    return msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+
+
+def parse_summary_untrusted(data: bytes) -> Summary:
+    """Read call.json.
+
+    Raises:
+        MalformedError: a member is missing or wrong, or the names are no two nodes.
+    """
+    try:
+        summary = _SUMMARY.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"{SUMMARY} cannot be read: {error}") from error
+    check_node_name(summary.ours)
+    check_node_name(summary.theirs)
+    if summary.ours == summary.theirs or summary.layer not in LAYER_NAMES:
+        raise MalformedError(f"{SUMMARY} does not name two nodes and a layer")
+    return summary

@@ -1,0 +1,79 @@
+"""One receipt: an entry, its proof, its openings, checked under a policy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telcon.core.entry import Entry, parse_entry_untrusted
+from telcon.core.seal import Opening, opening_fits
+from telcon.core.void import VoidError
+from telcon.errors import ProofError
+from telcon.ledger import (
+    Policy,
+    ProvenEntry,
+    log_origin,
+    mirror_name,
+    organisation,
+    parse_note_untrusted,
+    parse_tlog_proof,
+    verify_tlog_proof,
+)
+from telcon.ledger.checkpoint import parse_checkpoint_untrusted
+from telcon.node.proof.layout import parse_openings_untrusted
+from telcon.node.proof.trust import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenReceipt:
+    """A receipt that holds under the keys it was checked with."""
+
+    path: str
+    proven: ProvenEntry
+    data: bytes
+    """The entry's bytes."""
+    entry: Entry | None
+    """The entry as telcon reads it; None for foreign bytes, which are proven all the same."""
+    openings: tuple[Opening, ...]
+    """Each fits its seal."""
+    is_mirrored: bool
+    """Whether the cosigner is the mirror of a telcon line, whose key promises to hold all."""
+
+
+def check_receipt(
+    path: str, proof: bytes, data: bytes, opened: bytes | None, keys: Keys
+) -> ProvenReceipt:
+    """Check a receipt's proof for the entry `data`, and that each opening fits its seal.
+
+    Raises:
+        PeerError: it does not hold; the message says why.
+    """
+    read = parse_tlog_proof(proof)
+    checkpoint = parse_checkpoint_untrusted(parse_note_untrusted(read.checkpoint_note).text)
+    policy = keys.policy_for(checkpoint.origin)
+    proven = verify_tlog_proof(read, data, policy)
+    entry = _read_entry(data) if is_line_policy(policy) else None
+    openings = () if opened is None else _check_openings(entry, proven.origin, opened)
+    return ProvenReceipt(path, proven, data, entry, tuple(openings), is_line_policy(policy))
+
+
+def is_line_policy(policy: Policy) -> bool:
+    """Say whether a policy is that of a telcon line: one side's log, the other side's mirror."""
+    author, _, line = policy.log.name.partition("/line/")
+    if policy.log.name != log_origin(author, line) or len(policy.witnesses) != 1:
+        return False
+    mirror = policy.witnesses[0].key.name
+    return mirror == mirror_name(organisation(mirror), line)
+
+
+def _read_entry(data: bytes) -> Entry | None:
+    try:
+        return parse_entry_untrusted(data)
+    except VoidError:
+        return None
+
+
+def _check_openings(entry: Entry | None, origin: str, opened: bytes) -> Sequence[Opening]:
+    openings = parse_openings_untrusted(opened)
+    for opening in openings:
+        if entry is None or not opening_fits(entry, origin, opening):
+            raise ProofError(f"the opening of {opening.member!r} does not fit a seal of the entry")
+    return openings

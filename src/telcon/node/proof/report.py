@@ -1,0 +1,208 @@
+"""What a verification found, in words: what is proven, by whose keys, and what is not shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from telcon.core.entry import entry_type
+from telcon.core.seal import Opening, parse_person_untrusted, parse_text_untrusted
+from telcon.errors import MalformedError
+from telcon.ledger import organisation
+from telcon.node.proof.receipt import ProvenReceipt
+from telcon.node.proof.wording import escape, quote, utc_from_seconds, utc_from_us
+
+_PERSONS: Final = frozenset({"person", "from", "to"})
+_TEXTS: Final = frozenset({"topic", "reason", "text"})
+
+NOT_SHOWN: Final = (
+    "which person spoke or heard",
+    "that no other line exists",
+    "that the clocks were right",
+)
+NOT_SHOWN_WITHOUT_LOGS: Final = (
+    "what else stands in the logs, and so whether these acts had effect",
+    *NOT_SHOWN,
+)
+
+
+class Verdict(IntEnum):
+    """The answer; its number is the exit status of `telcon verify`."""
+
+    PROVEN = 0  # under keys that the reader gave
+    NOT_PROVEN = 1
+    UNREADABLE = 2
+    CONSISTENT = 3  # under the keys that lie in the folder, which prove nothing about anybody
+
+
+_SEVERITY: Final = (Verdict.PROVEN, Verdict.CONSISTENT, Verdict.UNREADABLE, Verdict.NOT_PROVEN)
+_TITLES: Final = {
+    Verdict.PROVEN: "PROVEN under the keys you gave",
+    Verdict.NOT_PROVEN: "NOT PROVEN",
+    Verdict.UNREADABLE: "COULD NOT BE READ",
+    Verdict.CONSISTENT: "CONSISTENT under the keys in this folder",
+}
+_CAUTION: Final = (
+    "Anyone can run two nodes and invent a counterpart. To prove it, give the key cards of both"
+    " sides (--card), from somewhere you trust."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PathReport:
+    """What was found in one folder or receipt."""
+
+    path: str
+    verdict: Verdict
+    faults: tuple[str, ...] = ()
+    """Why it is not proven or could not be read."""
+    receipts: tuple[ProvenReceipt, ...] = ()
+    also: tuple[str, ...] = ()
+    """What else is signed: whole logs, recordings. Sentences."""
+    unsigned: tuple[str, ...] = ()
+    """Files that stand in SHA256SUMS alone: unaltered since, and signed by nobody."""
+    not_shown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was found in all paths."""
+
+    paths: tuple[PathReport, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any path; unreadable when there is none."""
+        verdicts = [path.verdict for path in self.paths]
+        return max(verdicts, key=_SEVERITY.index, default=Verdict.UNREADABLE)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of `telcon verify`: 0, 1, 2 or 3."""
+        return int(self.verdict)
+
+
+def format_words(report: VerifyReport) -> str:
+    """Write the report for people, ending in a line feed."""
+    return "\n".join(_path_words(path) for path in report.paths)
+
+
+def format_json(report: VerifyReport) -> str:
+    """Write the report for programs, ending in a line feed."""
+    members = {
+        "verdict": report.verdict.name.lower().replace("_", " "),
+        "exit": report.exit_code,
+        "paths": [_path_members(path) for path in report.paths],
+    }
+    return msgspec.json.format(msgspec.json.encode(members), indent=2).decode() + "\n"
+
+
+def sentence(receipt: ProvenReceipt) -> str:
+    """Say what a receipt proves, and by whose keys."""
+    proven = receipt.proven
+    what = "this" if receipt.entry is not None else f"an entry of {len(receipt.data)} octets"
+    held = "held it, with what it was owed," if receipt.is_mirrored else "cosigned it"
+    words = [f"The holder of key {proven.origin} logged {what}"]
+    words += [
+        f"the holder of key {name} {held} by {utc_from_seconds(time_s)}"
+        f" on {organisation(name)}'s clock"
+        for name, time_s in proven.cosigned
+    ]
+    if receipt.entry is not None:
+        words.append(f"the author's clock said {utc_from_us(receipt.entry.time)}")
+    return "; ".join(words) + "."
+
+
+def _path_words(path: PathReport) -> str:
+    lines = [f"{escape(path.path)}: {_TITLES[path.verdict]}"]
+    lines += [f"  {escape(fault)}" for fault in path.faults]
+    if path.verdict in {Verdict.NOT_PROVEN, Verdict.UNREADABLE}:
+        if path.receipts:
+            lines.append(f"  {len(path.receipts)} receipts hold by themselves; see --json.")
+        return "\n".join(lines) + "\n"
+    if path.verdict is Verdict.CONSISTENT:
+        lines.append(f"  {_CAUTION}")
+    for receipt in path.receipts:
+        lines += ["", f"  {escape(_heading(receipt))}", f"    {escape(sentence(receipt))}"]
+        lines += [f"    {opening.member}: {_opened(opening)}" for opening in receipt.openings]
+    if path.also:
+        lines += ["", *(f"  {escape(also)}" for also in path.also)]
+    if path.unsigned:
+        lines += ["", "  Unaltered since SHA256SUMS was written, but signed by nobody:"]
+        lines += [f"    {escape(name)}" for name in path.unsigned]
+    lines += ["", f"  Not shown: {'; '.join(path.not_shown)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(receipt: ProvenReceipt) -> str:
+    place = f"entry {receipt.proven.index} of {receipt.proven.origin}"
+    if receipt.entry is None:
+        return f"{receipt.path}: {place}"
+    call = getattr(receipt.entry, "call", None)
+    of_call = f", call {call}" if isinstance(call, str) else ""
+    return f"{receipt.path}: {entry_type(receipt.entry)}, {place}{of_call}"
+
+
+def _opened(opening: Opening) -> str:
+    read = _content(opening)
+    if "unreadable" in read:
+        return f"unreadable, {len(opening.content)} octets; they are what was sealed"
+    if opening.member in _PERSONS:
+        words = (quote(read[part]) for part in ("name", "office", "organisation"))
+        return f"{', '.join(words)}, as the author's node states"
+    if opening.member in _TEXTS:
+        return quote(read["text"])
+    return f"{len(opening.content)} octets, as sealed"
+
+
+def _content(opening: Opening) -> dict[str, Any]:
+    try:
+        if opening.member in _PERSONS:
+            person = parse_person_untrusted(opening.content)
+            return {key: getattr(person, key) for key in ("name", "office", "organisation")}
+        if opening.member in _TEXTS:
+            text = parse_text_untrusted(opening.content)
+            return {"lang": text.lang, "text": text.text}
+    except MalformedError:
+        return {"unreadable": True, "content": opening.content}
+    return {"content": opening.content}
+
+
+def _path_members(path: PathReport) -> dict[str, Any]:
+    return {
+        "path": _unicode(path.path),
+        "verdict": path.verdict.name.lower().replace("_", " "),
+        "faults": [_unicode(fault) for fault in path.faults],
+        "receipts": [_receipt_members(receipt) for receipt in path.receipts],
+        "also_signed": list(path.also),
+        "signed_by_nobody": [_unicode(name) for name in path.unsigned],
+        "not_shown": list(path.not_shown),
+    }
+
+
+def _receipt_members(receipt: ProvenReceipt) -> dict[str, Any]:
+    proven, entry = receipt.proven, receipt.entry
+    members: dict[str, Any] = {
+        "file": _unicode(receipt.path),
+        "log": proven.origin,
+        "index": proven.index,
+        "size": proven.size,
+        "cosigned": [{"key": name, "time": time_s} for name, time_s in proven.cosigned],
+        "octets": len(receipt.data),
+        "says": sentence(receipt),
+    }
+    if entry is not None:
+        members |= {"type": entry_type(entry), "author_time_us": entry.time}
+        call: Sequence[object] | object = getattr(entry, "call", None)
+        members |= {"call": call} if isinstance(call, str) else {}
+    members["opened"] = [
+        {"member": opening.member, **_content(opening)} for opening in receipt.openings
+    ]
+    return members
+
+
+def _unicode(text: str) -> str:
+    """Return `text` without the surrogates that stand for octets of a file's name."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,96 @@
+"""Which entries and openings of a call a proof folder shows.
+
+A call's entries are found by folding both logs: what the fold made void stays out, for a receipt of
+it would suggest an act that never was. The layer then says which types and seals are shown.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from telcon.core.call import CallState, Place
+from telcon.core.entry import LAYERS, CallRing, entry_type
+from telcon.core.fold import LineFold
+from telcon.core.stored import StoredLog
+from telcon.errors import MisuseError, OperatorError
+from telcon.ledger import root_at
+from telcon.node.proof.layout import LAYER_NAMES
+from telcon.node.proof.replay import Replayed, replay
+
+_READ_OCTETS = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a layer shows: the types of entries, and the members whose seals are opened."""
+
+    types: frozenset[str]
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A call, and those of its entries that the layer shows."""
+
+    call: CallState
+    entries: tuple[Replayed, ...]
+    """By origin and index."""
+
+    @property
+    def idle(self) -> frozenset[Place]:
+        """Where entries stand that lost to an act they knew nothing of."""
+        return frozenset((late.origin, late.index) for late in self.call.late)
+
+
+def shown_by(layer: str) -> Shown:
+    """Return what `layer` shows together with the layers before it.
+
+    Raises:
+        MisuseError: no such layer.
+    """
+    if layer not in LAYER_NAMES:
+        raise MisuseError(f"no layer {layer!r}; there are {', '.join(LAYER_NAMES)}")
+    included = LAYERS[: LAYER_NAMES.index(layer) + 1]
+    types = frozenset(name for each in included for name in each.types)
+    return Shown(types, frozenset(name for each in included for name in each.members))
+
+
+def select_call(logs: Mapping[str, StoredLog], call: str, shown: Shown) -> Selection:
+    """Find the call with the id `call` in both logs of a line, by origin.
+
+    Raises:
+        OperatorError: the line has no such call.
+    """
+    fold = line_fold(logs)
+    own: list[Replayed] = []
+    rings: dict[Place, Replayed] = {}
+    for item in replay(fold, {origin: _entries(log) for origin, log in logs.items()}):
+        if item.entry is None or item.void is not None:
+            continue
+        if getattr(item.entry, "call", None) == call:
+            own.append(item)
+        elif isinstance(item.entry, CallRing):
+            rings[item.origin, item.index] = item
+    if call not in fold.calls:
+        raise OperatorError(f"this line has no call {call}", advice="Look it up in the history.")
+    state = fold.calls[call]
+    if state.own_ring in rings:  # both rang at once: the ring that merged into this call
+        own.append(rings[state.own_ring])
+    picked = [item for item in own if item.entry and entry_type(item.entry) in shown.types]
+    return Selection(state, tuple(sorted(picked, key=lambda item: (item.origin, item.index))))
+
+
+def line_fold(logs: Mapping[str, StoredLog]) -> LineFold:
+    """Return an empty fold that looks up the roots of two stored logs, by origin."""
+
+    def root_of(origin: str, size: int) -> bytes | None:
+        return root_at(size, logs[origin].hash) if size <= logs[origin].size else None
+
+    return LineFold(frozenset(logs), root_of)
+
+
+def _entries(log: StoredLog) -> Iterator[bytes]:
+    first = 0
+    while first < log.size:
+        batch = log.entries(first, _READ_OCTETS)
+        yield from batch
+        first += len(batch)
