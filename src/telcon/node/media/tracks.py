@@ -45,7 +45,7 @@ class OutgoingTrack:
 
     def report(self, now: float, ntp: int) -> SenderReport:
         """Return the report for time `now`, which is `ntp` on the wall."""
-        timestamp = self.timestamp + int((now - self.sent_at) * CLOCK_RATE_HZ)
+        timestamp = self.timestamp + round((now - self.sent_at) * CLOCK_RATE_HZ)
         return SenderReport(
             self.ssrc,
             ntp,
@@ -63,6 +63,11 @@ class IncomingTrack:
     """Of all indexes; -1 before the first."""
     received: int = 0
     timestamp: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Return how many did not come, or have not yet."""
+        return self.highest + 1 - self.received
 
     def count(self, sequence: int, timestamp: int) -> Forwarded:
         """Return what an authentic packet was for its sender."""

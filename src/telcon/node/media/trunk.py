@@ -252,7 +252,7 @@ class Trunk:
             address=self._address,
             sent=self._sent,
             received=sum(stream.received for stream in incoming),
-            lost=sum(stream.highest + 1 - stream.received for stream in incoming),
+            lost=sum(stream.lost for stream in incoming),
             refused=self._refused,
             malformed=self._malformed,
             round_trip_ms=self._round_trip_ms,

@@ -1,0 +1,76 @@
+"""Numbering of the trunk's tracks."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telcon.node.media.tracks import Forwarded, IncomingTrack, OutgoingTrack
+
+
+def send(track: OutgoingTrack, timestamp: int) -> Forwarded:
+    return track.count(timestamp, 80, 0.0)
+
+
+def receive(track: IncomingTrack, sent: Forwarded) -> Forwarded:
+    return track.count(sent.index & 0xFFFF, sent.timestamp & 0xFFFFFFFF)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32), st.integers(0, 30))
+def test_both_sides_arrive_at_the_same_numbers(first: int, seed: int, loss: int) -> None:
+    chance = random.Random(seed)
+    ours, theirs = OutgoingTrack(1), IncomingTrack()
+    timestamp = first
+    for number in range(200):
+        sent = send(ours, timestamp)
+        timestamp = (timestamp + chance.choice([480, 960, 960, 48_000, 480_000])) & 0xFFFFFFFF
+        if number == 0 or chance.randrange(100) >= loss:
+            assert receive(theirs, sent) == sent
+
+
+def test_the_index_goes_on_over_the_wrap_of_the_sequence() -> None:
+    ours, theirs = OutgoingTrack(1), IncomingTrack()
+    for number in range(140_000):
+        sent = send(ours, number * 960)
+        assert receive(theirs, sent) == sent
+    assert theirs.highest == 139_999
+
+
+def test_a_late_packet_has_its_old_numbers() -> None:
+    ours, theirs = OutgoingTrack(1), IncomingTrack()
+    sent = [send(ours, number * 960) for number in range(70_000)]
+    for place in sent:
+        if place.index not in (65_535, 65_536):
+            receive(theirs, place)
+    assert [receive(theirs, sent[65_536]), receive(theirs, sent[65_535])] == [
+        Forwarded(65_536, 65_536 * 960),
+        Forwarded(65_535, 65_535 * 960),
+    ]
+
+
+@pytest.mark.parametrize("first", [1, 5, 30_000, 65_535])
+def test_the_first_packets_may_be_lost(first: int) -> None:
+    theirs = IncomingTrack()
+    assert theirs.count(first, 77).index == first
+    assert theirs.lost == first
+
+
+def test_a_jump_far_ahead_before_the_first_wrap_is_forward() -> None:
+    theirs = IncomingTrack()
+    theirs.count(5, 0)
+    assert theirs.count(65_530, 960).index == 65_530
+
+
+def test_a_new_clock_never_leads_below_zero() -> None:
+    ours = OutgoingTrack(1)
+    send(ours, 5)
+    assert send(ours, 2**32 - 5) == Forwarded(1, 2**32 - 5)
+
+
+def test_a_report_is_for_the_time_it_is_made() -> None:
+    ours = OutgoingTrack(0x01020301)
+    ours.count(2**32 - 480, 80, 10.0)
+    report = ours.report(10.02, 99)
+    assert (report.ssrc, report.ntp, report.timestamp) == (0x01020301, 99, 480)
+    assert (report.packets, report.octets) == (1, 80)
