@@ -57,6 +57,8 @@ def guard(
     if isinstance(entry, RecordChunk):
         return _chunk(origin, entry, call, past)
     if isinstance(entry, RecordOff):
+        if not call.was_answered(past):
+            return Void.NOT_LIVE
         return None if call.is_recording(origin, entry.track) else Void.NO_SUCH_TRACK
     return None
 

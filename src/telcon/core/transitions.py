@@ -170,7 +170,8 @@ TABLE: Final[Mapping[Standing, dict[str, Cell]]] = {
 """Phase and author's side → entry type → the phase it leads to, or why it is void.
 
 A cell that is the row's own phase leaves the call where it is. The fold asks more of some entries
-(handles, tracks, references); a chunk after the end also wants that the call was answered.
+(handles, tracks, references); chunks and closings after the end also want
+that the call was answered.
 """
 
 STANDINGS: Final = tuple(TABLE)
