@@ -107,7 +107,7 @@ class Author:
         (self.other,) = ORIGINS - {origin}
         self.seen = 0
         self.local = logs.new_fold()  # what this side knows
-        self.void: Void | None = None  # of what was written last
+        self._void: Void | None = None
 
     def see(self, upto: int | None = None) -> None:
         """Store and cosign the other log, all of it or up to a size."""
@@ -130,16 +130,20 @@ class Author:
         return data
 
     def write(self, draft: Draft, seen: tuple[int, bytes] | None = None) -> Place:
-        """Append an act, lawful or not; `void` says what this side's fold makes of it."""
+        """Append an act, lawful or not (`judged`)."""
         place = self.write_bytes(self.compose(draft, seen))
-        if draft.type == "call.ring" and draft.call is not None and self.void is None:
+        if draft.type == "call.ring" and draft.call is not None and self._void is None:
             self.logs.rings.setdefault(draft.call, place)
         return place
 
     def write_bytes(self, data: bytes) -> Place:
         index = self.logs.append(self.origin, data)
-        self.void = self.local.apply(self.origin, index, data).void
+        self._void = self.local.apply(self.origin, index, data).void
         return (self.origin, index)
+
+    def judged(self) -> Void | None:
+        """What this side's fold makes of what was written last."""
+        return self._void
 
     # The acts, with what a test need not say filled in.
 

@@ -1,0 +1,394 @@
+"""The fold, rule by rule: what one entry alone may do, and why it may not."""
+
+import pytest
+
+from fakes.two_logs import (
+    ARCADIA,
+    BEYOND,
+    BOREALIS,
+    MEDIA,
+    ORIGINS,
+    PERSON,
+    TwoLogs,
+)
+from telcon.core import draft as drafts
+from telcon.core.call import ChunkSum, Recording
+from telcon.core.entry import SUPPORTED_TYPES, Void
+from telcon.core.fold import LineFold, MessageState
+from telcon.core.transitions import Phase
+from telcon.errors import MisuseError
+
+X, Y = "aa" * 16, "bb" * 16
+
+
+@pytest.fixture
+def logs() -> TwoLogs:
+    return TwoLogs().opened()
+
+
+@pytest.fixture
+def live(logs: TwoLogs) -> TwoLogs:
+    """Arcadia rang, Borealis answered, both know."""
+    logs.arcadia.ring(X)
+    logs.borealis.see()
+    logs.borealis.answer(X)
+    logs.arcadia.see()
+    return logs
+
+
+# The line
+
+
+def test_a_line_is_opened_by_both_and_has_both_sides_terms(logs: TwoLogs) -> None:
+    line = logs.fold_all().line
+    assert line.opened == ORIGINS
+    assert line.frozen_by == frozenset()
+    assert {terms.link_lost for terms in line.terms.values()} == {"go on"}
+    assert line.terms[ARCADIA].types == {name for name, _ in SUPPORTED_TYPES}
+
+
+def test_nothing_has_effect_in_a_log_that_does_not_begin_with_its_opening() -> None:
+    arcadia = TwoLogs().arcadia
+    arcadia.write(drafts.line_terms("go on"))
+    assert arcadia.judged() is Void.LINE_NOT_OPENED
+    arcadia.write(drafts.line_opened((bytes(32), bytes(32)), None))
+    assert arcadia.judged() is Void.LINE_ALREADY_OPENED
+    arcadia.write(drafts.blank())
+    assert arcadia.judged() is Void.LINE_NOT_OPENED
+
+
+def test_a_line_is_opened_once(logs: TwoLogs) -> None:
+    logs.arcadia.write(drafts.line_opened((bytes(32), bytes(32)), None))
+    assert logs.arcadia.judged() is Void.LINE_ALREADY_OPENED
+
+
+def test_a_type_has_effect_only_if_both_sides_terms_list_it() -> None:
+    logs = TwoLogs()
+    logs.arcadia.write(drafts.line_opened((bytes(32), bytes(32)), None))
+    logs.arcadia.write(drafts.line_terms("go on"))
+    logs.arcadia.write(drafts.blank())
+    assert logs.arcadia.judged() is Void.NOT_IN_TERMS
+    logs.borealis.write(drafts.line_opened((bytes(32), bytes(32)), None))
+    logs.borealis.write(drafts.line_terms("go on", [("blank", 1)]))
+    logs.arcadia.see()
+    logs.arcadia.write(drafts.blank())
+    assert logs.arcadia.judged() is None
+    logs.arcadia.ring(X)
+    assert logs.arcadia.judged() is Void.NOT_IN_TERMS
+
+
+def test_terms_that_the_author_had_not_seen_do_not_count(logs: TwoLogs) -> None:
+    logs.borealis.write(drafts.line_terms("end", []))
+    logs.arcadia.write(drafts.blank())
+    assert logs.arcadia.judged() is None
+    logs.arcadia.see()
+    logs.arcadia.write(drafts.blank())
+    assert logs.arcadia.judged() is Void.NOT_IN_TERMS
+    assert logs.fold_all().line.terms[BOREALIS].link_lost == "end"
+
+
+def test_a_reserved_type_is_void_even_if_both_sides_list_it(logs: TwoLogs) -> None:
+    types = [*SUPPORTED_TYPES, ("call.record-agreed", 1), ("call.applaud", 3)]
+    for author in logs.authors:
+        author.write(drafts.line_terms("go on", types))
+    logs.all_see()
+    agreed = drafts.Draft(
+        "call.record-agreed", X, members={"tracks": ((ARCADIA, 1, 250, "0" * 64, 0),)}
+    )
+    logs.arcadia.write(agreed)
+    assert logs.arcadia.judged() is Void.NOT_IN_TERMS
+
+
+def test_nothing_has_effect_after_the_line_was_frozen(logs: TwoLogs) -> None:
+    logs.arcadia.freeze()
+    logs.arcadia.freeze()
+    assert logs.arcadia.judged() is Void.LINE_FROZEN
+    logs.borealis.see()
+    logs.borealis.message()
+    assert logs.borealis.judged() is Void.LINE_FROZEN
+    assert logs.fold_all().line.frozen_by == {ARCADIA}
+
+
+def test_a_line_test_is_answered_by_the_other_side_alone(logs: TwoLogs) -> None:
+    test = logs.arcadia.write(drafts.line_test())
+    logs.arcadia.write(drafts.line_tested(test))
+    assert logs.arcadia.judged() is Void.REFERS_TO_NOTHING
+    logs.borealis.write(drafts.line_tested(test))
+    assert logs.borealis.judged() is Void.REFERS_TO_NOTHING, "it had not seen the test"
+    logs.borealis.see()
+    logs.borealis.write(drafts.line_tested(test))
+    assert logs.borealis.judged() is None
+    logs.borealis.write(drafts.line_tested((ARCADIA, 0)))
+    assert logs.borealis.judged() is Void.REFERS_TO_NOTHING
+
+
+# What was seen
+
+
+def test_seen_may_not_fall(logs: TwoLogs) -> None:
+    root = logs.root_of(BOREALIS, 1)
+    assert root is not None
+    logs.arcadia.write(drafts.blank())
+    logs.arcadia.write(drafts.blank(), (1, root))
+    assert logs.arcadia.judged() is Void.SEEN_FELL
+    logs.arcadia.write(drafts.blank())
+    assert logs.arcadia.judged() is None
+
+
+def test_seen_may_not_go_beyond_the_log(logs: TwoLogs) -> None:
+    logs.arcadia.write(drafts.blank(), (BEYOND, bytes(32)))
+    assert logs.arcadia.judged() is Void.SEEN_BEYOND
+
+
+def test_a_root_that_nobody_can_tell_is_beyond_the_log(logs: TwoLogs) -> None:
+    blank = logs.arcadia.compose(drafts.blank())
+    fold = LineFold(ORIGINS, lambda origin, size: None)
+    for origin in sorted(ORIGINS):
+        fold.apply(origin, 0, logs.entries[origin][0])
+        fold.apply(origin, 1, logs.entries[origin][1])
+    assert fold.judge(ARCADIA, blank) is Void.SEEN_BEYOND
+
+
+def test_a_wrong_seen_root_is_evidence(logs: TwoLogs) -> None:
+    data = logs.arcadia.compose(drafts.blank(), (2, bytes(32)))
+    applied = logs.new_fold()
+    for origin in sorted(ORIGINS):
+        for index, entry in enumerate(logs.entries[origin]):
+            assert not applied.apply(origin, index, entry).is_evidence
+    assert applied.apply(ARCADIA, 2, data).is_evidence
+
+
+def test_an_entry_is_ready_once_all_it_has_seen_was_applied(logs: TwoLogs) -> None:
+    fold = logs.new_fold()
+    blank = logs.arcadia.compose(drafts.blank())
+    assert not fold.is_ready(ARCADIA, blank)
+    for index, entry in enumerate(logs.entries[BOREALIS]):
+        assert fold.is_ready(BOREALIS, entry)
+        fold.apply(BOREALIS, index, entry)
+    assert fold.is_ready(ARCADIA, blank)
+    assert fold.is_ready(ARCADIA, b"not an entry")
+
+
+# Reading
+
+
+def test_unreadable_entries_are_void_and_keep_their_place(logs: TwoLogs) -> None:
+    logs.arcadia.write_bytes(b"{}")
+    assert logs.arcadia.judged() is Void.NOT_CANONICAL
+    logs.arcadia.write_bytes(b'{"type":"call.applaud","v":1}')
+    assert logs.arcadia.judged() is Void.UNKNOWN_TYPE
+    assert logs.fold_all().size(ARCADIA) == 4
+
+
+def test_judging_changes_nothing(logs: TwoLogs) -> None:
+    fold = logs.fold_all()
+    ring = drafts.ring(X, "a" * 16, mode="audio", track=1, person=PERSON, media=MEDIA)
+    data = logs.arcadia.compose(ring)
+    assert fold.judge(ARCADIA, data) is None
+    assert fold.judge(ARCADIA, b"") is Void.NOT_CANONICAL
+    assert len(fold.calls) == 0
+    fold.apply(ARCADIA, 2, data)
+    assert fold.judge(ARCADIA, data) is Void.CALL_ID_USED
+
+
+def test_entries_must_come_one_after_the_other(logs: TwoLogs) -> None:
+    fold = logs.new_fold()
+    with pytest.raises(MisuseError, match="not the next"):
+        fold.apply(ARCADIA, 1, b"")
+    with pytest.raises(MisuseError, match="not the next"):
+        fold.apply("elsewhere.example/line/00", 0, b"")
+    with pytest.raises(MisuseError, match="two logs"):
+        LineFold(frozenset({ARCADIA}), logs.root_of)
+
+
+# A call, act by act
+
+
+def test_a_call_that_rings_and_is_answered_is_live(live: TwoLogs) -> None:
+    state = live.call(X)
+    assert state.phase is Phase.LIVE
+    assert state.initiated_by == {ARCADIA}
+    assert (state.rung, state.answered) == ((ARCADIA, 2), (BOREALIS, 2))
+    assert state.rung_us < (state.answered_us or 0)
+    assert (state.ended_by, state.ended_us, state.late) == ((), None, ())
+    assert [seat.role for seat in state.roster.values()] == ["principal", "principal"]
+
+
+def test_a_call_that_was_hung_up_says_by_whom_and_when(live: TwoLogs) -> None:
+    place = live.borealis.hang_up(X)
+    state = live.call(X)
+    assert state.phase is Phase.ENDED
+    assert state.ended_by == (place,)
+    assert state.ended_us == live.now_us
+    live.arcadia.see()
+    live.arcadia.hang_up(X)
+    assert live.arcadia.judged() is Void.CALL_ENDED
+
+
+def test_only_the_rung_side_says_how_many_devices_ring(logs: TwoLogs) -> None:
+    logs.arcadia.ring(X)
+    logs.borealis.see()
+    logs.borealis.ringing(X, 3)
+    logs.borealis.ringing(X, 2)
+    assert logs.call(X).devices == 2
+    logs.arcadia.ringing(X)
+    assert logs.arcadia.judged() is Void.NOT_YOURS
+
+
+@pytest.mark.parametrize("act", ["answer", "decline", "missed", "ringing"])
+def test_an_act_on_a_ring_must_name_that_ring(logs: TwoLogs, act: str) -> None:
+    logs.arcadia.ring(X)
+    logs.borealis.see()
+    logs.rings[X] = (ARCADIA, 1)
+    getattr(logs.borealis, act)(X)
+    assert logs.borealis.judged() is Void.REFERS_TO_NOTHING
+
+
+def test_a_cancel_cannot_name_the_others_ring_of_the_same_id(logs: TwoLogs) -> None:
+    logs.arcadia.ring(X)
+    theirs = logs.borealis.ring(X)
+    logs.arcadia.write(drafts.cancel(X, theirs))
+    assert logs.arcadia.judged() is Void.REFERS_TO_NOTHING
+
+
+def test_a_handle_is_given_once_in_a_call(live: TwoLogs) -> None:
+    live.arcadia.join(X, by=live.borealis.handle)
+    assert live.arcadia.judged() is Void.HANDLE_IN_USE
+    live.arcadia.join(X, by=live.arcadia.handle)
+    assert live.arcadia.judged() is Void.HANDLE_IN_USE
+
+
+def test_a_track_is_given_once_by_each_side(live: TwoLogs) -> None:
+    live.arcadia.join(X, track=1)
+    assert live.arcadia.judged() is Void.TRACK_IN_USE
+    live.arcadia.join(X, track=2)
+    assert live.arcadia.judged() is None
+    live.borealis.join(X, by="e" * 16, track=2)
+    assert live.borealis.judged() is None
+
+
+def test_who_left_is_gone_and_their_handle_stays_taken(live: TwoLogs) -> None:
+    live.arcadia.join(X)
+    leave = live.arcadia.leave(X, "d" * 16)
+    assert live.call(X).roster[ARCADIA, "d" * 16].left == leave[1]
+    assert [seat.handle for seat in live.call(X).active(ARCADIA)] == [live.arcadia.handle]
+    live.arcadia.leave(X, "d" * 16)
+    assert live.arcadia.judged() is Void.NOT_ON_ROSTER
+    live.arcadia.join(X, track=3)
+    assert live.arcadia.judged() is Void.HANDLE_IN_USE
+
+
+@pytest.mark.parametrize("act", ["leave", "hang_up"])
+def test_nobody_acts_by_a_handle_of_the_other_side(live: TwoLogs, act: str) -> None:
+    getattr(live.arcadia, act)(X, live.borealis.handle)
+    assert live.arcadia.judged() is Void.NOT_ON_ROSTER
+
+
+def test_the_mode_is_the_stricter_of_what_each_side_last_stated(live: TwoLogs) -> None:
+    live.arcadia.mode(X, "existence only")
+    assert live.call(X).mode == "existence only"
+    live.arcadia.mode(X, "audio")
+    assert live.call(X).mode == "audio"
+    live.borealis.mode(X, "notes only")
+    assert live.call(X).mode == "notes only"
+
+
+# Recording
+
+
+def test_a_recording_goes_from_on_to_off(live: TwoLogs) -> None:
+    on = live.arcadia.record_on(X, (BOREALIS, 1))
+    on_us = live.now_us
+    open_one = Recording(ARCADIA, (BOREALIS, 1), on[1], on_us)
+    assert live.call(X).recordings == (open_one,)
+    off = live.arcadia.record_off(X, (BOREALIS, 1))
+    (closed,) = live.call(X).recordings
+    assert (closed.off, closed.off_us) == (off[1], live.now_us)
+    live.arcadia.record_off(X, (BOREALIS, 1))
+    assert live.arcadia.judged() is Void.NO_SUCH_TRACK
+
+
+def test_only_tracks_of_the_roster_are_recorded(live: TwoLogs) -> None:
+    live.arcadia.record_on(X, (BOREALIS, 2))
+    assert live.arcadia.judged() is Void.NO_SUCH_TRACK
+    live.arcadia.record_on(X, ("elsewhere.example/line/" + "0" * 32, 1))
+    assert live.arcadia.judged() is Void.NO_SUCH_TRACK
+
+
+def test_only_mode_audio_records(live: TwoLogs) -> None:
+    live.borealis.mode(X, "notes only")
+    live.arcadia.see()
+    live.arcadia.record_on(X)
+    assert live.arcadia.judged() is Void.MODE_DOES_NOT_RECORD
+    live.arcadia.record_chunk(X)
+    assert live.arcadia.judged() is Void.MODE_DOES_NOT_RECORD
+
+
+def test_chunks_begun_in_mode_audio_are_still_stated_in_a_stricter_one(live: TwoLogs) -> None:
+    live.arcadia.record_on(X)
+    live.arcadia.mode(X, "notes only")
+    live.arcadia.record_chunk(X)
+    assert live.arcadia.judged() is None
+
+
+def test_chunks_follow_each_other_even_after_the_end(live: TwoLogs) -> None:
+    live.arcadia.record_chunk(X, 0, 250)
+    live.arcadia.hang_up(X)
+    last = live.arcadia.record_chunk(X, 250, 50)
+    assert live.call(X).chunks == {(ARCADIA, 1): ChunkSum(300, last[1], live.now_us)}
+    live.arcadia.record_chunk(X, 301)
+    assert live.arcadia.judged() is Void.CHUNK_DOES_NOT_FOLLOW
+
+
+def test_chunks_are_of_own_tracks(live: TwoLogs) -> None:
+    live.arcadia.record_chunk(X, track=2)
+    assert live.arcadia.judged() is Void.NO_SUCH_TRACK
+
+
+def test_a_call_that_was_never_answered_has_no_recordings(logs: TwoLogs) -> None:
+    logs.arcadia.ring(X)
+    logs.arcadia.cancel(X)
+    logs.arcadia.record_chunk(X)
+    assert logs.arcadia.judged() is Void.NOT_LIVE
+    logs.arcadia.record_off(X)
+    assert logs.arcadia.judged() is Void.NOT_LIVE
+
+
+# Messages
+
+
+def test_messages_are_kept_as_places(live: TwoLogs) -> None:
+    first = live.arcadia.message()
+    live.borealis.see()
+    live.borealis.message(X, re=first)
+    messages = live.fold_all().messages
+    assert messages[-1] == MessageState(BOREALIS, 3, live.now_us)
+    assert [(m.origin, m.index) for m in messages[-5:]] == [first, (BOREALIS, 3)]
+    assert len(messages) == 2
+
+
+def test_a_reply_names_a_message_that_its_author_had_seen(logs: TwoLogs) -> None:
+    place = logs.arcadia.message()
+    logs.borealis.message(re=place)
+    assert logs.borealis.judged() is Void.REFERS_TO_NOTHING
+    logs.borealis.see()
+    logs.borealis.message(re=(ARCADIA, 0))
+    assert logs.borealis.judged() is Void.REFERS_TO_NOTHING
+    logs.borealis.message(re=("elsewhere.example/line/" + "0" * 32, 0))
+    assert logs.borealis.judged() is Void.REFERS_TO_NOTHING
+    logs.borealis.message(X)
+    assert logs.borealis.judged() is Void.NO_SUCH_CALL
+
+
+def test_calls_are_pictures_that_stay_as_they_were(live: TwoLogs) -> None:
+    fold = live.fold_all()
+    before = fold.calls[X]
+    assert fold.calls[X] is before
+    assert [state.call for state in fold.going_on()] == [X]
+    live.arcadia.hang_up(X)
+    fold.apply(ARCADIA, fold.size(ARCADIA), live.entries[ARCADIA][-1])
+    assert before.phase is Phase.LIVE
+    assert fold.calls[X].phase is Phase.ENDED
+    assert fold.going_on() == []
+    assert len(fold.calls) == 1
+    assert fold.calls.get(Y) is None
