@@ -39,6 +39,9 @@ class Wire:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self.cut()
+        for writer in self._writers:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1

@@ -88,6 +88,12 @@ class Handler(Watched):
     async def until_up(self) -> None:
         await self.until(lambda: self.is_up)
 
+    async def until_down(self, times: int) -> None:
+        await self.until(lambda: self.story.count("down") == times)
+
+    async def until_frames(self, count: int) -> None:
+        await self.until(lambda: len(self.frames) == count)
+
 
 class Node(Watched):
     """A node's link server, with what it told the audit."""
@@ -145,6 +151,12 @@ async def two_nodes(
     finally:
         for node in nodes:
             await node.server.close()
+
+
+async def until_tick(condition: Callable[[], object]) -> None:
+    """Wait for what tells nobody when it changes, by letting the loop turn."""
+    while not condition():  # noqa: ASYNC110 -- a turn of the loop, not a pause
+        await asyncio.sleep(0)
 
 
 def fresh_line() -> str:

@@ -44,6 +44,8 @@ _WEBSOCKET_LOG.setLevel(logging.WARNING)  # its "connection open" says nothing t
 class LinkTimes:
     """The link's deadlines, in seconds."""
 
+    connect_s: float = 4.0
+    """For the name to be found, and for TCP to come about at each address it has."""
     handshake_s: float = 10.0
     """From TCP to WebSocket, either side."""
     ping_s: float = 5.0
@@ -133,6 +135,11 @@ class Connection:
         """Return whether frames can go both ways."""
         return self._state is _State.OPEN
 
+    @property
+    def _can_send(self) -> bool:
+        # The peer's close frame may be read already while frames before it are still handed on.
+        return self._state is _State.OPEN and self._websocket.state is WebSocketState.OPEN
+
     def send(self, frame: bytes) -> None:
         """Send one frame now. On a connection that is ending it goes nowhere: `ended` follows.
 
@@ -141,7 +148,7 @@ class Connection:
         """
         if len(frame) > MAX_FRAME_OCTETS:
             raise MisuseError(f"a frame has at most {MAX_FRAME_OCTETS} octets, not {len(frame)}")
-        if self._state is _State.OPEN:
+        if self._can_send:
             self._websocket.send_binary(frame)
             self._flush()
 
@@ -157,7 +164,7 @@ class Connection:
 
     def probe(self) -> None:
         """Ask the peer to show that it is there; `ended` follows if it does not, soon."""
-        if self._state is _State.OPEN and self._probe is None:
+        if self._can_send and self._probe is None:
             asked_at = self._loop.time()
             self._probe = self._loop.call_later(self._times.probe_s, self._judge_probe, asked_at)
             self._websocket.send_ping(b"")
@@ -244,7 +251,7 @@ class Connection:
             self._answer(event)
         elif isinstance(event, Response):
             self.answered = event.status_code
-            if self._websocket.state is WebSocketState.OPEN:
+            if self._websocket.handshake_exc is None:
                 self._open()
         elif self._state is _State.OPEN:
             self._handle_frame(event)
@@ -311,8 +318,9 @@ class Connection:
         if silent_s >= self._times.silence_s:
             self.abort(f"nothing heard for {silent_s:.0f} s")
             return
-        self._websocket.send_ping(b"")
-        self._flush()
+        if self._can_send:
+            self._websocket.send_ping(b"")
+            self._flush()
         if self._state is _State.OPEN:
             left_s = self._times.silence_s - silent_s
             self._set_timer(min(self._times.ping_s, left_s), self._tick)
@@ -353,10 +361,10 @@ class Connection:
         if self._state is _State.OPENING and self._transport is not None:
             self._end(error)
             self._transport.abort()
-        elif self._state is _State.OPEN:
+        elif self._can_send:
             self._websocket.send_close(code, _clip(str(error)))
             self._flush()
-            self._end(error)
+        self._end(error)
 
     def _finish(self) -> None:
         if self._transport is not None:

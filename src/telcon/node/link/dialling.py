@@ -6,8 +6,11 @@ its network; full jitter (a pause drawn from nought to the bound) keeps them fro
 
 import asyncio
 import http
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from telcon.errors import KeyRefusedError, LinkDownError, MalformedError, PinError, TelconError
 from telcon.node.link.addresses import parse_address
@@ -59,24 +62,66 @@ async def dial(
 
     Cancellation: what was begun is closed.
     """
-    connection = dialling(owner, times, host=node, path=path)
-    transport = ByteTransport(
-        TlsSession(context, server=False), connection, linger_s=times.linger_s
-    )
+    call = _Call(owner, context, node, path, times)
     try:
         host, port = parse_address(address)
-        async with asyncio.timeout(times.handshake_s):
+        async with asyncio.timeout(times.connect_s):
             loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: transport, host, port, happy_eyeballs_delay=0.25)
-        await connection.wait_open()
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return await _call_in_turn(call, [info[4] for info in found])
+    except AnotherStandsError:
+        raise
     except (OSError, TelconError) as error:
-        if connection.answered == http.HTTPStatus.CONFLICT:
-            raise AnotherStandsError(f"{node} has another connection of this line") from error
         raise _explain(error, node, address) from error
-    except asyncio.CancelledError:
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is the same at whatever address the node is found."""
+
+    owner: ConnectionOwner
+    context: ssl.SSLContext
+    node: str
+    path: str
+    times: LinkTimes
+
+
+async def _call_in_turn(call: _Call, places: Sequence[Any]) -> Connection:
+    """Open a connection to the first of `places` (IP address, port, …) where TCP comes about.
+
+    One after the other: asyncio's race between them loses sockets when it is cancelled.
+    """
+    failure: OSError = OSError("the name has no address")
+    for place in places:
+        connection = dialling(call.owner, call.times, host=call.node, path=call.path)
+        try:
+            await _connect(call, connection, place[0], place[1])
+        except OSError as error:
+            failure = error
+            continue
+        try:
+            await connection.wait_open()
+        except TelconError as error:
+            if connection.answered == http.HTTPStatus.CONFLICT:
+                raise AnotherStandsError(f"{call.node} has another connection here") from error
+            raise
+        except asyncio.CancelledError:
+            connection.abort("dialling was given up")
+            raise
+        return connection
+    raise failure
+
+
+async def _connect(call: _Call, connection: Connection, host: str, port: int) -> None:
+    session = TlsSession(call.context, server=False)
+    transport = ByteTransport(session, connection, linger_s=call.times.linger_s)
+    try:
+        async with asyncio.timeout(call.times.connect_s):
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: transport, host, port)
+    except (OSError, asyncio.CancelledError):
         connection.abort("dialling was given up")
         raise
-    return connection
 
 
 def _explain(error: OSError | TelconError, node: str, address: str) -> LinkDownError:

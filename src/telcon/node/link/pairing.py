@@ -110,9 +110,15 @@ class _Machine:
         Raises:
             InvitationError: always, with the same reason for the person on this side.
         """
+        self.withdraw(reason)
+        raise InvitationError(f"the pairing was refused: {reason}", advice=_NEW_ONE)
+
+    def withdraw(self, reason: str) -> None:
+        """Take back what was not sent yet, and tell the other side why."""
+        self._outgoing.clear()
+        self.result = None
         self._send(_Refused(reason))
         self._over = True
-        raise InvitationError(f"the pairing was refused: {reason}", advice=_NEW_ONE)
 
     def _send(self, frame: _Frame) -> None:
         self._outgoing.append(msgspec.msgpack.encode(frame))

@@ -124,6 +124,7 @@ class PairingServer(ConnectionOwner):
     def opened(self, connection: Connection) -> None:
         """Begin the exchange, in a task that this server owns."""
         guest = self._guests[connection]
+        guest.opened(connection)
         task = asyncio.get_running_loop().create_task(self._serve(connection, guest))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -166,7 +167,7 @@ class PairingServer(ConnectionOwner):
             if machine.wanted is not None:
                 await self._look_up(machine, machine.wanted)
             if machine.result is not None:
-                await self._book.keep(machine.result)  # before the accepter can see the words
+                await self._keep(machine, machine.result)
             _send_all(machine, connection)
         return machine.result
 
@@ -176,6 +177,14 @@ class PairingServer(ConnectionOwner):
         except InvitationError as error:
             machine.refuse(str(error))
         machine.admit(own)
+
+    async def _keep(self, machine: InviterMachine, paired: Paired) -> None:
+        """Store the outcome before the accepter can see the words."""
+        try:
+            await self._book.keep(paired)
+        except TelconError:
+            machine.withdraw("the inviting node could not store the pairing")
+            raise
 
     def _give_up(self, connection: Connection, reason: str) -> None:
         self._on_refused(reason, None, connection.address)
@@ -269,6 +278,7 @@ class _Guest(ConnectionOwner):
         self._frames: collections.deque[bytes] = collections.deque()
         self._changed = asyncio.Event()
         self._error: TelconError | None = None
+        self._connection: Connection | None = None
 
     async def receive(self) -> bytes:
         """Return the next frame.
@@ -296,6 +306,10 @@ class _Guest(ConnectionOwner):
         if self._pin is not None and (shown is None or certificate_hash(shown) != self._pin):
             raise PinError("the certificate shown is not that of the invitation")
 
+    def opened(self, connection: Connection) -> None:
+        """Belong to this connection."""
+        self._connection = connection
+
     def frame(self, connection: Connection, data: bytes) -> None:
         """Keep it."""
         if len(self._frames) >= _MAX_WAITING_FRAMES:
@@ -305,6 +319,6 @@ class _Guest(ConnectionOwner):
         self._changed.set()
 
     def ended(self, connection: Connection, error: TelconError) -> None:
-        """Tell who waits."""
-        del connection
-        self.fail(error)
+        """Tell who waits, unless it is a connection that never came about."""
+        if connection is self._connection:
+            self.fail(error)
