@@ -350,13 +350,13 @@ class Page:
         self.call("Input.insertText", text=text)
 
     def set_viewport(self, width: int, height: int, *, scale: float = 1) -> None:
-        """Give the tab this size in CSS pixels."""
+        """Give the tab this size in CSS pixels; below 600 px it is a phone."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
             deviceScaleFactor=scale,
-            mobile=False,
+            mobile=width < 600,
         )
 
     def prefer(self, scheme: Literal["light", "dark"] = "light", *, still: bool = True) -> None:

@@ -6,6 +6,7 @@ The snapshots of every screen stand in `SCREENS`, with Arcadia's principal at th
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ class FakeDesk:
         self.answers: dict[str, Mapping[str, Any] | TelconError] = {"ring": {"call": CALL}}
         self.after: dict[str, Mapping[str, Any]] = {}
         self.hold: Callable[[Mapping[str, Any]], Any] | None = None
+        self._moved = threading.Condition()
         self._pages: dict[DeviceId, tuple[Callable[[], None], Callable[[Message], None]]] = {}
 
     def snapshot(self, device: DeviceId) -> Message:
@@ -49,15 +51,18 @@ class FakeDesk:
     ) -> Callable[[], None]:
         mine = (changed, send)
         self._pages[device] = mine
+        self._move()
 
         def unsubscribe() -> None:
             if self._pages.get(device) is mine:
                 del self._pages[device]
+            self._move()
 
         return unsubscribe
 
     async def do(self, device: DeviceId, message: Message) -> Message:
         self.done.append((device, dict(message)))
+        self._move()
         if self.hold is not None:
             await self.hold(message)
         if message["do"] in self.after:
@@ -69,6 +74,7 @@ class FakeDesk:
 
     def device_gone(self, device: DeviceId) -> None:
         self.gone.append(device)
+        self._move()
 
     def show(self, snapshot: Mapping[str, Any]) -> None:
         """Change the state, and say so to every page; on the loop that serves them."""
@@ -84,6 +90,15 @@ class FakeDesk:
     def asked(self, do: str) -> list[dict[str, Any]]:
         """Return the acts of kind `do` so far."""
         return [message for _, message in self.done if message["do"] == do]
+
+    def wait(self, true: Callable[[], bool]) -> bool:
+        """Wait in another thread until `true` after something came here; False after 10 s."""
+        with self._moved:
+            return self._moved.wait_for(true, 10)
+
+    def _move(self) -> None:
+        with self._moved:
+            self._moved.notify_all()
 
     @property
     def pages(self) -> int:
@@ -195,7 +210,10 @@ def over(phase: str, side: str, by: str | None, reason: str | None = None) -> di
     """Return a snapshot in which the call has just ended."""
     ended = {"phase": phase, "by": by, "reason": reason}
     snapshot = in_call(phase, side, ended=ended)
-    snapshot["history"] = {LINE: [past(0, phase=phase, by=by, reason=reason, side=side)]}
+    entry = past(0, phase=phase, by=by, reason=reason, side=side)
+    if phase != "ended":
+        entry["answered_us"] = None
+    snapshot["history"] = {LINE: [entry]}
     return snapshot
 
 

@@ -29,13 +29,13 @@ def sentences(error: TelconError) -> tuple[str, str]:
     Errors with words of their own in the catalogue use those; any other shows its own message.
     """
     words = catalogue()
-    for key in _keys(error):
-        if f"error.{key}" in words:
-            return words[f"error.{key}"], error.advice() or words.get(f"error.{key}.advice", "")
-    return str(error), error.advice()
+    keys = _keys(error)
+    what = next((words[key] for key in keys if key in words), str(error))
+    advice = next((words[f"{key}.advice"] for key in keys if f"{key}.advice" in words), "")
+    return what, error.advice() or advice
 
 
 def _keys(error: TelconError) -> list[str]:
     classes = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, TelconError)]
-    reason = [f"void.{error.reason}"] if isinstance(error, IllegalActError) else []
-    return reason + classes
+    reason = [f"error.void.{error.reason}"] if isinstance(error, IllegalActError) else []
+    return reason + [f"error.{name}" for name in classes]

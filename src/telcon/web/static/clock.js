@@ -2,12 +2,12 @@
  * Times in words. The node's clock is the one that counts; a device that goes wrong by a minute
  * must not show a call that began in the future.
  */
-import { language, say, sayCount } from "./words.js";
+import { locale, say, sayCount } from "./words.js";
 
-const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const weekday = new Intl.DateTimeFormat(language, { weekday: "short" });
-const date = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
-const dateYear = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
+const hour = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
+const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const dateYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 const DAY_MS = 86_400_000;
 
 let offsetMs = 0; // node's clock minus this device's

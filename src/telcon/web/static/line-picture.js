@@ -6,6 +6,7 @@
 const NS = "http://www.w3.org/2000/svg";
 const SIZES = {
   large: { width: 300, height: 32, dot: 7, gap: 20, pulse: 6, halo: 13 },
+  open: { width: 170, height: 32, dot: 0, gap: -400, pulse: 6, halo: 13 }, // as long as there is room
   mini: { width: 58, height: 14, dot: 4.5, gap: 11, pulse: 3, halo: 6 },
 };
 
@@ -14,21 +15,20 @@ export default class LinePicture {
 
   /**
    * @param {SVGElement} svg an empty one of class `line-picture`
-   * @param {"large"|"mini"} [size]
-   * @param {boolean} [open] without dots: faces stand at the ends
+   * @param {"large"|"open"|"mini"} [size] open is without dots: faces stand at the ends
    */
-  constructor(svg, size = "large", open = false) {
+  constructor(svg, size = "large") {
     this.#svg = svg;
     const { width, height, dot, gap, pulse, halo } = SIZES[size];
     const middle = height / 2;
-    const from = open ? 2 : dot + 1.5 + gap;
+    const from = dot + 1.5 + gap;
     const to = width - from;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.setAttribute("aria-hidden", "true");
+    svg.setAttribute("aria-hidden", "true"); // what it shows stands in words beside it
     svg.style.setProperty("--way", `${to - from}px`);
     svg.style.setProperty("--gap", `${(to - from) * 0.42} ${(to - from) * 0.16}`);
     add(svg, "path", { class: "stroke", d: `M${from} ${middle}H${to}` });
-    if (!open) {
+    if (dot) {
       add(svg, "circle", { class: "dot ours", cx: dot + 1.5, cy: middle, r: dot });
       add(svg, "circle", { class: "dot theirs", cx: width - dot - 1.5, cy: middle, r: dot });
     }
@@ -38,7 +38,7 @@ export default class LinePicture {
     add(point, "circle", { class: "halo", cx: from, cy: middle, r: halo });
     add(point, "circle", { cx: from, cy: middle, r: pulse });
     add(svg, "path", { class: "cut", d: `M${width / 2} ${middle - 7}V${middle + 7}` });
-    if (size === "large") drawMark(svg, width / 2, middle);
+    if (size !== "mini") drawSeal(svg, width / 2, middle);
   }
 
   /**
@@ -58,8 +58,8 @@ export default class LinePicture {
 }
 
 /** A ring with a tick in it, or with a point: signed by both, or not. */
-function drawMark(svg, x, y) {
-  const mark = add(svg, "g", { class: "mark" });
+function drawSeal(svg, x, y) {
+  const mark = add(svg, "g", { class: "seal" });
   add(mark, "circle", { cx: x, cy: y, r: 12 });
   add(mark, "path", { class: "tick", d: `M${x - 5} ${y}l3.6 4 6.4-8` });
   add(mark, "path", { class: "query", d: `M${x - 5} ${y}h10` });

@@ -51,7 +51,7 @@ export function putPerson(at, person, stated = "") {
  * @param {string} name
  */
 export function initials(name) {
-  const words = plain(name).split(/[\s-]+/u).filter((word) => /^\p{L}/u.test(word));
+  const words = plain(name).split(/\s+/u).filter((word) => /^\p{L}/u.test(word));
   const picked = words.length > 1 ? [words[0], words[words.length - 1]] : words;
   return picked.map((word) => [...word][0].toLocaleUpperCase()).join("");
 }

@@ -48,4 +48,5 @@ export function hasWords(key) {
   return key in catalogue;
 }
 
-export const language = catalogue.language;
+/** How times and dates are written. */
+export const locale = catalogue.locale;

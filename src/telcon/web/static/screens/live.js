@@ -10,7 +10,7 @@ const RECORDER_LATE_MS = 2000; // a recorder that stops is said within two secon
 const SPEAKS = 0.35; // of the range from silence to full
 
 export default class Live extends Screen {
-  #picture = new LinePicture(this.at.line, "large", true);
+  #picture = new LinePicture(this.at.line, "open");
   #bars = new VoiceBars(this.at.bars);
   #call = "";
   #muted = false;
@@ -74,8 +74,10 @@ export default class Live extends Screen {
     this.at.mute.setAttribute("aria-pressed", `${this.#muted}`);
     put(this.at.mute, say(this.#muted ? "live.unmute" : "live.mute"));
     this.at.join.hidden = call.mine;
+    this.at.messages.hidden = !call.mine;
     this.at.leave.hidden = !(call.mine && listening);
-    put(this.at.sound, say2(soundWords(call, media, listening)));
+    const sound = soundWords(call, media, listening);
+    put(this.at.sound, sound && say(sound));
   }
 }
 
@@ -86,10 +88,6 @@ function soundWords(call, media, listening) {
   if (listening) return "live.listening";
   if (!media.speaking) return "live.sound.no-microphone";
   return media.muted ? "live.mute.on" : "";
-}
-
-function say2(key) {
-  return key ? say(key) : "";
 }
 
 function role(someone) {

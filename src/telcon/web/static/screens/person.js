@@ -47,9 +47,7 @@ function standing(line) {
   }
   if (line.frozen) return ["frozen", say("person.frozen"), say("person.frozen.text")];
   const time = from ? since(from) : "";
-  if (line.up) {
-    return ["up", say("person.up"), say(from ? "person.up.text" : "person.up.text-no-time", { time, name: peer.name })];
-  }
+  if (line.up) return ["up", say("person.up"), from ? say("person.up.text", { time }) : ""];
   return ["down", say(from ? "person.down" : "person.down.no-time", { time }),
     say("person.down.text", { node: peer.node })];
 }

@@ -1,0 +1,296 @@
+"""What a person does at the page, from tap to what the node is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from browser.audio import no_voice, voice
+from browser.cdp import Browser, Page
+from fakes.desk import CALL, GOOD_SECRET, LINE, idle, in_call, line, message, over
+from telcon.errors import BusyError, LinkDownError
+from web.serving import Served
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def spoken(page: Page, pages: Served) -> Page:
+    """Give the page with a tone as its microphone."""
+    page.inject(voice(880))
+    page.goto(f"{pages.address}/?again")
+    page.wait_text("Elena Voss")
+    return page
+
+
+def test_a_link_signs_in_after_a_tap_and_leaves_no_secret(browser: Browser, pages: Served) -> None:
+    page = browser.new_page(f"{pages.address}/sign-in#{GOOD_SECRET}")
+    page.wait_text("This link signs you in")
+    assert page.evaluate("location.href") == f"{pages.address}/sign-in"
+    assert pages.sign_in.links  # looking at it uses nothing up
+    page.click("Sign in", "button")
+    page.wait_text("Elena Voss")
+    assert page.evaluate("location.pathname") == "/"
+    assert GOOD_SECRET not in str(page.evaluate("JSON.stringify(history.state)"))
+    assert page.errors == []
+
+
+def test_a_used_link_says_whom_to_ask(browser: Browser, pages: Served) -> None:
+    pages.sign_in.links.clear()
+    page = browser.new_page(f"{pages.address}/sign-in#{GOOD_SECRET}")
+    page.click("Sign in", "button")
+    page.wait_text("This link does not open any more")
+    page.wait_text("telcon link NAME")
+    assert not page.has("Sign in", "button")
+
+
+def test_an_address_without_secret_says_so_at_once(browser: Browser, pages: Served) -> None:
+    page = browser.new_page(f"{pages.address}/sign-in")
+    page.wait_text("not a whole sign-in link")
+
+
+def test_without_a_session_the_page_says_how_to_sign_in(browser: Browser, pages: Served) -> None:
+    page = browser.new_page(pages.address)
+    page.wait_text("You are signed out")
+    page.wait_text("telcon link NAME")
+    assert page.errors == []
+
+
+def test_signing_out_ends_the_session(page: Page, pages: Served) -> None:
+    page.click("Sign out", "button")
+    page.wait_text("You are signed out")
+    assert pages.sign_in.tokens == set()
+
+
+def test_rings_and_cancels_by_keyboard_alone(spoken: Page, pages: Served) -> None:
+    pages.desk.after["ring"] = in_call("ringing")
+    spoken.tab_to("Call Elena Voss")
+    spoken.press("Enter")
+    spoken.wait_text("Ringing at Borealis")
+    spoken.tab_to("Cancel")
+    spoken.press("Space")
+    assert pages.desk.wait(lambda: pages.desk.asked("cancel") == [{"do": "cancel", "call": CALL}])
+    spoken.wait_text("Good morning")
+    assert spoken.wait_for("tests.tracks.every((track) => track.readyState === 'ended')")
+
+
+def test_a_ring_bears_this_pages_certificate(spoken: Page, pages: Served) -> None:
+    pages.desk.after["ring"] = in_call("ringing")
+    spoken.click("Call Elena Voss", "button")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))
+    ring, offer = pages.desk.asked("ring")[0], pages.desk.asked("offer")[0]
+    stated = offer["sdp"].split("a=fingerprint:sha-256 ")[1].split("\r\n")[0]
+    assert ring["certificate"] == stated.replace(":", "").lower()
+    assert offer["sdp"].count("m=audio") == 5
+    assert offer["sdp"].count("a=recvonly") == 4
+
+
+def test_a_refused_microphone_rings_nobody_and_says_what_to_do(page: Page, pages: Served) -> None:
+    page.inject(no_voice())
+    page.goto(f"{pages.address}/?again")
+    page.click("Call Elena Voss", "button")
+    page.wait_text("The microphone is blocked")
+    page.wait_text("allow the microphone for this page")
+    assert pages.desk.asked("ring") == []
+    assert page.wait_for("tests.opened") == 1
+    assert "audit.web.microphone-refused" in pages.audit.names()
+    page.evaluate("tests.allow = true")
+    page.click("Try again", "button")
+    assert pages.desk.wait(lambda: len(pages.desk.asked("ring")) == 1)
+
+
+def test_no_microphone_at_all_says_so(page: Page, pages: Served) -> None:
+    page.inject(no_voice("NotFoundError"))
+    page.goto(f"{pages.address}/?again")
+    page.click("Call Elena Voss", "button")
+    page.wait_text("No microphone was found")
+    page.click("Back", "button")
+    page.wait_text("Good morning")
+
+
+def test_a_ring_that_the_node_refuses_is_explained(spoken: Page, pages: Served) -> None:
+    pages.desk.answers["ring"] = LinkDownError("no path")
+    spoken.click("Call Elena Voss", "button")
+    spoken.wait_text("The line is down just now")
+    assert spoken.wait_for("tests.tracks.every((track) => track.readyState === 'ended')")
+
+
+def test_a_foreign_ring_opens_no_microphone(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    spoken.wait_text("Incoming call")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))  # armed
+    assert spoken.evaluate("tests.opened") == 0
+    assert spoken.evaluate("document.title").endswith("is ringing")
+
+
+def test_answers_with_a_microphone_opened_at_the_tap(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    pages.desk.after["answer"] = in_call("live", "theirs")
+    spoken.click("Answer", "button")
+    spoken.wait_text("End call")
+    assert spoken.evaluate("tests.opened") == 1
+    assert pages.desk.asked("answer")[0]["call"] == CALL
+
+
+def test_no_key_pressed_elsewhere_answers(spoken: Page, pages: Served) -> None:
+    spoken.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    spoken.click("Write to Elena Voss", "textbox")
+    pages.show(in_call("ringing", "theirs"))
+    spoken.wait_text("Incoming call")
+    spoken.press("Enter")
+    spoken.press("Space")
+    assert spoken.focused() == "Elena Voss"
+    assert pages.desk.asked("answer") == pages.desk.asked("decline") == []
+
+
+def test_declines_with_a_reason(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    spoken.click("Decline with a reason", "button")
+    spoken.click("In a meeting", "button")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("decline")))
+    assert pages.desk.asked("decline")[0]["reason"] == "In a meeting"
+
+
+def test_declines_in_own_words(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    spoken.click("Decline with a reason", "button")
+    spoken.click("In your own words", "textbox")
+    spoken.type("asleep, try 07:00")
+    spoken.press("Enter")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("decline")))
+    assert pages.desk.asked("decline")[0]["reason"] == "asleep, try 07:00"
+
+
+def test_hanging_up_closes_the_microphone_whatever_the_node_does(
+    spoken: Page, pages: Served
+) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    pages.desk.after["answer"] = in_call("live", "theirs")
+    spoken.click("Answer", "button")
+    pages.desk.answers["hang-up"] = BusyError("stuck")
+    spoken.click("End call", "button")
+    assert spoken.wait_for("tests.tracks[0].readyState === 'ended'")
+
+
+def test_a_hint_of_the_other_side_closes_the_microphone(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    pages.desk.after["answer"] = in_call("live", "theirs")
+    spoken.click("Answer", "button")
+    spoken.wait_text("End call")
+    hint = {"hint": {"call": CALL, "kind": "hang-up"}}
+    pages.call(lambda: pages.desk.pass_by(hint))
+    assert spoken.wait_for("tests.tracks[0].readyState === 'ended'")
+
+
+def test_mutes_here_and_tells_the_node(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs"))
+    pages.desk.after["answer"] = in_call("live", "theirs")
+    spoken.click("Answer", "button")
+    spoken.click("Mute", "button")
+    assert spoken.wait_for("tests.tracks[0].enabled === false")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("mute")))
+    spoken.click("Unmute", "button")
+    assert spoken.wait_for("tests.tracks[0].enabled === true")
+    assert [act["muted"] for act in pages.desk.asked("mute")] == [True, False]
+
+
+def test_a_second_device_joins_without_a_microphone(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("live", mine=False))
+    pages.desk.after["join"] = in_call("live")
+    spoken.click("Join on this device", "button")
+    spoken.wait_text("Stop listening here")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))
+    assert spoken.evaluate("tests.opened") == 0
+
+
+def test_looks_at_messages_during_a_call_and_comes_back(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("live"))
+    spoken.click("Messages", "button")
+    spoken.wait_text("Nothing written yet")
+    spoken.click("Back to the call", "button")
+    spoken.wait_text("End call")
+
+
+def test_a_call_that_ended_before_the_page_came_is_history(page: Page, pages: Served) -> None:
+    pages.show(over("ended", "ours", "theirs"))
+    page.goto(f"{pages.address}/?again")
+    page.wait_text("Good morning")
+    assert "Call ended" not in page.text()
+
+
+def test_an_ended_call_is_put_away(page: Page, pages: Served) -> None:
+    pages.show(in_call("ringing"))
+    page.wait_text("Ringing at Borealis")
+    pages.show(over("declined", "ours", "theirs", "In a meeting"))
+    page.wait_text("In a meeting")
+    page.press("Escape")
+    page.wait_text("Good morning")
+
+
+def test_writes_a_message(page: Page, pages: Served) -> None:
+    page.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    page.click("Write to Elena Voss", "textbox")
+    page.type("Yes. I will call at ten.")
+    held = message(1, "Yes. I will call at ten.", ours=True, state="waiting")
+    pages.desk.after["message"] = idle(messages={LINE: [held]})
+    page.press("Enter")
+    page.wait_text("waiting: not held by the other side yet")
+    assert pages.desk.asked("message")[0]["text"] == "Yes. I will call at ten."
+    assert page.evaluate("document.querySelectorAll('.bubble').length") == 1
+
+
+def test_a_message_that_was_not_taken_is_not_lost(page: Page, pages: Served) -> None:
+    pages.desk.answers["message"] = BusyError("4096 waiting")
+    page.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    page.click("Write to Elena Voss", "textbox")
+    page.type("Important")
+    page.click("Send", "button")
+    page.wait_text("More is waiting than your node can take")
+    assert page.wait_for("document.querySelector('textarea').value") == "Important"
+
+
+def test_a_draft_survives_an_incoming_call(page: Page, pages: Served) -> None:
+    page.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    page.click("Write to Elena Voss", "textbox")
+    page.type("Half a sent")
+    pages.show(in_call("ringing", "theirs"))
+    page.wait_text("Incoming call")
+    pages.show(idle())
+    assert page.wait_for("document.querySelector('textarea')?.value") == "Half a sent"
+
+
+def test_losing_the_own_node_is_said_and_mended(page: Page, pages: Served) -> None:
+    page.go_offline()
+    page.evaluate("void dispatchEvent(new Event('offline'))")
+    page.wait_text("No contact with your own node since")
+    page.go_offline(offline=False)
+    page.evaluate("void dispatchEvent(new Event('online'))")
+    page.wait_for("document.getElementById('lost').hidden")
+    page.errors.clear()  # the browser's own words about the cut
+
+
+def test_names_cannot_turn_the_text_around(page: Page, pages: Served) -> None:
+    peer = {**in_call("ringing")["call"]["peer"], "name": "Elena \u202etnediserP"}
+    pages.show(idle(line(0, peer)))
+    page.wait_text("Elena �tnediserP")
+    assert "\u202e" not in str(page.evaluate("document.body.textContent"))
+
+
+def test_words_of_others_are_never_markup(page: Page, pages: Served) -> None:
+    evil = "<img src=x onerror=alert(1)><b>bold</b>"
+    pages.show(idle(messages={LINE: [message(0, evil, ours=False)]}))
+    page.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    page.wait_text(evil)
+    assert page.evaluate("document.querySelectorAll('main img, main .bubble b').length") == 0
+
+
+def test_nothing_is_loaded_from_elsewhere(page: Page, pages: Served) -> None:
+    page.goto(f"{pages.address}/?again")
+    page.wait_text("Elena Voss")
+    assert page.requests
+    assert {url for url in page.requests if not url.startswith(pages.address)} == set()
+
+
+def test_mirrors_for_readers_from_right_to_left(page: Page, pages: Served) -> None:
+    page.evaluate("void (document.documentElement.dir = 'rtl')")
+    where = "document.querySelector('.row {}').getBoundingClientRect().x"
+    assert page.evaluate(f"{where.format('.face')} > {where.format('.ring')}")
