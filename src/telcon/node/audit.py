@@ -128,6 +128,7 @@ class AuditFile:
         self._now_us = now_us
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
         self._dropped = 0
+        self._dropped_lock = threading.Lock()  # guards the count alone
         self._descriptor = _open(path)
         self._thread = threading.Thread(target=self._run, name="telcon-audit", daemon=True)
         self._thread.start()
@@ -153,7 +154,8 @@ class AuditFile:
         try:
             self._waiting.put_nowait(line)
         except queue.Full:
-            self._dropped += 1
+            with self._dropped_lock:
+                self._dropped += 1
 
     def close(self) -> None:
         """Wait until all events are on the disk, and close; blocks for a few syncs at most."""
@@ -183,7 +185,8 @@ class AuditFile:
             self._append([line for line in lines if line is not None])
 
     def _append(self, lines: list[bytes]) -> None:
-        dropped, self._dropped = self._dropped, 0
+        with self._dropped_lock:
+            dropped, self._dropped = self._dropped, 0
         if dropped:
             lines.append(self._format(AuditEvent.EVENTS_DROPPED, {"count": dropped}))
         if not lines:
@@ -194,7 +197,8 @@ class AuditFile:
             os.fdatasync(self._descriptor)
         except OSError as error:
             _log.error("audit.write-failed: %d events lost: %s", len(lines), error)
-            self._dropped += len(lines)
+            with self._dropped_lock:
+                self._dropped += len(lines)
             _truncate(self._descriptor, length)
 
 

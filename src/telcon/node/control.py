@@ -5,21 +5,29 @@ number of `{"progress": …}`, then `{"ok": true, …}` or `{"ok": false, "error
 """
 
 import asyncio
+import contextlib
 import json
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from telcon.errors import MisuseError, OperatorError, TelconError
+from telcon.node.store.folder import NEVER_RESTORE
 
-__all__ = ["Command", "ControlServer", "Progress", "call_node"]
+__all__ = ["Command", "ControlServer", "Progress", "call_node", "control_socket"]
 
 MAX_REQUEST_OCTETS = 256 * 1024
 ANSWER_TIMEOUT_S = 700.0  # an invitation is good for ten minutes
 
 Progress = Callable[[Mapping[str, Any]], None]
 Command = Callable[[Mapping[str, Any], Progress], Awaitable[Mapping[str, Any]]]
+
+
+def control_socket(folder: Path) -> Path:
+    """Return the path of the control socket of the node in `folder`."""
+    return folder / NEVER_RESTORE / "control"
 
 
 class ControlServer:
@@ -30,26 +38,32 @@ class ControlServer:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen; a socket file left by a dead node is replaced (the folder's lock is ours)."""
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(
-            self._serve, path=str(self._path), limit=MAX_REQUEST_OCTETS
-        )
-        self._path.chmod(0o600)
+        with _short_path(self._path) as short, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(short)
+            self._path.chmod(0o600)
+            listener.setblocking(False)
+            self._server = await asyncio.start_unix_server(
+                self._serve, sock=listener.dup(), limit=MAX_REQUEST_OCTETS
+            )
 
     async def close(self) -> None:
         """Stop listening and remove the socket file. Commands under way are cancelled."""
         if self._server is not None:
             self._server.close()
-            self._server.close_clients()
+            for client in list(self._clients):
+                client.close()
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def progress(step: Mapping[str, Any]) -> None:
             writer.write(_line({"progress": step}))
 
+        self._clients.add(writer)
         try:
             request = json.loads(await reader.readline())
             answer = await self._run(request, progress)
@@ -59,12 +73,23 @@ class ControlServer:
         except (ValueError, ConnectionError) as error:
             writer.write(_line({"ok": False, "error": f"unreadable request: {error}"}))
         finally:
+            self._clients.discard(writer)
             writer.close()
 
     async def _run(self, request: Any, progress: Progress) -> Mapping[str, Any]:
         if not isinstance(request, dict) or request.get("do") not in self._commands:
             raise MisuseError(f"no such command: {request!r:.100}")
         return await self._commands[request["do"]](request, progress)
+
+
+@contextlib.contextmanager
+def _short_path(path: Path) -> Iterator[str]:
+    """Name `path` within the 108 octets of a socket address, however deep its folder lies."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _line(answer: Mapping[str, Any]) -> bytes:
@@ -80,7 +105,8 @@ def call_node(path: Path, request: Mapping[str, Any]) -> Iterator[Mapping[str, A
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S)
         try:
-            connection.connect(str(path))
+            with _short_path(path) as short:
+                connection.connect(short)
         except OSError as error:
             raise OperatorError(
                 f"no node runs on {path.parent.parent}",

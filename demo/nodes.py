@@ -1,0 +1,157 @@
+"""The two nodes of the demo: processes of their own, set up with the commands that a person types."""
+
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+READY = "ready"
+START_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who lives on one of the two nodes."""
+
+    node: str
+    organisation: str
+    principal: str
+    office: str
+    host: str  # the browser's name for it: cookies ignore ports, so each node has its own
+
+
+ARCADIA = Party(
+    "arcadia.example", "Arcadia", "Adrian Rey", "President of Arcadia", "arcadia.localhost"
+)
+BOREALIS = Party(
+    "borealis.example", "Borealis", "Elena Voss", "Chancellor of Borealis", "borealis.localhost"
+)
+
+
+class DemoNode:
+    """One node: its folder, its commands, its process."""
+
+    def __init__(self, party: Party, folder: Path) -> None:
+        """Use `folder`; `set_up` makes it if it is new."""
+        self.party = party
+        self.folder = folder
+        self.web_port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def set_up(self, ports: list[int]) -> None:
+        """Write settings with these four ports, unless the folder has some from an earlier run."""
+        if (self.folder / "node.toml").exists():
+            return
+        web, link, pairing, media = ports
+        self.telcon(
+            "node", "init",
+            "--name", self.party.node,
+            "--organisation", self.party.organisation,
+            "--principal", self.party.principal,
+            "--office", self.party.office,
+            "--web-host-name", self.party.host,
+            "--web-port", str(web),
+            "--link-port", str(link),
+            "--pairing-port", str(pairing),
+            "--media-port", str(media),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start the node's process and wait until it says that it is ready."""
+        self._process = subprocess.Popen(
+            [*self._command(), "node", "run"],
+            stdout=subprocess.PIPE,
+            stderr=None,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches us alone; we end the nodes in order
+            preexec_fn=_unblock_signals,
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if found := re.search(r"page: http://[^:]+:(\d+)/", line):
+                self.web_port = int(found[1])
+            if line.strip().endswith(READY):
+                return
+        raise SystemExit(f"{self.party.node} did not start")
+
+    def stop(self) -> int:
+        """Ask the process to end and wait for it; return its exit status."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=20)
+        finally:
+            self._process = None
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would (kill -9)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running node."""
+        assert self._process is not None
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Say whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def telcon(self, *arguments: str) -> str:
+        """Run one telcon command on this node's folder; return what it printed."""
+        done = subprocess.run(
+            [*self._command(), *arguments], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"telcon {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start one telcon command that takes its time."""
+        return subprocess.Popen([*self._command(), *arguments], stdout=subprocess.PIPE, text=True)
+
+    def sign_in_link(self) -> str:
+        """Return a fresh one-time link for the principal."""
+        return self.telcon("link", self.party.principal).strip()
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "telcon.cli", "--data", str(self.folder)]
+
+
+def _unblock_signals() -> None:
+    """Undo in the child that the demo waits for its signals with them blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def pair(inviter: DemoNode, accepter: DemoNode, invitation: Path) -> str:
+    """Pair two running nodes by the code a person uses; return the six words."""
+    invitation.unlink(missing_ok=True)
+    inviting = inviter.begin("line", "invite", "--out", str(invitation))
+    assert inviting.stdout is not None
+    inviting.stdout.readline()  # says that the invitation is written
+    theirs = _words(accepter.telcon("line", "accept", str(invitation)))
+    ours = _words(inviting.stdout.read())
+    inviting.wait()
+    # Each side types what the *other* read out.
+    inviter.telcon("line", "confirm", accepter.party.node, "--words", theirs)
+    accepter.telcon("line", "confirm", inviter.party.node, "--words", ours)
+    invitation.unlink()
+    return ours
+
+
+def _words(printed: str) -> str:
+    found = re.search(r"^Words: (.+)$", printed, re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"no words were shown:\n{printed}")
+    return found[1]
+
+
+def is_paired(node: DemoNode) -> bool:
+    """Say whether the running node has a line already."""
+    return "No line yet" not in node.telcon("line", "list")

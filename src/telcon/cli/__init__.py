@@ -1,0 +1,48 @@
+"""The command line: `telcon --data FOLDER COMMAND`. Thin: parses, calls, prints.
+
+Commands that change something speak to the running node over its control socket; reading commands
+open the store read-only; `verify` needs no node at all.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from telcon import __version__
+from telcon.errors import TelconError
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status. An error is one sentence and one of advice."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except TelconError as error:
+        print(f"telcon: {error}", file=sys.stderr)
+        if error.advice():
+            print(f"        {error.advice()}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    from telcon.cli import line, node, proof  # late: `verify` on a bare machine loads little
+
+    parser = argparse.ArgumentParser(prog="telcon", description="A direct line between two nodes.")
+    parser.add_argument("--version", action="version", version=f"telcon {__version__}")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("TELCON_DATA", "telcon-data")),
+        metavar="FOLDER",
+        help="the node's data folder (default: $TELCON_DATA, else telcon-data)",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    node.add_commands(commands)
+    line.add_commands(commands)
+    proof.add_commands(commands)
+    return parser

@@ -1,0 +1,7 @@
+"""`python -m telcon.cli`, the same as the `telcon` command."""
+
+import sys
+
+from telcon.cli import main
+
+sys.exit(main())

@@ -1,0 +1,138 @@
+"""`telcon line …`, `telcon link` and `telcon card`: pairing, the lines, signing in."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from telcon.errors import InvitationError
+from telcon.node.control import call_node, control_socket
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands of this module to `commands`."""
+    line = commands.add_parser("line", help="pair with another node; see, test, freeze lines")
+    parts = line.add_subparsers(required=True, metavar="COMMAND")
+
+    invite = parts.add_parser("invite", help="write an invitation, wait, show the six words")
+    invite.add_argument("--out", type=Path, required=True, metavar="FILE")
+    invite.set_defaults(run=_invite)
+
+    accept = parts.add_parser("accept", help="accept an invitation, show the six words")
+    accept.add_argument("file", type=Path)
+    accept.set_defaults(run=_accept)
+
+    confirm = parts.add_parser("confirm", help="type the six words that the other side read out")
+    confirm.add_argument("name", help="the other node, like borealis.example")
+    confirm.add_argument("--words", help="the six words; asked for if not given")
+    confirm.set_defaults(run=_confirm)
+
+    listed = parts.add_parser("list", help="every line and how it stands")
+    listed.set_defaults(run=_list)
+
+    test = parts.add_parser("test", help="test a line: the other node answers with a signed entry")
+    test.add_argument("name")
+    test.set_defaults(run=_test)
+
+    freeze = parts.add_parser("freeze", help="trust a line no more; cannot be undone")
+    freeze.add_argument("name")
+    freeze.add_argument("--reason", required=True)
+    freeze.set_defaults(run=_freeze)
+
+    link = commands.add_parser("link", help="print a sign-in link: 15 minutes, one use")
+    link.add_argument("name", help="the principal, like 'Adrian Rey'")
+    link.set_defaults(run=_link)
+
+    card = commands.add_parser(
+        "card", help="write this node's key card of a line, for others to keep"
+    )
+    card.add_argument("name", help="the node at the other end of the line")
+    card.add_argument("--out", type=Path, required=True, metavar="FILE")
+    card.set_defaults(run=_card)
+
+
+def _ask(arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    answer: Mapping[str, Any] = {}
+    for answer in call_node(control_socket(arguments.data), request):
+        if "say" in answer:
+            print(answer["say"], flush=True)
+    return answer
+
+
+def _invite(arguments: argparse.Namespace) -> int:
+    answer = _ask(arguments, {"do": "invite", "out": str(arguments.out.absolute())})
+    _show_words(answer)
+    return 0
+
+
+def _accept(arguments: argparse.Namespace) -> int:
+    try:
+        invitation = arguments.file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvitationError(
+            f"cannot read {arguments.file}: {error}", advice="Give the file the other side sent."
+        ) from error
+    _show_words(_ask(arguments, {"do": "accept", "invitation": invitation}))
+    return 0
+
+
+def _show_words(answer: Mapping[str, Any]) -> None:
+    print(f"Words: {answer['words']}")
+    print(
+        f"Read them to {answer['peer']} over another channel, hear theirs, then:\n"
+        f"  telcon line confirm {answer['peer']}"
+    )
+
+
+def _confirm(arguments: argparse.Namespace) -> int:
+    words = arguments.words
+    if words is None:
+        if not sys.stdin.isatty():
+            raise InvitationError("no words given", advice="Give them with --words.")
+        words = input("The six words that the other side read to you: ")
+    _ask(arguments, {"do": "confirm", "peer": arguments.name, "words": words})
+    print(f"The line to {arguments.name} is open on this side.")
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    lines = _ask(arguments, {"do": "lines"})["lines"]
+    for line in lines:
+        since = datetime.fromtimestamp(line["since_us"] / 1e6, UTC)
+        state = "up" if line["up"] else "down"
+        print(f"{line['peer']}  {state} since {since:%Y-%m-%d %H:%M:%S} UTC  {line['line']}")
+        print(
+            f"  our log {line['own_size']} entries, {line['cosigned']} held by them;"
+            f" theirs {line['their_size']}"
+        )
+    if not lines:
+        print("No line yet. Begin with: telcon line invite --out FILE")
+    return 0
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    answer = _ask(arguments, {"do": "test", "peer": arguments.name})
+    print(f"Answered and signed by {arguments.name} in {answer['ms']} ms.")
+    return 0
+
+
+def _freeze(arguments: argparse.Namespace) -> int:
+    _ask(arguments, {"do": "freeze", "peer": arguments.name, "reason": arguments.reason})
+    print(f"The line to {arguments.name} is frozen for ever. Pair anew when you trust it again.")
+    return 0
+
+
+def _link(arguments: argparse.Namespace) -> int:
+    print(_ask(arguments, {"do": "link", "name": arguments.name})["link"])
+    return 0
+
+
+def _card(arguments: argparse.Namespace) -> int:
+    answer = _ask(arguments, {"do": "card", "peer": arguments.name})
+    arguments.out.write_bytes(answer["card"].encode())
+    print(f"{arguments.out}: {answer['hash']}")
+    return 0

@@ -1,0 +1,75 @@
+"""`telcon node init` and `telcon node run`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from telcon.core.seal import Person
+from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebSettings
+from telcon.node.store.folder import prepare_folder
+
+__all__ = ["add_commands"]
+
+LOOPBACK = "127.0.0.1"
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands of this module to `commands`."""
+    node = commands.add_parser("node", help="set up and run this node")
+    parts = node.add_subparsers(required=True, metavar="COMMAND")
+    init = parts.add_parser("init", help="make the data folder and node.toml; listens on loopback")
+    init.add_argument("--name", required=True, help="the node's name, like arcadia.example")
+    init.add_argument("--organisation", required=True)
+    init.add_argument("--principal", required=True, help="who the line is for, like 'Adrian Rey'")
+    init.add_argument("--office", required=True, help="like 'President of Arcadia'")
+    init.add_argument("--lang", default="en", help="language of the names above (BCP 47)")
+    init.add_argument("--web-host-name", help="what browsers call it (default: the node's name)")
+    init.add_argument("--web-port", type=int, default=8400)
+    init.add_argument("--link-port", type=int, default=8401)
+    init.add_argument("--pairing-port", type=int, default=8402)
+    init.add_argument("--media-port", type=int, default=8403, help="UDP")
+    init.set_defaults(run=_init)
+    run = parts.add_parser("run", help="run the node until SIGINT or SIGTERM")
+    run.set_defaults(run=_run)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    folder: Path = arguments.data
+    prepare_folder(folder)
+    link = f"{LOOPBACK}:{arguments.link_port}"
+    NodeSettings(
+        name=arguments.name,
+        organisation=arguments.organisation,
+        principal=Person(
+            lang=arguments.lang,
+            name=arguments.principal,
+            office=arguments.office,
+            organisation=arguments.organisation,
+        ),
+        web=WebSettings(LOOPBACK, arguments.web_port, (arguments.web_host_name or arguments.name,)),
+        link=LinkSettings(LOOPBACK, arguments.link_port, arguments.pairing_port, (link,)),
+        media=MediaSettings(LOOPBACK, arguments.media_port, (LOOPBACK,)),
+    ).write(folder)
+    print(
+        f"{folder / 'node.toml'} written. It listens on loopback alone until you change it there."
+    )
+    print(f"Next: telcon --data {folder} node run")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from telcon.cli.running import run_node  # late: brings the whole node
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    async def until_signal() -> None:
+        loop = asyncio.get_running_loop()
+        ending = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ending.set)
+        await run_node(arguments.data, ending)
+
+    asyncio.run(until_signal())
+    return 0

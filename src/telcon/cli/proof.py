@@ -1,0 +1,101 @@
+"""`telcon export` and `telcon verify`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telcon.errors import OperatorError
+
+if TYPE_CHECKING:
+    from telcon.node.store import StoreReader
+    from telcon.node.store.records import LineRecord
+
+__all__ = ["add_commands"]
+
+LAYERS = ("existence", "duration", "participants", "topic", "content")
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands of this module to `commands`."""
+    export = commands.add_parser("export", help="write the proof folder of a call")
+    which = export.add_mutually_exclusive_group(required=True)
+    which.add_argument("--call", metavar="ID", help="32 hex digits")
+    which.add_argument("--last", action="store_true", help="the call that was rung last")
+    export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--show", choices=LAYERS, default=LAYERS[-1], help="each with those before")
+    export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
+    export.set_defaults(run=_export)
+
+    verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
+    verify.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    keys = verify.add_mutually_exclusive_group()
+    keys.add_argument("--policy", type=Path, metavar="FILE")
+    keys.add_argument("--card", type=Path, action="append", default=[], metavar="FILE")
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(run=_verify)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from telcon.ledger import parse_key_card
+    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.proof import export_call
+    from telcon.node.store import Store
+
+    with Store.open_read_only(arguments.data) as store:
+        call, record = _find_call(store, arguments.call)
+        report = export_call(
+            store.stored_log(record.own_origin),
+            store.stored_log(record.peer_origin),
+            own_card=parse_key_card(record.own_card),
+            peer_card=parse_key_card(record.peer_card),
+            call=call,
+            out=arguments.out,
+            layer=arguments.show,
+            whole_log=arguments.whole_log,
+            recordings=[
+                (Path(recording.path).name, arguments.data / recording.path)
+                for recording in store.recordings(call)
+                if recording.sha256 is not None
+            ],
+        )
+    with AuditFile(arguments.data / "audit.jsonl") as audit:
+        out = str(arguments.out)
+        audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
+    print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
+    for name in report.not_countersigned:
+        print(f"  left out, the other side has not signed that it holds it yet: {name}")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from telcon.node.proof import format_json, format_words, verify_paths
+
+    report = verify_paths(arguments.paths, policy=arguments.policy, cards=arguments.card)
+    print(format_json(report) if arguments.json else format_words(report), end="")
+    return report.exit_code
+
+
+def _find_call(store: "StoreReader", wanted: str | None) -> tuple[str, "LineRecord"]:
+    """Return the call to export and its line: the one named, else the one rung last.
+
+    Raises:
+        OperatorError: there is no such call.
+    """
+    from telcon.core.replay import replay
+    from telcon.node.proof.selection import line_fold
+
+    found = []
+    for record in store.lines():
+        logs = [store.stored_log(origin) for origin in (record.own_origin, record.peer_origin)]
+        fold = line_fold({log.origin: log for log in logs})
+        replay(fold, logs[0], logs[1], lambda *_: None)
+        found += [(state.rung_us, state.call, record) for state in fold.calls.values()]
+    if wanted is not None:
+        found = [item for item in found if item[1] == wanted]
+    if not found:
+        raise OperatorError(
+            f"no call {wanted} here" if wanted else "no call here yet",
+            advice="Look at the history on the page, or leave --call and give --last.",
+        )
+    _, call, record = max(found, key=lambda item: item[0])
+    return call, record

@@ -1,0 +1,54 @@
+"""What held entries say to people, read from the store and kept for the screens.
+
+Openings can be destroyed while their entries stay: what is gone or unreadable reads as None.
+"""
+
+from collections import OrderedDict
+
+from telcon.core.seal import (
+    Person,
+    Text,
+    parse_person_untrusted,
+    parse_text_untrusted,
+)
+from telcon.errors import MalformedError
+from telcon.node.store import Store
+
+__all__ = ["Contents"]
+
+KEPT_ENTRIES = 4096  # about 1 KiB each; a screen shows fifty messages and fifty calls a line
+
+
+class Contents:
+    """Openings by entry, newest use kept."""
+
+    def __init__(self, store: Store) -> None:
+        """Read from `store`."""
+        self._store = store
+        self._kept: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()
+
+    def person(self, place: tuple[str, int], member: str = "person") -> Person | None:
+        """Return the person sealed in `member` of the entry at `place`, as its author states."""
+        content = self._of(place).get(member)
+        try:
+            return None if content is None else parse_person_untrusted(content)
+        except MalformedError:
+            return None  # shown as unreadable: it is what was sealed
+
+    def text(self, place: tuple[str, int], member: str) -> Text | None:
+        """Return the words sealed in `member` of the entry at `place`."""
+        content = self._of(place).get(member)
+        try:
+            return None if content is None else parse_text_untrusted(content)
+        except MalformedError:
+            return None  # shown as unreadable: it is what was sealed
+
+    def _of(self, place: tuple[str, int]) -> dict[str, bytes]:
+        if place not in self._kept:
+            origin, index = place
+            found = self._store.stored_log(origin).openings(index, 1)
+            self._kept[place] = {opening.member: opening.content for _, opening in found}
+            while len(self._kept) > KEPT_ENTRIES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(place)
+        return self._kept[place]
