@@ -15,7 +15,7 @@ from fakes.audio import duration_s, run_ffmpeg
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
 from telcon.node.media.chunks import Chunk, format_leaf
-from telcon.node.media.oggopus import parse_ogg_opus_untrusted
+from telcon.node.media.oggopus import OggOpusWriter, parse_ogg_opus_untrusted
 from telcon.node.media.recorder import CallRecorder, RecorderFailed, RecorderStatus
 from telcon.node.media.recording import ClosedRecording, recover
 
@@ -111,6 +111,23 @@ def test_the_recording_proves_the_chunks(tmp_path: Path) -> None:
     assert root_of_file(chunk, path) == chunk.tracks[0].root
 
 
+def test_a_changed_packet_proves_the_chunk_no_longer(tmp_path: Path) -> None:
+    recorder = make(tmp_path)
+    track = recorder.track(OWN, 1, "President", 100.0)
+    for index, frame in enumerate(FRAMES[:50]):
+        track.write(index, index * 960, frame, 100.0 + index * FRAME_S)
+    chunk = recorder.take_chunk(110.0)
+    path = close(recorder)[0].path
+    file = parse_ogg_opus_untrusted(path.read_bytes())
+    writer = OggOpusWriter(1, file.comments)
+    spoken = [packet.payload for packet in file.packets]
+    spoken[30] = spoken[30][:-1] + b"!"
+    pages = [writer.header(), *(writer.write(packet, 960) for packet in spoken), writer.finish()]
+    path.write_bytes(b"".join(pages))
+    assert chunk is not None
+    assert root_of_file(chunk, path) != chunk.tracks[0].root
+
+
 def test_received_tracks_are_in_no_chunk(tmp_path: Path) -> None:
     recorder = make(tmp_path)
     recorder.track(THEIRS, 1, "Prime Minister", 100.0).write(0, 0, FRAMES[0], 100.0)
@@ -193,6 +210,9 @@ def test_a_disk_that_never_answers_does_not_hold_up_the_end(
     assert close(recorder) == []
     assert recorder.next_event() == RecorderFailed("the disk did not answer at the end of the call")
     released.set()
+    [thread] = [t for t in threading.enumerate() if t.name == f"recorder {CALL[:8]}"]
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_failure_is_told_once_and_chunks_go_on(tmp_path: Path) -> None:
@@ -236,7 +256,7 @@ def test_an_hour_over_the_wrap_needs_little_memory_and_time(
 WRITER = """
 import sys, time, random
 from pathlib import Path
-from telcon.node.media.oggopus import parse_ogg_opus_untrusted
+from telcon.node.media.oggopus import OggOpusWriter, parse_ogg_opus_untrusted
 from telcon.node.media.recorder import CallRecorder
 voice, folder, speed = sys.argv[1:]
 packets = [p.payload for p in parse_ogg_opus_untrusted(Path(voice).read_bytes()).packets]

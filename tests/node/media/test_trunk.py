@@ -165,6 +165,13 @@ class Call:
         self.clock.now = end
 
 
+def call_with_silent_side() -> Call:
+    """Return a call whose side `a` has sealed nothing yet, so that a test can do it for it."""
+    call = Call(joined=False)
+    call.b.trunk.set_peer(call.a.signal())
+    return call
+
+
 def sealed(side: Side, packet: RtpPacket) -> bytes:
     """Seal a packet under the key of `side` as only that side could."""
     return Protector(AEAD_AES_256_GCM, side.key).protect(format_rtp(packet))
@@ -314,6 +321,25 @@ def test_an_authentic_packet_of_another_kind_is_counted(track: int, payload_type
     assert call.b.user.heard == []
 
 
+@given(st.binary(max_size=60), st.booleans())
+def test_whatever_the_other_node_seals_raises_nothing(body: bytes, is_rtcp: bool) -> None:
+    call = call_with_silent_side()
+    protector = Protector(AEAD_AES_256_GCM, call.a.key)
+    if is_rtcp:
+        head = b"\x85\xc9\x00\x01" + (call.a.prefix << 8).to_bytes(4, "big")
+        data = protector.protect_rtcp(head + body)
+    else:
+        packet = RtpPacket(111, False, 0, 0, call.a.prefix << 8 | 1, body)
+        data = protector.protect(b"\xa0" + format_rtp(packet)[1:])
+    assert call.b.trunk.receive_trunk(data, ARCADIA, is_rtcp=is_rtcp)
+    assert call.b.trunk.statistics().malformed + len(call.b.user.heard) <= 1
+
+
+@given(st.binary(min_size=12, max_size=200), st.booleans())
+def test_any_datagram_is_refused_without_an_error(data: bytes, is_rtcp: bool) -> None:
+    assert not Call().b.trunk.receive_trunk(data, ELSEWHERE, is_rtcp=is_rtcp)
+
+
 def test_reports_tell_the_speaker_what_is_lost_far_away() -> None:
     call = Call()
     call.pass_time(0.5)
@@ -329,13 +355,15 @@ def test_reports_tell_the_speaker_what_is_lost_far_away() -> None:
     assert call.b.trunk.statistics().lost == 9
 
 
-def test_a_report_on_a_track_we_do_not_send_is_ignored() -> None:
-    call = Call()
-    block = ReportBlock(call.b.prefix << 8 | 9, 255, 0, 0, 0, 1, 0)
+@pytest.mark.parametrize(("track", "heard"), [(9, []), (1, [1])])
+def test_only_a_report_on_a_track_we_send_is_passed_on(track: int, heard: list[int]) -> None:
+    call = call_with_silent_side()
+    call.b.say(1)
+    block = ReportBlock(call.b.prefix << 8 | track, 255, 0, 0, 0, 1, 0)
     report = format_rtcp([ReceiverReport(call.a.prefix << 8, (block,))])
     sealed_report = Protector(AEAD_AES_256_GCM, call.a.key).protect_rtcp(report)
-    call.b.trunk.receive_trunk(sealed_report, ARCADIA, is_rtcp=True)
-    assert call.b.user.reports == []
+    assert call.b.trunk.receive_trunk(sealed_report, ARCADIA, is_rtcp=True)
+    assert [track for track, _ in call.b.user.reports] == heard
 
 
 def test_the_round_trip_is_measured() -> None:

@@ -81,6 +81,7 @@ class DiskWriter:
         """
         if self._closed is None:
             self._closed = Future()
+            self._closed.set_running_or_notify_cancel()  # whoever stops waiting stops nothing here
             self._jobs.put((now, self._sync))
             self._jobs.put((now, partial(self._close, self._closed)))
         return self._closed
