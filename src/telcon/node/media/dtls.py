@@ -124,7 +124,7 @@ class DtlsSession:
         Raises:
             PeerError: the other side broke the handshake off, or broke its rules.
         """
-        if self.is_closed or len(data) > _MAX_PENDING_BYTES:
+        if self.is_closed or not 0 < len(data) <= _MAX_PENDING_BYTES:
             return
         self._connection.bio_write(data)
         if self.is_established:

@@ -76,6 +76,8 @@ def parse_stun_untrusted(data: bytes) -> stun.Message:
         raise MalformedError(f"a STUN message cannot be read: {error}") from error
     if message.message_method is not stun.Method.BINDING:
         raise MalformedError("a STUN message is of another method than binding")
+    if "FINGERPRINT" not in message.attributes:  # RFC 8445 §7.1: every check bears one
+        raise MalformedError("a STUN message bears no checksum")
     return message
 
 

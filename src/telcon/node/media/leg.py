@@ -298,12 +298,14 @@ class Leg:
             return False
         if previous is not None and self._agent.previous is None:
             self._site.router.remove(previous.ufrag)
-        if not self._adopt(address, select=verdict.nominates and verdict.is_fresh):
-            return False
+        if verdict.is_fresh:
+            if not self._adopt(address, select=verdict.nominates):
+                return False
+            self._note_sign_of_life()
+        elif not self._transport.has_adopted(address):
+            return False  # replayed by somebody else
         self._counts.checks += 1
         self._site.mux.send(verdict.answer, address)
-        if verdict.is_fresh:
-            self._note_sign_of_life()
         return True
 
     def on_secured(self) -> None:

@@ -264,6 +264,8 @@ class _PublicSession:
 
     @staticmethod
     def _encrypt(call: Any, packet: bytes) -> bytes:
+        if len(packet) > MAX_PACKET_BYTES:
+            raise MisuseError(f"a packet of {len(packet)} octets is too long to be sent")
         try:
             return bytes(call(packet))
         except (pylibsrtp.Error, ValueError) as error:

@@ -108,6 +108,10 @@ class SecureTransport:
             self._mux.unbind(oldest, self)
         return True
 
+    def has_adopted(self, address: Address) -> bool:
+        """Return whether packets are taken from `address`."""
+        return address in self._addresses
+
     def start(self) -> None:
         """Begin the handshake as its client, once an address is adopted."""
         self._advance(self._session.start)
@@ -196,24 +200,28 @@ class SecureTransport:
         """Do one step of the handshake, send what it makes, and look where it has led."""
         try:
             step()
-            self._send_handshake()
             if self._session.is_established and self._protector is None:
                 self._conclude()
+            else:
+                self._send_handshake()
         except PeerError as error:
             self._end(str(error))
             return
         if self._session.is_closed and not self.is_closed:
-            self._end("the device said goodbye")
+            self._end("the other side said goodbye")
         elif not self.is_closed:
             self._schedule()
 
     def _conclude(self) -> None:
-        # The handshake alone proves nothing: each side signed its certificate itself.
+        # The handshake alone proves nothing: each side signed its certificate itself. So this is
+        # looked at before our last flight goes out, and a wrong peer never gets a connection.
         found = self._session.peer_certificate_sha256
         if not self._expected or any(found != expected for expected in self._expected):
+            self._session.datagrams_to_send()  # thrown away
             self.close()
             self._owner.on_mismatch(found)
             return
+        self._send_handshake()
         secrets = self._session.secrets()
         self._protector = Protector(secrets.profile, secrets.local)
         self._unprotector = Unprotector(secrets.profile, secrets.remote)
