@@ -29,12 +29,20 @@ class Row(NamedTuple):
     openings: tuple[Opening, ...]
     frontier: Frontier
     """Of the log up to this entry."""
+    octets: int
+    """How much memory it takes, about."""
 
 
-def make_row(frontier: Frontier, entry: bytes, openings: tuple[Opening, ...]) -> Row:
-    """Return what the log of `frontier` gains by `entry`."""
-    after, hashes = frontier.append(leaf_hash(entry))
-    return Row(entry, b"".join(hashes) if len(hashes) > 1 else hashes[0], openings, after)
+def make_row(
+    frontier: Frontier, entry: bytes, openings: tuple[Opening, ...], leaf: bytes | None = None
+) -> Row:
+    """Return what the log of `frontier` gains by `entry`, whose leaf hash may be known already."""
+    after, hashes = frontier.append(leaf or leaf_hash(entry))
+    octets = len(entry)
+    for opening in openings:
+        octets += len(opening.content) + 32
+    kept = b"".join(hashes) if len(hashes) > 1 else hashes[0]
+    return Row(entry, kept, openings, after, octets)
 
 
 class GrowingLog:
@@ -87,10 +95,11 @@ class GrowingLog:
     def settle(self, size: int) -> list[Row]:
         """Take note that `size` entries are durable; return those that have become so."""
         rows = self._rows_from(self.stored_size)[: size - self.stored_size]
-        self._kept_octets += sum(map(_octets, rows))
+        for row in rows:
+            self._kept_octets += row.octets
         self.stored_size = size
         while self._kept_octets > self._keep_octets and self._base < self.stored_size:
-            self._kept_octets -= _octets(self._rows.popleft())
+            self._kept_octets -= self._rows.popleft().octets
             self._base += 1
         return rows
 
@@ -137,14 +146,10 @@ class GrowingLog:
         octets = 0
         for row in islice(self._rows, first - self._base, self.stored_size - self._base):
             found.append((row.entry, row.openings))
-            octets += _octets(row)
+            octets += row.octets
             if octets >= READ_OCTETS:
                 break
         return found
 
     def _rows_from(self, first: int) -> list[Row]:
         return list(islice(self._rows, first - self._base, None))
-
-
-def _octets(row: Row) -> int:
-    return len(row.entry) + sum([len(opening.content) + 32 for opening in row.openings])

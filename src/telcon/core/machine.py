@@ -590,7 +590,6 @@ class LineMachine:
         connection.pushes = Pushes(
             self._author.log, self._identity.log_key, self._identity.peer_card.mirror, held
         )
-        connection.pushes.expect(held)
         if not connection.is_up:
             connection.is_up = True
             self._events.append(LineUp())
@@ -654,7 +653,9 @@ class LineMachine:
     def _receive_cosigned(self, connection: Connection, frame: frames.Cosigned) -> None:
         if connection.pushes is None:
             raise MalformedError("a cosignature for nothing that was sent")
-        cosignature = connection.pushes.cosigned(frame.size, frame.line)
+        cosignature = connection.pushes.cosigned(
+            frame.size, frame.line, self._standing.marker.size
+        )
         connection.heard_s = self._now.monotonic_s
         self._keep_cosignature(cosignature)
 

@@ -118,7 +118,7 @@ class Mirror:
             return False
         if self._uncosigned_octets + octets > MAX_UNCOSIGNED_OCTETS:
             raise PushError("over credit", f"{self._uncosigned_octets} octets are not cosigned")
-        self._append(push, known, checkpoint)
+        self._append(push, leaves, known, checkpoint)
         self._uncosigned.append((checkpoint.size, octets))
         self._uncosigned_octets += octets
         return True
@@ -161,12 +161,12 @@ class Mirror:
             "hash", "other entries than are held, and the checkpoint does not bear them"
         )
 
-    def _append(self, push: Push, known: int, checkpoint: Checkpoint) -> None:
+    def _append(self, push: Push, leaves: list[bytes], known: int, checkpoint: Checkpoint) -> None:
         openings = openings_by_index(push.openings)
         rows: list[Row] = []
         frontier = self.log.tip
-        for entry in push.entries[known:]:  # (3)
-            row = make_row(frontier, entry, ())
+        for entry, leaf in zip(push.entries[known:], leaves[known:], strict=True):  # (3)
+            row = make_row(frontier, entry, (), leaf)
             frontier = row.frontier
             rows.append(row)
         if frontier.root() != checkpoint.root:

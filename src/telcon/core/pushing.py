@@ -4,6 +4,7 @@ A push is made when there is room for it, never queued. `signed_to` bounds what 
 size of the marker. Making a push signs its checkpoint; the caller has made the marker durable.
 """
 
+from collections import deque
 from typing import Final, NamedTuple
 
 from telcon.core.frames import (
@@ -49,6 +50,7 @@ class Cosignature(NamedTuple):
 class _Sent(NamedTuple):
     size: int
     octets: int
+    note: bytes
 
 
 class Pushes:
@@ -62,9 +64,9 @@ class Pushes:
         self._mirror = mirror
         self._next = held
         self._piece: Piece = []
-        self._in_flight: list[_Sent] = []
+        self._held_back: tuple[_Sent, bytes] | None = None  # made, but there is no credit
+        self._in_flight: deque[_Sent] = deque()
         self._in_flight_octets = 0
-        self._notes: dict[int, bytes] = {}  # checkpoints sent, by size
         self._resyncs = 0
 
     @property
@@ -81,36 +83,34 @@ class Pushes:
         """Return the next push, or None when all is sent or the credit is used up."""
         if self._is_halted or self._next >= signed_to:
             return None
-        if not self._piece:
-            self._piece = self._log.read(self._next)
-        count = cut_piece(self._piece[: signed_to - self._next])
-        if count == 0:
-            raise MisuseError(f"no entry {self._next} to push of {self._log.origin}")
-        frame = self._format(count)
-        if self._in_flight_octets + len(frame) > CREDIT_OCTETS:
+        if self._held_back is None:
+            self._held_back = self._make(signed_to)
+        sent, frame = self._held_back
+        if self._in_flight_octets + sent.octets > CREDIT_OCTETS:
             return None
-        self._in_flight.append(_Sent(self._next + count, len(frame)))
-        self._in_flight_octets += len(frame)
-        self._next += count
-        del self._piece[:count]
+        self._held_back = None
+        self._in_flight.append(sent)
+        self._in_flight_octets += sent.octets
+        del self._piece[: sent.size - self._next]
+        self._next = sent.size
         return frame
 
-    def _format(self, count: int) -> bytes:
-        note = self._sign(self._next + count)
+    def _make(self, signed_to: int) -> tuple[_Sent, bytes]:
+        if not self._piece:
+            self._piece = self._log.read(self._next)
+        piece = self._piece[: signed_to - self._next]
+        del piece[cut_piece(piece) :]
+        if not piece:
+            raise MisuseError(f"no entry {self._next} to push of {self._log.origin}")
+        size = self._next + len(piece)
+        note = sign_checkpoint(self._checkpoint(size), self._key)
         openings = [
             SentOpening(index, opening.member, opening.key, opening.content)
-            for index, (_, openings) in enumerate(self._piece[:count], self._next)
+            for index, (_, openings) in enumerate(piece, self._next)
             for opening in openings
         ]
-        entries = [entry for entry, _ in self._piece[:count]]
-        return format_frame(Push(self._next, entries, openings, note))
-
-    def _sign(self, size: int) -> bytes:
-        note = self._notes.get(size)
-        if note is None:
-            note = sign_checkpoint(self._checkpoint(size), self._key)
-            self._notes[size] = note
-        return note
+        frame = format_frame(Push(self._next, [entry for entry, _ in piece], openings, note))
+        return _Sent(size, len(frame), note), frame
 
     def _checkpoint(self, size: int) -> Checkpoint:
         root = self._log.root_at(size)
@@ -118,39 +118,39 @@ class Pushes:
             raise MisuseError(f"{self._log.origin} has no {size} entries to sign")
         return Checkpoint(self._log.origin, size, root)
 
-    def cosigned(self, size: int, line: bytes) -> Cosignature:
+    def cosigned(self, size: int, line: bytes, signed_to: int) -> Cosignature:
         """Verify the peer's cosignature `line` for our checkpoint of `size`; frees its credit.
 
+        It may be of a checkpoint sent on an earlier connection, or before a restart.
+
         Raises:
-            SignatureError: no such checkpoint was sent, or the line is not by the peer's mirror
+            SignatureError: no such checkpoint was signed, or the line is not by the peer's mirror
                 key over exactly its text.
             MalformedError: not one signature line.
         """
-        note = self._notes.get(size)
-        if note is None:
-            raise SignatureError(f"a cosignature for size {size}, which was not sent")
-        text = format_checkpoint(self._checkpoint(size))
-        timestamp = open_cosignature(text, line, self._mirror)
-        self._free(size)
+        if size > signed_to:
+            raise SignatureError(f"a cosignature for size {size}, which was never signed")
+        checkpoint = self._checkpoint(size)
+        timestamp = open_cosignature(format_checkpoint(checkpoint), line, self._mirror)
+        note = self._free(size) or sign_checkpoint(checkpoint, self._key)
         return Cosignature(size, timestamp, add_signature_lines(note, [line]))
 
-    def expect(self, size: int) -> None:
-        """Let a cosignature for `size`, which the peer has shown to hold, be received again."""
-        if size:
-            self._sign(size)
-
-    def _free(self, size: int) -> None:
+    def _free(self, size: int) -> bytes | None:
+        """Give back the credit up to `size`; return its checkpoint, if it was in flight."""
         self._resyncs = 0
+        note = None
         while self._in_flight and self._in_flight[0].size <= size:
-            self._in_flight_octets -= self._in_flight.pop(0).octets
-        for sent in [sent for sent in self._notes if sent < size]:
-            del self._notes[sent]
+            sent = self._in_flight.popleft()
+            self._in_flight_octets -= sent.octets
+            note = sent.note if sent.size == size else None
+        return note
 
     def halt(self) -> None:
         """Push nothing more, after a refusal; what was in flight is not waited for."""
         self._is_halted = True
         self._piece = []
-        self._in_flight = []
+        self._held_back = None
+        self._in_flight.clear()
         self._in_flight_octets = 0
 
     def may_resync(self) -> bool:
@@ -163,7 +163,6 @@ class Pushes:
         self.halt()
         self._is_halted = False
         self._next = held
-        self.expect(held)
 
 
 def cut_piece(piece: Piece) -> int:
