@@ -160,6 +160,12 @@ class SignedLine:
             ),
         )
 
+    def ring_off(self) -> "SignedLine":
+        """Hold the shortest call that was answered."""
+        self.answer(self.ring())
+        self.write(self.arcadia, drafts.hang_up(CALL, handle(self.arcadia)))
+        return self
+
     def talk(self) -> "SignedLine":
         """Hold one whole call: recorded by both, with messages, hung up by Arcadia."""
         a, b = self.arcadia, self.borealis

@@ -185,10 +185,10 @@ def parse_summary_untrusted(data: bytes) -> Summary:
     """
     try:
         summary = _SUMMARY.decode(data)
-    except (ValueError, RecursionError) as error:
+        check_node_name(summary.ours)
+        check_node_name(summary.theirs)
+    except (ValueError, RecursionError, MalformedError) as error:
         raise MalformedError(f"{SUMMARY} cannot be read: {error}") from error
-    check_node_name(summary.ours)
-    check_node_name(summary.theirs)
     if summary.ours == summary.theirs or summary.layer not in LAYER_NAMES:
         raise MalformedError(f"{SUMMARY} does not name two nodes and a layer")
     return summary

@@ -34,8 +34,9 @@ def escape(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """Return `text` escaped and in quotation marks."""
-    return f"“{escape(text)}”"
+    """Return `text` escaped and in quotation marks, which it cannot close itself."""
+    inner = escape(text).replace("“", "\\u{201c}").replace("”", "\\u{201d}")
+    return f"“{inner}”"
 
 
 def _visible(character: str) -> str:
