@@ -45,6 +45,10 @@ _INSERT_NOTE = _text(
 )
 _SIZE = "SELECT coalesce(max(position) + 1, 0) FROM entry WHERE log = ?"
 
+# How many rows a read of entries takes at once: what fits, by a guess from below, and below 1 MiB.
+_LEAST_ENTRY_OCTETS = 128
+_ROWS_PER_READ = 64
+
 
 class HeldLog:
     """One log as held here: the `StoredLog` of the core. Reads of what was committed.
@@ -87,19 +91,20 @@ class HeldLog:
 
     def entries(self, first: int, max_bytes: int) -> list[bytes]:
         """Return entries from `first` on, at most `max_bytes` together, but one at least if any."""
+        rows_at_once = min(max_bytes // _LEAST_ENTRY_OCTETS + 1, _ROWS_PER_READ)
         found: list[bytes] = []
         octets = 0
         while first < self._size:
             for (data,) in self._reader.rows(
                 "SELECT data FROM entry"
                 " WHERE log = ? AND position BETWEEN ? AND ? ORDER BY position",
-                (self.number, first, min(first + _ROWS_PER_READ, self._size) - 1),
+                (self.number, first, min(first + rows_at_once, self._size) - 1),
             ):
                 octets += len(data)
                 if found and octets > max_bytes:
                     return found
                 found.append(data)
-            first += _ROWS_PER_READ
+            first += rows_at_once
         return found
 
     def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
@@ -135,10 +140,6 @@ class HeldLog:
 
     def _stored_size(self) -> int:
         return int(self._reader.rows(_SIZE, (self.number,))[0][0])
-
-
-# A read of entries takes so many rows at once; at 16 KiB each it stays below 1 MiB.
-_ROWS_PER_READ = 64
 
 
 def write_commit(

@@ -1,24 +1,12 @@
 """The marker: how far our log of a line was signed, kept where no backup reaches.
 
-One file per line, two slots of one sector each, written in turn, so that a torn write leaves the
-other:
+One file per line, two slots of one sector each:
 
     offset 0 and 4096:  magic 8 | sequence u64 | size u64 | root 32 | SHA-256 of the foregoing 32
 
-Writing is one pwrite without a sync; `sync` follows within a second
-(docs/decisions/0003-marker.md).
-What each accident leaves, the database being synced before the marker is written:
-
-- kill -9 of the node: the page cache survives, the marker is exact.
-- Power loss: the marker may be older than the database. An older marker lies on the same history,
-  so it fits.
-- The database restored from a backup: the marker is ahead of it, does not fit, and the node asks
-  its peer.
-- A backup made less than a second before a power loss, and restored after it: the marker may fit
-  the old database. What was signed in that second is known to the peer, whose `hello` and `last`
-  tell.
-- Both slots unreadable, or the file gone: `read` returns None, which fits nothing; the node asks
-  its peer.
+Writing is one pwrite without a sync; `sync` follows within a second. Between two syncs all writes
+go to one slot, so the other one always lies synced on the disk: a power loss can tear one at most.
+What each accident leaves, and why that is safe, is argued in docs/decisions/0003-marker.md.
 """
 
 import errno
@@ -27,7 +15,7 @@ import os
 import struct
 from pathlib import Path
 
-from telcon.core.stored import Marker
+from telcon.core.stored import NEW_LOG, Marker
 from telcon.errors import StorageError
 
 __all__ = ["MarkerFile", "Markers"]
@@ -116,6 +104,7 @@ class MarkerFile:
         self._path = path
         self._descriptor: int | None = None
         self._sequence = 0
+        self._slot = 0
         self._dirty = False
 
     @property
@@ -134,9 +123,8 @@ class MarkerFile:
         if self._path.exists():
             return
         try:
-            self._write_slot(0, marker)
-            self._write_slot(1, marker)
-            self._sequence = 1
+            for self._slot in range(len(_SLOT_OFFSETS)):
+                self._write_slot(marker)
             self.sync()
             _sync_folder(self._path.parent)
         except OSError as error:
@@ -148,17 +136,15 @@ class MarkerFile:
         return newest[1] if newest else None
 
     def write(self, marker: Marker) -> None:
-        """Put `marker` in place of the older of the two slots, without a sync.
+        """Put `marker` into the slot that is not the last one synced, without a sync.
 
         Raises:
             StorageError: the file refuses.
         """
         try:
             if self._descriptor is None:
-                newest = self._newest()
-                self._sequence = newest[0] if newest else 0
-            self._sequence += 1
-            self._write_slot(self._sequence, marker)
+                self._reopen()
+            self._write_slot(marker)
         except OSError as error:
             raise _refused(self._path, error) from error
         self._dirty = True
@@ -171,6 +157,7 @@ class MarkerFile:
         """
         if self._descriptor is not None:
             os.fdatasync(self._descriptor)
+            self._slot = 1 - self._slot
         self._dirty = False
 
     def close(self) -> None:
@@ -179,23 +166,39 @@ class MarkerFile:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _write_slot(self, sequence: int, marker: Marker) -> None:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        body = _FORM.pack(_MAGIC, sequence, marker.size, marker.root)
+    def _reopen(self) -> None:
+        """Go on from the newest slot, which a node before this one may have left unsynced."""
+        newest = self._newest()
+        self._sequence, _, self._slot = newest or (0, NEW_LOG, 0)
+        self._open()
+        self.sync()
+
+    def _open(self) -> int:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._descriptor
+
+    def _write_slot(self, marker: Marker) -> None:
+        descriptor = self._open() if self._descriptor is None else self._descriptor
+        self._sequence += 1
+        body = _FORM.pack(_MAGIC, self._sequence, marker.size, marker.root)
         slot = body + hashlib.sha256(body).digest()
-        if os.pwrite(self._descriptor, slot, _SLOT_OFFSETS[sequence % 2]) != len(slot):
+        if os.pwrite(descriptor, slot, _SLOT_OFFSETS[self._slot]) != len(slot):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
 
-    def _newest(self) -> tuple[int, Marker] | None:
+    def _newest(self) -> tuple[int, Marker, int] | None:
+        """Return sequence, marker and slot of the newest that is whole."""
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _refused(self._path, error) from error
-        slots = (_parse_slot(data[offset : offset + _SLOT_OCTETS]) for offset in _SLOT_OFFSETS)
-        return max((slot for slot in slots if slot), key=lambda slot: slot[0], default=None)
+        whole = [
+            (*found, slot)
+            for slot, offset in enumerate(_SLOT_OFFSETS)
+            if (found := _parse_slot(data[offset : offset + _SLOT_OCTETS])) is not None
+        ]
+        return max(whole, key=lambda found: found[0], default=None)
 
 
 def _parse_slot(slot: bytes) -> tuple[int, Marker] | None:

@@ -1,4 +1,4 @@
-"""Lines, recordings and invitations as rows: typed records, and the works that write and read them.
+"""Lines and recordings as rows: typed records, and the works that write and read them.
 
 Functions take a connection: writing ones are works for `Store.commit`, reading ones for
 `Store.read`.
@@ -6,32 +6,25 @@ Functions take a connection: writing ones are works for `Store.commit`, reading 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from telcon.core.seal import Person
-from telcon.errors import InvitationError, MisuseError
+from telcon.errors import MisuseError
 from telcon.node.store import tables
 from telcon.node.store.tables import HOUSE
 
 __all__ = [
-    "InvitationRecord",
     "LineRecord",
     "RecordingRecord",
-    "add_invitation",
     "add_line",
-    "change_invitation",
     "close_recording",
-    "delete_expired_invitations",
-    "find_invitation",
-    "find_invitations",
     "find_lines",
     "find_open_recordings",
     "find_recordings",
     "open_recording",
-    "use_invitation",
 ]
 
 
@@ -89,33 +82,7 @@ class RecordingRecord:
     """Of the closed file; None while open."""
 
 
-@dataclass(frozen=True, slots=True)
-class InvitationRecord:
-    """A pairing under way, not confirmed yet."""
-
-    line: str
-    invited: bool
-    """True on the side that wrote the invitation, false on the side that accepts it."""
-    own_card: bytes
-    log_seed: bytes = field(repr=False)
-    """Secret."""
-    mirror_seed: bytes = field(repr=False)
-    """Secret."""
-    own_statement: bytes
-    secret_hash: bytes
-    """SHA-256 of the invitation's secret; the secret itself stands in the invitation alone."""
-    expires_at_us: int
-    used_at_us: int | None = None
-    """None until the secret was shown once; always None on the accepting side."""
-    peer_card: bytes | None = None
-    """None, as the two below, until the exchange of docs/protocol.md §8."""
-    peer_statement: bytes | None = None
-    words: str | None = None
-    """Six, with spaces between: what the people compare before they confirm."""
-
-
 _LINE_FIELDS = tuple(LineRecord.__dataclass_fields__)
-_INVITATION_FIELDS = tuple(InvitationRecord.__dataclass_fields__)
 _RECORDING_FIELDS = tuple(RecordingRecord.__dataclass_fields__)
 
 
@@ -169,7 +136,8 @@ def _line(row: Any) -> LineRecord:
 
 def open_recording(connection: Connection, record: RecordingRecord) -> None:
     """Store that a recording was begun; it has neither hash nor size yet."""
-    connection.execute(insert(tables.recording).values(_values(record, _RECORDING_FIELDS)))
+    values = {name: getattr(record, name) for name in _RECORDING_FIELDS}
+    connection.execute(insert(tables.recording).values(house=HOUSE, **values))
 
 
 def close_recording(connection: Connection, record: RecordingRecord) -> None:
@@ -193,87 +161,16 @@ def find_recordings(connection: Connection, call: str) -> list[RecordingRecord]:
     """Return the recordings of `call`, by log and track."""
     table = tables.recording
     query = select(table).where(table.c.call == call).order_by(table.c.origin, table.c.track)
-    return _records(connection.execute(query).all(), RecordingRecord, _RECORDING_FIELDS)
+    return _recordings(connection.execute(query).all())
 
 
 def find_open_recordings(connection: Connection) -> list[RecordingRecord]:
     """Return those never closed: after a crash, the ones to be closed now."""
     query = select(tables.recording).where(tables.recording.c.sha256.is_(None))
-    return _records(connection.execute(query).all(), RecordingRecord, _RECORDING_FIELDS)
+    return _recordings(connection.execute(query).all())
 
 
-# -- invitations
-
-
-def add_invitation(connection: Connection, record: InvitationRecord) -> None:
-    """Store a pairing under way."""
-    connection.execute(insert(tables.invitation).values(_values(record, _INVITATION_FIELDS)))
-
-
-def find_invitations(connection: Connection) -> list[InvitationRecord]:
-    """Return every pairing under way."""
-    rows = connection.execute(select(tables.invitation)).all()
-    return _records(rows, InvitationRecord, _INVITATION_FIELDS)
-
-
-def find_invitation(connection: Connection, line: str) -> InvitationRecord | None:
-    """Return the pairing of `line`, None if there is none."""
-    query = select(tables.invitation).where(tables.invitation.c.line == line)
-    found = _records(connection.execute(query).all(), InvitationRecord, _INVITATION_FIELDS)
-    return found[0] if found else None
-
-
-def use_invitation(connection: Connection, secret_hash: bytes, now_us: int) -> InvitationRecord:
-    """Mark the invitation with that secret as used and return it; of two at once one gets it.
-
-    Raises:
-        InvitationError: `reason` says whether it is unknown, used or expired.
-    """
-    table = tables.invitation
-    query = select(table).where(table.c.secret_hash == secret_hash, table.c.invited)
-    found = _records(connection.execute(query).all(), InvitationRecord, _INVITATION_FIELDS)
-    if not found:
-        raise _no_invitation("unknown")
-    if found[0].used_at_us is not None:
-        raise _no_invitation("used already")
-    if found[0].expires_at_us <= now_us:
-        raise _no_invitation("expired")
-    connection.execute(
-        update(table).where(table.c.secret_hash == secret_hash).values(used_at_us=now_us)
-    )
-    used: InvitationRecord = replace(found[0], used_at_us=now_us)
-    return used
-
-
-def change_invitation(connection: Connection, record: InvitationRecord) -> None:
-    """Store what a step of the pairing added.
-
-    Raises:
-        InvitationError: there is no such pairing any more.
-    """
-    table = tables.invitation
-    values = _values(record, _INVITATION_FIELDS)
-    done = connection.execute(update(table).where(table.c.line == record.line).values(values))
-    if done.rowcount != 1:
-        raise _no_invitation("unknown")
-
-
-def delete_expired_invitations(connection: Connection, now_us: int) -> int:
-    """Forget pairings that ran out, with their keys; return how many."""
-    table = tables.invitation
-    return connection.execute(delete(table).where(table.c.expires_at_us <= now_us)).rowcount
-
-
-def _no_invitation(reason: str) -> InvitationError:
-    return InvitationError(
-        f"the invitation is {reason}",
-        advice="Ask the other side for a new invitation; each works once, for ten minutes.",
-    )
-
-
-def _values(record: InvitationRecord | RecordingRecord, names: Sequence[str]) -> dict[str, Any]:
-    return {"house": HOUSE} | {name: getattr(record, name) for name in names}
-
-
-def _records(rows: Sequence[Any], kind: type[Any], names: Sequence[str]) -> list[Any]:
-    return [kind(**{name: getattr(row, name) for name in names}) for row in rows]
+def _recordings(rows: Sequence[Any]) -> list[RecordingRecord]:
+    return [
+        RecordingRecord(**{name: getattr(row, name) for name in _RECORDING_FIELDS}) for row in rows
+    ]

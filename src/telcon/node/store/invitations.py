@@ -1,0 +1,126 @@
+"""Pairings under way as rows, on the side that invited and on the side that accepts.
+
+Functions take a connection, as in `telcon.node.store.records`. The row goes when the line is
+confirmed (`records.add_line`) or the invitation has run out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from telcon.errors import InvitationError
+from telcon.node.store import tables
+from telcon.node.store.tables import HOUSE
+
+__all__ = [
+    "InvitationRecord",
+    "add_invitation",
+    "change_invitation",
+    "delete_expired_invitations",
+    "find_invitation",
+    "find_invitations",
+    "use_invitation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRecord:
+    """A pairing under way, not confirmed yet."""
+
+    line: str
+    invited: bool
+    """True on the side that wrote the invitation, false on the side that accepts it."""
+    own_card: bytes
+    log_seed: bytes = field(repr=False)
+    """Secret."""
+    mirror_seed: bytes = field(repr=False)
+    """Secret."""
+    own_statement: bytes
+    secret_hash: bytes
+    """SHA-256 of the invitation's secret; the secret itself stands in the invitation alone."""
+    expires_at_us: int
+    used_at_us: int | None = None
+    """None until the secret was shown once; always None on the accepting side."""
+    peer_card: bytes | None = None
+    """None, as the two below, until the exchange of docs/protocol.md §8."""
+    peer_statement: bytes | None = None
+    words: str | None = None
+    """Six, with spaces between: what the people compare before they confirm."""
+
+
+_FIELDS = tuple(InvitationRecord.__dataclass_fields__)
+
+
+def add_invitation(connection: Connection, record: InvitationRecord) -> None:
+    """Store a pairing under way."""
+    connection.execute(insert(tables.invitation).values(_values(record)))
+
+
+def find_invitations(connection: Connection) -> list[InvitationRecord]:
+    """Return every pairing under way."""
+    rows = connection.execute(select(tables.invitation)).all()
+    return _records(rows)
+
+
+def find_invitation(connection: Connection, line: str) -> InvitationRecord | None:
+    """Return the pairing of `line`, None if there is none."""
+    query = select(tables.invitation).where(tables.invitation.c.line == line)
+    found = _records(connection.execute(query).all())
+    return found[0] if found else None
+
+
+def use_invitation(connection: Connection, secret_hash: bytes, now_us: int) -> InvitationRecord:
+    """Mark the invitation with that secret as used and return it; of two at once one gets it.
+
+    Raises:
+        InvitationError: `reason` says whether it is unknown, used or expired.
+    """
+    table = tables.invitation
+    query = select(table).where(table.c.secret_hash == secret_hash, table.c.invited)
+    found = _records(connection.execute(query).all())
+    if not found:
+        raise _no_invitation("unknown")
+    if found[0].used_at_us is not None:
+        raise _no_invitation("used already")
+    if found[0].expires_at_us <= now_us:
+        raise _no_invitation("expired")
+    connection.execute(
+        update(table).where(table.c.secret_hash == secret_hash).values(used_at_us=now_us)
+    )
+    return replace(found[0], used_at_us=now_us)
+
+
+def change_invitation(connection: Connection, record: InvitationRecord) -> None:
+    """Store what a step of the pairing added.
+
+    Raises:
+        InvitationError: there is no such pairing any more.
+    """
+    table = tables.invitation
+    values = _values(record)
+    done = connection.execute(update(table).where(table.c.line == record.line).values(values))
+    if done.rowcount != 1:
+        raise _no_invitation("unknown")
+
+
+def delete_expired_invitations(connection: Connection, now_us: int) -> int:
+    """Forget pairings that ran out, with their keys; return how many."""
+    table = tables.invitation
+    return connection.execute(delete(table).where(table.c.expires_at_us <= now_us)).rowcount
+
+
+def _no_invitation(reason: str) -> InvitationError:
+    return InvitationError(
+        f"the invitation is {reason}",
+        advice="Ask the other side for a new invitation; each works once, for ten minutes.",
+    )
+
+
+def _values(record: InvitationRecord) -> dict[str, Any]:
+    return {"house": HOUSE} | {name: getattr(record, name) for name in _FIELDS}
+
+
+def _records(rows: Sequence[Any]) -> list[InvitationRecord]:
+    return [InvitationRecord(**{name: getattr(row, name) for name in _FIELDS}) for row in rows]
