@@ -7,7 +7,7 @@ log. The contents that telcon itself seals are small JSON objects, read here as 
 
 import hashlib
 import hmac
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
@@ -41,6 +41,7 @@ _CONTEXT: Final = b"telcon seal v1"
 
 Lang = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z", max_length=35)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+DigestOrNone = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 
 
 class Opening(Struct, frozen=True):
@@ -76,7 +77,7 @@ class Media(Struct, frozen=True, forbid_unknown_fields=True):
 
     node: Digest  # SHA-256 of the node's DTLS certificate, DER
     device: Digest  # SHA-256 of the device's
-    trunk: Digest | Literal[""]  # SHA-256 of trunk key and salt; empty in a join
+    trunk: DigestOrNone  # SHA-256 of trunk key and salt; empty in a join
 
 
 def make_seal(origin: str, entry_type: str, member: str, key: bytes, content: bytes) -> str:
