@@ -10,6 +10,7 @@ from typing import Final
 
 from telcon.core.frames import Frame, Refused, Signal
 from telcon.core.pushing import Pushes
+from telcon.core.standing import Shown
 
 __all__ = ["Connection"]
 
@@ -32,8 +33,8 @@ class Connection:
     """Whether it is to be closed: nothing is read or sent any more."""
     is_up: bool = False
     """Whether `LineUp` was told."""
-    held: int = 0
-    """How much of our log the peer showed that it holds."""
+    shown: Shown | None = None
+    """The checkpoint of our log that the peer showed to hold; None: none."""
     pushes: Pushes | None = None
     """None until our log may be signed."""
     owes_last: bool = False
@@ -51,6 +52,11 @@ class Connection:
     refusals: int = 0
     refused: deque[Refused] = field(default_factory=lambda: deque(maxlen=MAX_REFUSALS))
     signals: deque[Signal] = field(default_factory=lambda: deque(maxlen=MAX_SIGNALS))
+
+    @property
+    def held(self) -> int:
+        """How much of our log the peer has shown to hold."""
+        return self.shown.checkpoint.size if self.shown else 0
 
     def refuse(self, refused: Refused, held: int) -> bool:
         """Answer a push with `refused`; say whether the peer has tried too often."""

@@ -578,7 +578,7 @@ class LineMachine:
             raise MalformedError(f"version {hello.version} of the protocol is not spoken here")
         if (hello.name, hello.line) != (identity.peer_name, identity.line):
             raise MalformedError(f"hello of {hello.name!r} for line {hello.line!r}")
-        connection.held = self._learn_last(hello.last)
+        self._learn_last(connection, hello.last)
         connection.is_ready = True
         connection.heard_s = self._now.monotonic_s
         self._settle_standing()
@@ -586,6 +586,7 @@ class LineMachine:
             self._start_pushing(connection)
 
     def _start_pushing(self, connection: Connection) -> None:
+        self._keep_shown(connection)
         held = min(connection.held, self._standing.marker.size)
         connection.pushes = Pushes(
             self._author.log, self._identity.log_key, self._identity.peer_card.mirror, held
@@ -598,24 +599,27 @@ class LineMachine:
         if not connection.awaits_last:
             raise MalformedError("last without being asked")
         connection.awaits_last = False
-        connection.held = self._learn_last(note)
+        self._learn_last(connection, note)
         if connection.pushes is not None:
             connection.pushes.restart(min(connection.held, self._standing.marker.size))
 
-    def _learn_last(self, note: bytes) -> int:
-        """Take what the peer shows of our log; return how much it holds."""
-        is_idle = (
-            self._outstanding is None or self._outstanding.own_size == self._author.log.stored_size
-        ) and self._author.log.size == self._author.log.stored_size
-        if not note:
-            self._standing.learn(None, is_idle=is_idle)
-            return 0
+    def _learn_last(self, connection: Connection, note: bytes) -> None:
+        """Take what the peer shows of our log."""
+        stored = self._author.log.stored_size
+        is_idle = self._author.log.size == stored and (
+            self._outstanding is None or self._outstanding.own_size == stored
+        )
         card = self._identity.own_card
-        shown = open_shown(note, card.log, self._identity.peer_card.mirror)
-        self._standing.learn(shown.checkpoint, is_idle=is_idle)
-        if shown.cosignature is not None and self._is_ours(shown.checkpoint):
+        shown = open_shown(note, card.log, self._identity.peer_card.mirror) if note else None
+        connection.shown = shown
+        self._standing.learn(shown.checkpoint if shown else None, is_idle=is_idle)
+        self._keep_shown(connection)
+
+    def _keep_shown(self, connection: Connection) -> None:
+        """Keep the cosignature that the peer showed, once the log it covers is here."""
+        shown = connection.shown
+        if shown and shown.cosignature and self._is_ours(shown.checkpoint):
             self._keep_cosignature(shown.cosignature)
-        return shown.checkpoint.size
 
     def _is_ours(self, checkpoint: Checkpoint) -> bool:
         """Say whether a checkpoint is of the history that is stored here."""
