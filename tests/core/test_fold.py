@@ -390,5 +390,6 @@ def test_calls_are_pictures_that_stay_as_they_were(live: TwoLogs) -> None:
     assert before.phase is Phase.LIVE
     assert fold.calls[X].phase is Phase.ENDED
     assert fold.going_on() == []
+    assert list(fold.calls) == [X]
     assert len(fold.calls) == 1
     assert fold.calls.get(Y) is None

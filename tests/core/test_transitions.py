@@ -1,5 +1,7 @@
 """The table of transitions as data: whole, and printed as it stands."""
 
+from pathlib import Path
+
 from telcon.core.entry import ENTRY_TYPES
 from telcon.core.transitions import (
     ENDS,
@@ -57,3 +59,8 @@ def test_the_table_is_printed_with_hits() -> None:
     page = table_markdown({((Phase.LIVE, Side.RUNG), "call.hang-up"): 17})
     assert "**ended** 17" in page
     assert "*no such call* 0" in page
+
+
+def test_the_page_in_the_docs_is_printed_from_the_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "transitions.md"
+    assert page.read_text("utf-8").endswith("\n\n" + table_markdown())
