@@ -93,7 +93,12 @@ async def compare(folder: Path, entries: int) -> None:
         commits.append((time.perf_counter() - started) * 1_000)
 
     commits: list[float] = []
-    things = {"sync": disk.overwrite, "sync, growing": disk.append, "hop": Hop(), "": commit}
+    things: dict[str, Callable[[], Awaitable[None]]] = {
+        "sync": disk.overwrite,
+        "sync, growing": disk.append,
+        "hop": Hop(),
+        "": commit,
+    }
     for _ in range(120):  # so that the write-ahead log is in use, as after some minutes of work
         await commit()
     await asyncio.sleep(0.5)

@@ -59,6 +59,18 @@ def test_a_line_record_shows_no_seed() -> None:
     assert "seed" not in repr(a_line())
 
 
+def test_an_error_shows_no_seed(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        with pytest.raises(MisuseError) as caught:
+            await store.add_line(a_line())
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert "\\x01" not in str(error) + repr(error)
+            error = error.__cause__ or error.__context__
+
+    run(tmp_path, test)
+
+
 def test_entries_openings_and_tree_come_back_after_a_restart(tmp_path: Path) -> None:
     log = GrowingLog(OWN)
 

@@ -9,13 +9,12 @@ writer nor a checkpoint.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import StaticPool
 
@@ -74,7 +73,7 @@ def connect_writer(path: Path) -> Connection:
         driver.execute("PRAGMA wal_autocheckpoint = 0")
         return driver
 
-    return _connect(create_engine("sqlite://", creator=connect, poolclass=StaticPool), path)
+    return _connect(connect, path)
 
 
 def connect_reader(path: Path) -> Connection:
@@ -91,7 +90,7 @@ def connect_reader(path: Path) -> Connection:
         driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return driver
 
-    return _connect(create_engine("sqlite://", creator=connect, poolclass=StaticPool), path)
+    return _connect(connect, path)
 
 
 def disconnect(connection: Connection) -> None:
@@ -142,12 +141,13 @@ def translate(error: Exception) -> Exception:
     )
 
 
-def _connect(engine: Engine, path: Path) -> Connection:
+def _connect(connect: Callable[[], sqlite3.Connection], path: Path) -> Connection:
+    # The parameters of a statement may be keys: they stay out of errors, and so out of logs.
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
     try:
         return engine.connect()
     except (DBAPIError, sqlite3.Error) as error:
         found = translate(error)
         advice = found.advice() if isinstance(found, TelconError) else ""
-        raise StorageError(
-            f"the database {path} cannot be opened: {found}", advice=advice
-        ) from error
+        message = f"the database {path} cannot be opened: {found}"
+        raise StorageError(message, advice=advice) from error
