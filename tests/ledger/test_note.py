@@ -212,6 +212,11 @@ def test_signing_what_is_no_text_of_a_note_is_misuse(text: bytes) -> None:
         sign_note(text, "a", LOG)
 
 
+def test_a_text_that_would_swallow_the_signature_is_misuse() -> None:
+    with pytest.raises(MisuseError, match="ends in a line feed"):
+        sign_note(NOTE[:-1], "a", LOG)
+
+
 @pytest.mark.parametrize("line", [b"", b"\n", b"x\n", LINE[:-1], b"\n" + LINE, LINE + b"\n"])
 def test_adding_what_is_no_signature_line_is_refused(line: bytes) -> None:
     with pytest.raises(MalformedError):

@@ -152,6 +152,11 @@ def test_a_cosigner_of_the_logs_own_organisation_is_refused(name: str) -> None:
         policy_of(f"witness own {format_vkey(own)}\nquorum w0\n")
 
 
+def test_a_quorum_that_nobody_defined_is_refused() -> None:
+    with pytest.raises(PolicyError, match="not defined"):
+        Policy(LOG_KEY, (Witness("a", MIRROR_KEY),), (), "b")
+
+
 def test_a_cosigners_key_is_no_log() -> None:
     with pytest.raises(PolicyError):
         mirror_policy(MIRROR_KEY, WITNESSES[0].key)

@@ -265,9 +265,9 @@ def add_signature_lines(note: bytes, lines: Sequence[bytes]) -> bytes:
     Raises:
         MalformedError: the note, a line, or the sum of them is not in the one form.
     """
+    parse_note_untrusted(note)
     for line in lines:
-        parse_signature_lines_untrusted(line)
+        parse_signature_lines_untrusted(line)  # holds no empty line, so the text stays as it is
     grown = note + b"".join(lines)
-    if parse_note_untrusted(grown).text != parse_note_untrusted(note).text:
-        raise MalformedError("added lines would change the note's text")
+    parse_note_untrusted(grown)
     return grown

@@ -27,7 +27,7 @@ from telcon.ledger import (
     root_at,
     sign_checkpoint,
 )
-from telcon.node.proof import PathReport, Verdict
+from telcon.node.proof import PathReport, Verdict, VerifyReport, format_words
 
 TALK = SignedLine().open().talk()
 FALSE = SignedLine(seeds=(11, 99)).open().talk()  # two nodes of somebody else, same names and line
@@ -294,6 +294,12 @@ def test_an_opening_given_twice_is_refused(files: dict[str, bytes]) -> None:
     assert is_refused(with_openings(files, RING, [opened[0]] * 2), "opened twice")
 
 
+def test_an_opening_over_its_limit_is_refused(files: dict[str, bytes]) -> None:
+    opened = openings_of(files[RING + ".opened.json"])
+    opened[0]["content"] = "AAAA" * 2731
+    assert is_refused(with_openings(files, RING, opened[:1]), "over its limit")
+
+
 def test_an_opening_for_an_entry_without_seals_does_not_fit(files: dict[str, bytes]) -> None:
     opened = openings_of(files[RING + ".opened.json"])
     forged = with_openings(files, "ours/receipts/000006-call.hang-up", opened)
@@ -357,6 +363,60 @@ def test_a_log_cut_short_contradicts_its_receipts(whole: dict[str, bytes]) -> No
         len(entry).to_bytes(2, "big") + entry for entry in entries
     )
     assert is_refused(cut, "the whole log has another entry 7")
+
+
+def newest_receipt(line: SignedLine, index: int) -> bytes:
+    """Return Arcadia's receipt of an entry under its newest checkpoint."""
+    log = line.arcadia.log
+    hashes = tuple(inclusion_proof(index, log.size, log.hash))
+    return format_tlog_proof(TlogProof(index, hashes, log.notes[log.size].note))
+
+
+def test_a_receipt_under_a_fork_of_the_whole_log_is_refused(whole: dict[str, bytes]) -> None:
+    fork = SignedLine().open().talk()
+    fork.arcadia.log.rows.pop()
+    fork.arcadia.log.notes.popitem()
+    fork.write(fork.arcadia, drafts.message(ADA, BORIS, Text("en", "other"), call=CALL))
+    forged = {**whole, RING + ".tlog-proof": newest_receipt(fork, 2)}
+    assert is_refused(forged, "the whole log has another root, or none, at 8")
+
+
+def test_a_receipt_under_a_checkpoint_beyond_the_whole_log_is_refused(
+    whole: dict[str, bytes],
+) -> None:
+    longer = SignedLine().open().talk()
+    longer.write(longer.arcadia, drafts.blank())
+    forged = {**whole, RING + ".tlog-proof": newest_receipt(longer, 2)}
+    assert is_refused(forged, "the whole log has another root, or none, at 9")
+
+
+def test_entries_that_claim_to_have_seen_what_never_was_do_not_stop_the_fold(
+    tmp_path: Path,
+) -> None:
+    line = SignedLine().open().ring_off()
+    blank = line.arcadia.log
+    line.write(line.arcadia, drafts.blank())
+    entry = blank.rows.pop()[0]
+    blank.notes.popitem()
+    line.write_bytes(line.arcadia, entry.replace(b'"seen":[3,', b'"seen":[99,'))
+    line.write(line.borealis, drafts.blank())
+    files = export(line, tmp_path / "call", whole_log=True)
+    assert check(files, card_keys(line)).verdict is Verdict.PROVEN
+
+
+def test_receipts_that_hold_in_a_folder_that_does_not_are_counted(files: dict[str, bytes]) -> None:
+    report = check_forged({**files, RING + ".entry": b"other"}, KEYS)
+    words = format_words(VerifyReport((report,)))
+    assert f"  {len(report.receipts)} receipts hold by themselves; see --json.\n" in words
+    assert "The holder of key" not in words
+
+
+def test_an_entry_that_no_one_can_read_is_no_act_of_the_call(files: dict[str, bytes]) -> None:
+    line = SignedLine().open().talk()
+    line.write_bytes(line.arcadia, b"nonsense")
+    stem = "ours/receipts/000008-entry"
+    more = {stem + ".entry": b"nonsense", stem + ".tlog-proof": newest_receipt(line, 8)}
+    assert is_refused({**files, **more}, "is no act of the call")
 
 
 # -- recordings

@@ -32,8 +32,7 @@ from telcon.node.proof import layout
 from telcon.node.proof.files import FolderWriter
 from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
 from telcon.node.proof.readme import readme
-from telcon.node.proof.replay import Replayed
-from telcon.node.proof.selection import Selection, select_call, shown_by
+from telcon.node.proof.selection import Selected, Selection, select_call, shown_by
 from telcon.node.proof.summary import tell
 from telcon.node.proof.wording import utc_from_us
 
@@ -128,7 +127,7 @@ class _Exporter:
             self._writer.write(f"{side.name}/{layout.POLICY}", format_policy(side.policy))
         for item in self._selection.entries:
             side = self._sides[item.origin]
-            stem = layout.receipt_stem(item.index, _type(item))
+            stem = layout.receipt_stem(item.index, entry_type(item.entry))
             note = side.log.cosigned_note_over(item.index)
             if note is None:
                 self.not_countersigned.append(f"{side.name}: {stem}")
@@ -189,15 +188,19 @@ class _Exporter:
         self._writer.write(layout.SUMMARY, layout.format_summary(summary))
         self._writer.write(layout.README, readme(summary).encode())
 
-    def _openings(self, side: _Side, item: Replayed) -> list[Opening]:
+    def _openings(self, side: _Side, item: Selected) -> list[Opening]:
         found = [opening for _, opening in side.log.openings(item.index, 1)]
         return [opening for opening in found if opening.member in self._members]
 
-    def _summary_entry(self, path: str, item: Replayed) -> SummaryEntry:
-        time_us = 0 if item.entry is None else item.entry.time
+    def _summary_entry(self, path: str, item: Selected) -> SummaryEntry:
         effect = "none" if (item.origin, item.index) in self._selection.idle else ""
         return SummaryEntry(
-            path, item.origin, item.index, _type(item), utc_from_us(time_us), effect
+            path,
+            item.origin,
+            item.index,
+            entry_type(item.entry),
+            utc_from_us(item.entry.time),
+            effect,
         )
 
 
@@ -235,13 +238,9 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
     return newest
 
 
-def _receipt(side: _Side, item: Replayed, size: int, note: bytes) -> bytes:
+def _receipt(side: _Side, item: Selected, size: int, note: bytes) -> bytes:
     """Make a receipt and check it as a stranger would."""
     hashes = inclusion_proof(item.index, size, side.log.hash)
     proof = TlogProof(item.index, tuple(hashes), note)
     verify_tlog_proof(proof, item.data, side.policy)
     return format_tlog_proof(proof)
-
-
-def _type(item: Replayed) -> str:
-    return "entry" if item.entry is None else entry_type(item.entry)

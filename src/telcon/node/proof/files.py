@@ -55,19 +55,11 @@ class DiskFiles:
     def paths(self) -> Sequence[str]:
         """List every file; see `Files`."""
         found: list[str] = []
-        folders = [""]
         try:
-            while folders:
-                prefix = folders.pop()
-                with os.scandir(self._root / prefix) as items:
-                    for item in items:
-                        path = f"{prefix}{item.name}"
-                        if item.is_dir(follow_symlinks=False):
-                            folders.append(f"{path}/")
-                        else:
-                            found.append(path)
-                if len(found) + len(folders) > MAX_FILES:
-                    raise MalformedError(f"more than {MAX_FILES} files")
+            for path in self._walk():
+                if len(found) == MAX_FILES:
+                    raise MalformedError(f"{self._root} has more than {MAX_FILES} files")
+                found.append(path)
         except OSError as error:
             raise _unreadable(self._root, error) from error
         return sorted(found)
@@ -89,6 +81,17 @@ class DiskFiles:
                 hashing.update(piece)
                 size += len(piece)
         return hashing.hexdigest(), size
+
+    def _walk(self) -> Iterator[str]:
+        folders = [""]
+        while folders:
+            prefix = folders.pop()
+            with os.scandir(self._root / prefix) as items:
+                for item in items:
+                    if item.is_dir(follow_symlinks=False):
+                        folders.append(f"{prefix}{item.name}/")
+                    else:
+                        yield f"{prefix}{item.name}"
 
 
 @contextlib.contextmanager

@@ -62,6 +62,7 @@ class _FolderCheck:
     def __init__(self, files: Files, paths: Sequence[str], given: Keys | None) -> None:
         self._files = files
         self._paths = paths
+        self._present = frozenset(paths)
         self._given = given
         self._signed: set[str] = set()  # paths of files that signatures reach
         self._digests: dict[str, tuple[str, int]] = {}
@@ -98,7 +99,7 @@ class _FolderCheck:
         return [path for path in self._paths if path not in self._signed and path != layout.SUMS]
 
     def _check_sums(self) -> None:
-        if layout.SUMS not in self._paths:
+        if layout.SUMS not in self._present:
             self.faults.append(f"{layout.SUMS} is missing")
             return
         try:
@@ -107,7 +108,7 @@ class _FolderCheck:
         except MalformedError as error:
             self.faults.append(str(error))
             return
-        present = set(self._paths) - {layout.SUMS}
+        present = self._present - {layout.SUMS}
         self.faults += [
             f"{p} is additional: SHA256SUMS does not name it" for p in sorted(present - sums.keys())
         ]
@@ -129,7 +130,7 @@ class _FolderCheck:
 
     def _policy(self, side: str, summary: Summary) -> Policy:
         path = f"{side}/{layout.POLICY}"
-        if path not in self._paths:
+        if path not in self._present:
             raise PolicyError(f"{path} is missing")
         try:
             policy = parse_policy(self._files.read(path, layout.MAX_SMALL_OCTETS))
@@ -160,10 +161,10 @@ class _FolderCheck:
 
     def _read_receipt(self, path: str, keys: Keys) -> ProvenReceipt:
         for suffix in (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX):
-            if path + suffix not in self._paths:
+            if path + suffix not in self._present:
                 raise ProofError(f"the file {suffix} is missing")
         opened = None
-        if path + layout.OPENED_SUFFIX in self._paths:
+        if path + layout.OPENED_SUFFIX in self._present:
             opened = self._files.read(path + layout.OPENED_SUFFIX, layout.MAX_SMALL_OCTETS)
         return check_receipt(
             path,

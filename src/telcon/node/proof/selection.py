@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from telcon.core.call import CallState, Place
-from telcon.core.entry import LAYERS, CallRing, entry_type
+from telcon.core.entry import LAYERS, CallRing, Entry, entry_type
 from telcon.core.fold import LineFold
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, OperatorError
 from telcon.ledger import root_at
 from telcon.node.proof.layout import LAYER_NAMES
-from telcon.node.proof.replay import Replayed, replay
+from telcon.node.proof.replay import replay
 
 _READ_OCTETS = 1024 * 1024
 
@@ -28,11 +28,21 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """An entry that took effect."""
+
+    origin: str
+    index: int
+    data: bytes
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """A call, and those of its entries that the layer shows."""
 
     call: CallState
-    entries: tuple[Replayed, ...]
+    entries: tuple[Selected, ...]
     """By origin and index."""
 
     @property
@@ -61,21 +71,22 @@ def select_call(logs: Mapping[str, StoredLog], call: str, shown: Shown) -> Selec
         OperatorError: the line has no such call.
     """
     fold = line_fold(logs)
-    own: list[Replayed] = []
-    rings: dict[Place, Replayed] = {}
+    own: list[Selected] = []
+    rings: dict[Place, Selected] = {}
     for item in replay(fold, {origin: _entries(log) for origin, log in logs.items()}):
         if item.entry is None or item.void is not None:
             continue
+        found = Selected(item.origin, item.index, item.data, item.entry)
         if getattr(item.entry, "call", None) == call:
-            own.append(item)
+            own.append(found)
         elif isinstance(item.entry, CallRing):
-            rings[item.origin, item.index] = item
+            rings[item.origin, item.index] = found
     if call not in fold.calls:
         raise OperatorError(f"this line has no call {call}", advice="Look it up in the history.")
     state = fold.calls[call]
     if state.own_ring in rings:  # both rang at once: the ring that merged into this call
         own.append(rings[state.own_ring])
-    picked = [item for item in own if item.entry and entry_type(item.entry) in shown.types]
+    picked = [item for item in own if entry_type(item.entry) in shown.types]
     return Selection(state, tuple(sorted(picked, key=lambda item: (item.origin, item.index))))
 
 
