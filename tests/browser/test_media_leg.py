@@ -1,0 +1,167 @@
+"""The lean leg with real Chromium: the right tone in the right slot, and one description a page."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser.cdp import Browser, Page
+from node.media.rig import LOOPBACK, Room, a_room, in_loop
+from telcon.node.media.leg import Leg
+
+pytestmark = pytest.mark.browser
+NEAR_HZ = 12.0  # two bins of the analyser at 48 kHz
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        pass
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    handler = functools.partial(QuietHandler, directory=str(Path(__file__).parent))
+    server = http.server.ThreadingHTTPServer((LOOPBACK, 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://{LOOPBACK}:{server.server_port}/leg.html"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+class Chromium:
+    """One page with a leg."""
+
+    def __init__(self, page: Page, leg: Leg) -> None:
+        self.page = page
+        self.leg = leg
+
+    @classmethod
+    async def arm(cls, room: Room, browser: Browser, address: str) -> Chromium:
+        page = await asyncio.to_thread(browser.new_page, address)
+        chromium = cls(page, room.leg())
+        await chromium.accept(chromium.leg.answer(await chromium.run("leg.offer()")))
+        await chromium.wait("leg.pc.connectionState == 'connected'")
+        return chromium
+
+    async def run(self, script: str) -> Any:
+        return await asyncio.to_thread(self.page.evaluate, script)
+
+    async def wait(self, condition: str) -> None:
+        await asyncio.to_thread(self.page.wait_for, condition)
+
+    async def accept(self, answer: str) -> None:
+        await self.run(f"leg.accept({json.dumps(answer)})")
+
+    async def hears(self, hertz: float, slot: int) -> None:
+        if hertz:
+            await self.wait(f"Math.abs(leg.hears({slot}) - {hertz}) < {NEAR_HZ}")
+        else:
+            await self.wait(f"leg.hears({slot}) == 0")
+
+
+@in_loop
+async def test_each_hears_the_right_tone_in_the_right_slot(browser: Browser, address: str) -> None:
+    async with a_room() as room:
+        first = await Chromium.arm(room, browser, address)
+        second = await Chromium.arm(room, browser, address)
+        await first.run("leg.whistle(440)")
+        await second.run("leg.whistle(880)")
+        first.leg.slots[1].map(second.leg.admit())
+        second.leg.slots[3].map(first.leg.admit())
+        await first.hears(880, slot=1)
+        await second.hears(440, slot=3)
+
+        third = await Chromium.arm(room, browser, address)
+        third.leg.admit()
+        third.leg.slots[0].map(first.leg.source)
+        third.leg.slots[1].map(second.leg.source)
+        await third.hears(440, slot=0)
+        await third.hears(880, slot=1)
+
+        third.leg.slots[0].map(second.leg.source)
+        third.leg.slots[1].map(None)
+        await third.hears(880, slot=0)
+        await third.hears(0, slot=1)
+        await first.hears(0, slot=0)
+
+        for chromium in (first, second, third):
+            assert await chromium.run("leg.answers") == 1
+            for stream in await chromium.run("leg.stats('inbound-rtp')"):
+                assert stream["packetsLost"] == 0
+            assert chromium.page.errors == []
+
+
+@in_loop
+async def test_an_armed_page_is_not_heard_and_hears_nothing(browser: Browser, address: str) -> None:
+    async with a_room() as room:
+        armed = await Chromium.arm(room, browser, address)
+        await armed.run("leg.speak()")
+        await armed.wait("leg.stats('outbound-rtp').then(([s]) => s.packetsSent > 20)")
+        statistics = armed.leg.statistics()
+        assert statistics.refused["armed"] > 10
+        assert (statistics.source, statistics.transport.sent) == (None, 0)
+
+
+@in_loop
+async def test_the_microphone_is_sent_at_a_constant_rate_and_reported_on(
+    browser: Browser, address: str
+) -> None:
+    async with a_room() as room:
+        speaker = await Chromium.arm(room, browser, address)
+        sizes: list[int] = []
+        speaker.leg.admit().add_tap(lambda packet: sizes.append(len(packet.payload)))
+        await speaker.run("leg.speak()")
+        await speaker.wait("leg.stats('remote-inbound-rtp').then(([r]) => r?.roundTripTime > 0)")
+        assert len(sizes) > 20
+        assert len(set(sizes[5:])) == 1
+        [codec] = [
+            codec["sdpFmtpLine"]
+            for codec in await speaker.run("leg.stats('codec')")
+            if "cbr" in codec["sdpFmtpLine"]
+        ]
+        assert {"cbr=1", "usedtx=0", "useinbandfec=1"} <= set(codec.split(";"))
+
+
+@in_loop
+async def test_a_page_that_restarts_ice_goes_on_hearing(browser: Browser, address: str) -> None:
+    async with a_room() as room:
+        page = await Chromium.arm(room, browser, address)
+        await page.run("leg.whistle(660)")
+        page.leg.slots[2].map(page.leg.admit())
+        await page.hears(660, slot=2)
+        await page.accept(page.leg.restart(await page.run("leg.restart()")))
+        await page.wait("leg.stats('transport').then(([t]) => t.selectedCandidatePairChanges > 1)")
+        await page.hears(660, slot=2)
+        assert page.leg.statistics().bad_integrity == 0
+
+
+@in_loop
+async def test_a_page_with_another_certificate_is_not_let_in(
+    browser: Browser, address: str
+) -> None:
+    async with a_room() as room:
+        page = await asyncio.to_thread(browser.new_page, address)
+        chromium = Chromium(page, room.leg())
+        offer = await chromium.run("leg.offer()")
+        at = offer.index("sha-256 ") + 8
+        other = offer.replace(offer[at : at + 95], "AB:" * 31 + "AB")
+        await chromium.accept(chromium.leg.answer(other))
+        await room.changes.until(lambda: bool(room.events))
+        assert [event for event, _ in room.audited] == ["audit.media.fingerprint-mismatch"]
+        assert await chromium.run("leg.pc.connectionState") != "connected"
