@@ -191,15 +191,16 @@ class AuditFile:
             lines.append(self._format(AuditEvent.EVENTS_DROPPED, {"count": dropped}))
         if not lines:
             return
+        data = b"".join(lines)
         length = os.fstat(self._descriptor).st_size
         try:
-            _write_whole(self._descriptor, b"".join(lines))
+            _write_whole(self._descriptor, data)
             os.fdatasync(self._descriptor)
         except OSError as error:
             _log.error("audit.write-failed: %d events lost: %s", len(lines), error)
             with self._dropped_lock:
                 self._dropped += len(lines)
-            _truncate(self._descriptor, length)
+            _drop_half_written(self._descriptor, length, data)
 
 
 def _shorten(value: AuditValue) -> AuditValue:
@@ -228,8 +229,10 @@ def _write_whole(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _truncate(descriptor: int, length: int) -> None:
+def _drop_half_written(descriptor: int, length: int, data: bytes) -> None:
+    """Cut what stands after `length`, if it is the beginning of `data` and nothing of others."""
     try:
-        os.ftruncate(descriptor, length)
+        if data.startswith(os.pread(descriptor, len(data) + 1, length)):
+            os.ftruncate(descriptor, length)
     except OSError as error:
         _log.error("audit.truncate-failed: half a line may stay: %s", error)

@@ -22,7 +22,7 @@ __all__ = ["FILE_NAME", "LinkSettings", "MediaSettings", "NodeSettings", "WebSet
 
 FILE_NAME = "node.toml"
 
-# docs/protocol.md §1, and RFC 1123 for what a label may be.
+# docs/protocol.md §1; a label is as in host names.
 MAX_NAME_OCTETS = 200
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
