@@ -31,6 +31,12 @@ def test_two_frames_last_twice_as_long() -> None:
     assert parse_opus_untrusted(packet(31, 2, 5, body=20)) == OpusPacket(31, 2, 1_920)
 
 
+def test_a_frame_length_may_have_two_octets() -> None:
+    assert parse_opus_untrusted(packet(31, 2, 253, 1, body=257)).frames == 2
+    with pytest.raises(MalformedError, match="longer than the packet"):
+        parse_opus_untrusted(packet(31, 2, 253, 1, body=256))
+
+
 def test_many_frames_are_counted_with_padding_and_both_kinds_of_sizes() -> None:
     assert parse_opus_untrusted(packet(31, 3, 6, body=60)).samples == 5_760
     assert parse_opus_untrusted(packet(31, 3, 0x40 | 3, 2, body=8)).frames == 3
@@ -47,6 +53,7 @@ def test_many_frames_are_counted_with_padding_and_both_kinds_of_sizes() -> None:
         (packet(31, 1, body=3), "even number"),
         (packet(31, 2), "within a frame length"),
         (packet(31, 2, 252), "within a frame length"),
+        (packet(31, 2, 255, 255, body=1_274), "at most 1275|longer than the packet"),
         (packet(31, 2, 9, body=8), "longer than the packet"),
         (packet(31, 3), "before their number"),
         (packet(31, 3, 0), "holds none"),

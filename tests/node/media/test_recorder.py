@@ -71,6 +71,10 @@ def test_every_speaker_has_a_file_named_after_node_and_track(tmp_path: Path) -> 
         (THEIRS, 2, "borealis.example-2.opus", 100),
     ]
     assert payloads(closed[0].path) == FRAMES[:100]
+    assert {key: s.packets for key, s in recorder.statistics().items()} == {
+        (OWN, 1): 100,
+        (THEIRS, 2): 100,
+    }
 
 
 def test_what_is_closed_is_what_recovery_would_find(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from fakes.audio import duration_s, silences, tone
 from telcon.errors import MalformedError
 from telcon.node.media.disk import DiskWriter
-from telcon.node.media.oggopus import OpusFile, parse_ogg_opus_untrusted
+from telcon.node.media.ogg import scan_pages_untrusted
+from telcon.node.media.oggopus import OggOpusWriter, OpusFile, parse_ogg_opus_untrusted
 from telcon.node.media.recording import ClosedRecording, Label, Recording, recover
 
 ORIGIN = "arcadia.example/line/" + "ab" * 16
@@ -153,13 +154,15 @@ def test_frames_of_other_lengths_keep_the_time(tmp_path: Path) -> None:
 
 def test_a_page_goes_to_the_disk_after_a_second_of_few_packets(tmp_path: Path) -> None:
     writing = Writing(tmp_path)
-    for index in range(5):
-        writing.write(index, FRAMES[index])
-    writing.recording.handle_time(0.99)
-    writing.recording.handle_time(1.0)
-    writing.disk.close(1.0).result(10)
-    assert heard(read(writing.path)) == FRAMES[:5]
-    assert writing.recording.newest_on_disk == pytest.approx(0.08)
+    for index, now in [(0, 0.0), (1, 0.5), (2, 3.0), (3, 3.5)]:
+        writing.write(index, FRAMES[index], now)
+        writing.recording.handle_time(now + 0.4)
+        writing.recording.handle_time(now + 0.5)
+    writing.disk.close(4.0).result(10)
+    granules = [page.granule for page in scan_pages_untrusted(writing.path.read_bytes())]
+    assert granules == [0, 0, 2 * FRAME, 4 * FRAME]
+    assert heard(read(writing.path)) == FRAMES[:4]
+    assert writing.recording.newest_on_disk == 3.5
 
 
 def test_the_file_says_whose_and_when(tmp_path: Path) -> None:
@@ -242,6 +245,14 @@ def test_a_file_damaged_in_its_middle_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(MalformedError, match="damaged at offset"):
         recover(path)
     assert path.read_bytes() == broken
+
+
+def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    writer = OggOpusWriter(1, {"ARTIST": "somebody"})
+    path = tmp_path / "x.opus"
+    path.write_bytes(writer.header())
+    with pytest.raises(MalformedError, match="whose track"):
+        recover(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"OggS"])

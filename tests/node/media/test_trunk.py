@@ -397,6 +397,17 @@ def test_silence_is_told_and_all_addresses_are_tried_again() -> None:
     assert call.a.trunk.statistics().address == ELSEWHERE
 
 
+def test_other_addresses_are_tried_only_when_the_path_is_lost() -> None:
+    call = Call()
+    call.a.trunk.set_peer(call.b.signal(BOREALIS, ELSEWHERE))
+    call.wire.log.clear()
+    call.wire.cut = True
+    call.pass_time(4.9)
+    assert {target for _, target, _ in call.wire.log} == {ARCADIA, BOREALIS}
+    call.pass_time(1.2)
+    assert {target for _, target, _ in call.wire.log} == {ARCADIA, BOREALIS, ELSEWHERE}
+
+
 @pytest.mark.parametrize("cut_s", [5.0, 25.0, 120.0])
 def test_audio_is_back_within_two_seconds_of_the_link(cut_s: float) -> None:
     call = Call()
@@ -474,6 +485,7 @@ def test_a_closed_trunk_is_silent_and_holds_no_key() -> None:
         with pytest.raises(MisuseError, match="closed"):
             use()
     assert call.a.trunk._key == bytearray(44)
+    assert call.a.port.trunks == {}
     call.a.trunk.close()
 
 
