@@ -84,14 +84,14 @@ class DemoNode:
         try:
             return self._process.wait(timeout=20)
         finally:
-            self._process = None
+            self._forget()
 
     def kill(self) -> None:
         """End the process at once, as a power cut would (kill -9)."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._process = None
+            self._forget()
 
     @property
     def pid(self) -> int:
@@ -102,6 +102,11 @@ class DemoNode:
     def is_running(self) -> bool:
         """Say whether the process lives."""
         return self._process is not None and self._process.poll() is None
+
+    def _forget(self) -> None:
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
 
     def telcon(self, *arguments: str) -> str:
         """Run one telcon command on this node's folder; return what it printed."""
@@ -136,8 +141,7 @@ def pair(inviter: DemoNode, accepter: DemoNode, invitation: Path) -> str:
     assert inviting.stdout is not None
     inviting.stdout.readline()  # says that the invitation is written
     theirs = _words(accepter.telcon("line", "accept", str(invitation)))
-    ours = _words(inviting.stdout.read())
-    inviting.wait()
+    ours = _words(inviting.communicate()[0])
     # Each side types what the *other* read out.
     inviter.telcon("line", "confirm", accepter.party.node, "--words", theirs)
     accepter.telcon("line", "confirm", inviter.party.node, "--words", ours)

@@ -22,6 +22,7 @@ __all__ = ["LineDesk", "PrincipalDesk"]
 
 SHOWN_MESSAGES = 50
 SHOWN_CALLS = 50
+GOING_ON = (Phase.RINGING, Phase.LIVE)
 STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
 
 Send = Callable[[Mapping[str, Any]], None]
@@ -110,7 +111,7 @@ class LineDesk:
             "unsigned_since_us": None if self.line.up_since_us else self.line.down_since_us,
             "recorders": {"ours": self._our_lamp(running), "theirs": self._their_lamp(running)},
             "people": [self._seat(running, seat) for seat in state.roster.values()],
-            "ended": self._ended(state) if running.ended_at is not None else None,
+            "ended": None if state.phase in GOING_ON else self._ended(state),
             "late": bool(state.late),
         }
 
@@ -139,7 +140,7 @@ class LineDesk:
         over = [
             state
             for state in self.line.machine.fold.calls.values()
-            if state.phase not in (Phase.RINGING, Phase.LIVE, Phase.MERGED)
+            if state.phase not in (*GOING_ON, Phase.MERGED)
             and (before_us is None or state.rung_us < before_us)
         ]
         over.sort(key=lambda state: state.rung_us, reverse=True)
@@ -325,8 +326,10 @@ class PrincipalDesk:
                 await board.leave(device, call)
             case "mute":
                 board.mute(device, call, muted=message["muted"])
-            case "offer" | "restart":
+            case "offer":
                 return {"sdp": board.offer(device, call, message["sdp"])}
+            case "restart":
+                return {"sdp": board.restart(device, call, message["sdp"])}
         return {}
 
     def device_gone(self, device: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from telcon.core.gate import Gate
 from telcon.core.signals import TrunkSignal
-from telcon.errors import PinError
+from telcon.errors import OperatorError, PinError
 from telcon.node.media.leg import Leg, LegEvent
 from telcon.node.media.plane import MediaPlane
 from telcon.node.media.rtcp import ReportBlock
@@ -98,7 +98,7 @@ class Floor:
     def offer(
         self, device: str, sdp: str, expected: bytes | None, on_event: Callable[[LegEvent], None]
     ) -> str:
-        """Begin the leg of `device`, armed but not admitted, or restart its ICE; return the answer.
+        """Begin the leg of `device`, armed but not admitted; return the answer. An old one closes.
 
         `expected` is the SHA-256 of the certificate that its entry names, if there is one yet.
 
@@ -107,9 +107,7 @@ class Floor:
             PinError: it bears another certificate than the entry; the leg has closed.
             BusyError: the node has as many legs open as it can.
         """
-        held = self._devices.get(device)
-        if held is not None:
-            return held.leg.restart(sdp)
+        self.drop(device)
         leg = self._plane.open_leg(expected, on_event)
         try:
             answer = leg.answer(sdp)
@@ -118,6 +116,18 @@ class Floor:
             raise
         self._devices[device] = _Device(leg, parse_offer_untrusted(sdp).fingerprint)
         return answer
+
+    def restart(self, device: str, sdp: str) -> str:
+        """Give the leg of `device` a new path; return the answer.
+
+        Raises:
+            MalformedError: the offer cannot be read, or differs in more than its credentials.
+            OperatorError: `device` has no leg here any more.
+        """
+        held = self._devices.get(device)
+        if held is None:
+            raise OperatorError("This device's connection is gone.", advice="Join on this device.")
+        return held.leg.restart(sdp)
 
     def has(self, device: str) -> bool:
         """Say whether `device` has a leg here."""

@@ -267,7 +267,7 @@ class Switchboard:
         self._changed()
 
     def offer(self, device: str, call: str, sdp: str) -> str:
-        """Begin the leg of `device` for `call`, or restart its ICE; return the SDP answer.
+        """Begin the leg of `device` for `call`; return the SDP answer.
 
         Raises:
             MalformedError: an offer that no leg can answer.
@@ -283,6 +283,15 @@ class Switchboard:
         )
         self._settle(call)
         return answer
+
+    def restart(self, device: str, call: str, sdp: str) -> str:
+        """Give the leg of `device` a new path (ICE restart); return the SDP answer.
+
+        Raises:
+            MalformedError: the offer differs in more than its credentials.
+            OperatorError: no such call is going on, or the leg is gone.
+        """
+        return self._known(call).floor.restart(device, sdp)
 
     def _leg_event(self, call: str, device: str, event: LegEvent) -> None:
         """A leg that failed is gone; the page makes a new one, or its person has left."""

@@ -1,0 +1,79 @@
+"""A real call between two real browsers through two real nodes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from browser.audio import voice
+from browser.cdp import Browser, Page
+
+from demo.nodes import DemoNode
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+ARCADIAN_HZ, BOREALIAN_HZ, THIRD_HZ = 440, 880, 1320
+NO_CODECS = ("libopus", "libav", "libspeex", "libmp3lame")
+
+
+def signed_in(browser: Browser, node: DemoNode, hz: int, beside: Page | None = None) -> Page:
+    """Open the page of a node's principal, whose microphone is a tone."""
+    page = browser.new_page(beside=beside)
+    page.inject(voice(hz))
+    if beside is None:
+        page.goto(node.sign_in_link())
+        page.click("Sign in", "button")
+    else:
+        page.goto(f"http://{node.party.host}:{node.web_port}/")
+    return page
+
+
+def test_two_browsers_hear_each_other_and_a_third_joins(
+    nodes: tuple[DemoNode, DemoNode], tmp_path: Path
+) -> None:
+    arcadia, borealis = nodes
+    with Browser() as browser:
+        caller = signed_in(browser, arcadia, ARCADIAN_HZ)
+        callee = signed_in(browser, borealis, BOREALIAN_HZ)
+        callee.wait_text("Adrian Rey")
+        caller.click("Call Elena Voss", "button")
+        callee.wait_text("Incoming call")
+        callee.wait_text("arcadia.example")
+        callee.click("Answer", "button")
+        caller.wait_for(f"tests.hears({BOREALIAN_HZ})")
+        callee.wait_for(f"tests.hears({ARCADIAN_HZ})")
+
+        third = signed_in(browser, borealis, THIRD_HZ, beside=callee)
+        third.click("Join on this device", "button")
+        third.wait_for(f"tests.hears({ARCADIAN_HZ}) && tests.hears({BOREALIAN_HZ})")
+        third.wait_text("You are listening on this device")
+        assert [page.evaluate("tests.remote") for page in (caller, callee, third)] == [1, 1, 1]
+
+        for node in nodes:
+            loaded = Path(f"/proc/{node.pid}/maps").read_text()
+            assert not [name for name in NO_CODECS if name in loaded]
+        caller.click("End call", "button")
+        callee.wait_for(f"!tests.hears({ARCADIAN_HZ})")
+        for page in (caller, callee, third):
+            assert page.errors == []
+
+    for node in nodes:
+        node.telcon("line", "list")
+        assert node.stop() == 0
+        node.telcon("export", "--last", "--out", str(tmp_path / node.party.node))
+        recordings = tmp_path / node.party.node / "recordings"
+        assert pitch(recordings / "arcadia.example-1.opus") == pytest.approx(ARCADIAN_HZ, abs=5)
+        assert pitch(recordings / "borealis.example-1.opus") == pytest.approx(BOREALIAN_HZ, abs=5)
+
+
+def pitch(recording: Path) -> float:
+    """Return the frequency of a recorded tone, by its crossings of zero in the loud middle."""
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(recording), "-f", "s16le", "-ac", "1", "-ar", "48000", "-"],
+        capture_output=True,
+        check=True,
+    )
+    assert raw.stderr == b""
+    samples = memoryview(raw.stdout).cast("h")
+    middle = samples[len(samples) // 3 : 2 * len(samples) // 3]
+    rising = sum(1 for a, b in zip(middle, middle[1:], strict=False) if a < 0 <= b)
+    return rising * 48_000 / len(middle)
