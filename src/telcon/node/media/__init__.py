@@ -12,6 +12,8 @@ formats and the cryptography beneath stay in this folder.
 | `source`, `slot` | one published stream; one place where a listener hears one |
 | `transport`, `leg`, `client` | one device's connection, the node's end and the device's |
 | `plane` | puts the above together |
-| `trunk` | the leg between two nodes |
-| `recorder`, `ogg`, `chunks` | what is written and hashed |
+| `trunk`, `tracks` | the leg between two nodes; the numbers its packets bear |
+| `recorder`, `recording` | all files and chunks of a call; one speaker's file, also after a crash |
+| `timeline`, `chunks`, `disk` | a packet's place; what is hashed; what waits for the disk |
+| `opus`, `ogg`, `oggopus` | the formats of a recording |
 """
