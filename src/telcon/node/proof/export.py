@@ -91,7 +91,7 @@ def export_call(
         _Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
         _Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
     )
-    selection = select_call({ours.origin: ours, theirs.origin: theirs}, call, shown)
+    selection = select_call(ours, theirs, call, shown)
     with FolderWriter(out) as writer:
         exporter = _Exporter(writer, sides, selection, shown.members)
         exporter.write_receipts()
@@ -133,8 +133,9 @@ class _Exporter:
                 self.not_countersigned.append(f"{side.name}: {stem}")
                 continue
             path = f"{side.name}/{layout.RECEIPTS}/{stem}"
-            self._writer.write(path + layout.PROOF_SUFFIX, _receipt(side, item, *note))
-            self._writer.write(path + layout.ENTRY_SUFFIX, item.data)
+            data = side.log.entries(item.index, 1)[0]
+            self._writer.write(path + layout.PROOF_SUFFIX, _receipt(side, item.index, data, *note))
+            self._writer.write(path + layout.ENTRY_SUFFIX, data)
             openings = self._openings(side, item)
             if openings:
                 opened = layout.format_openings(openings)
@@ -238,9 +239,8 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
     return newest
 
 
-def _receipt(side: _Side, item: Selected, size: int, note: bytes) -> bytes:
+def _receipt(side: _Side, index: int, data: bytes, size: int, note: bytes) -> bytes:
     """Make a receipt and check it as a stranger would."""
-    hashes = inclusion_proof(item.index, size, side.log.hash)
-    proof = TlogProof(item.index, tuple(hashes), note)
-    verify_tlog_proof(proof, item.data, side.policy)
+    proof = TlogProof(index, tuple(inclusion_proof(index, size, side.log.hash)), note)
+    verify_tlog_proof(proof, data, side.policy)
     return format_tlog_proof(proof)

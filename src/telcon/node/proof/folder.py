@@ -218,7 +218,7 @@ class _FolderCheck:
         self.logs[origin] = read.log
         self._signed.update(folder + path for path in paths)
         self.also += [
-            f"The whole log {origin}, {len(read.log.entries)} entries, is in this folder;"
+            f"The whole log {origin}, {read.log.size} entries, is in this folder;"
             f" the holder of key {name} held it by {utc_from_seconds(time_s)}."
             for name, time_s in read.cosigned
         ]

@@ -22,7 +22,7 @@ written by one side, and held by the other, at the times that their signatures b
 
 To check all of it, with the key cards of both sides that you got from somewhere you trust:
 
-    telcon verify THIS-FOLDER --card CARD-OF-ONE-SIDE CARD-OF-THE-OTHER
+    telcon verify --card CARD-OF-ONE-SIDE --card CARD-OF-THE-OTHER THIS-FOLDER
 
 Without the cards the answer can only be that the folder is consistent in itself.
 

@@ -4,19 +4,17 @@ A call's entries are found by folding both logs: what the fold made void stays o
 it would suggest an act that never was. The layer then says which types and seals are shown.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from telcon.core.call import CallState, Place
 from telcon.core.entry import LAYERS, CallRing, Entry, entry_type
-from telcon.core.fold import LineFold
+from telcon.core.fold import Applied, LineFold
+from telcon.core.replay import replay
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, OperatorError
 from telcon.ledger import root_at
 from telcon.node.proof.layout import LAYER_NAMES
-from telcon.node.proof.replay import replay
-
-_READ_OCTETS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,6 @@ class Selected:
 
     origin: str
     index: int
-    data: bytes
     entry: Entry
 
 
@@ -64,23 +61,25 @@ def shown_by(layer: str) -> Shown:
     return Shown(types, frozenset(name for each in included for name in each.members))
 
 
-def select_call(logs: Mapping[str, StoredLog], call: str, shown: Shown) -> Selection:
-    """Find the call with the id `call` in both logs of a line, by origin.
+def select_call(ours: StoredLog, theirs: StoredLog, call: str, shown: Shown) -> Selection:
+    """Find the call with the id `call` in both logs of a line.
 
     Raises:
         OperatorError: the line has no such call.
     """
-    fold = line_fold(logs)
+    fold = line_fold({ours.origin: ours, theirs.origin: theirs})
     own: list[Selected] = []
     rings: dict[Place, Selected] = {}
-    for item in replay(fold, {origin: _entries(log) for origin, log in logs.items()}):
-        if item.entry is None or item.void is not None:
-            continue
-        found = Selected(item.origin, item.index, item.data, item.entry)
-        if getattr(item.entry, "call", None) == call:
-            own.append(found)
-        elif isinstance(item.entry, CallRing):
-            rings[item.origin, item.index] = found
+
+    def sort(origin: str, index: int, applied: Applied) -> None:
+        if applied.entry is None or applied.void is not None:
+            return
+        if getattr(applied.entry, "call", None) == call:
+            own.append(Selected(origin, index, applied.entry))
+        elif isinstance(applied.entry, CallRing):
+            rings[origin, index] = Selected(origin, index, applied.entry)
+
+    replay(fold, ours, theirs, sort)
     if call not in fold.calls:
         raise OperatorError(f"this line has no call {call}", advice="Look it up in the history.")
     state = fold.calls[call]
@@ -97,11 +96,3 @@ def line_fold(logs: Mapping[str, StoredLog]) -> LineFold:
         return root_at(size, logs[origin].hash) if size <= logs[origin].size else None
 
     return LineFold(frozenset(logs), root_of)
-
-
-def _entries(log: StoredLog) -> Iterator[bytes]:
-    first = 0
-    while first < log.size:
-        batch = log.entries(first, _READ_OCTETS)
-        yield from batch
-        first += len(batch)

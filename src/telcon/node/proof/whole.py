@@ -1,10 +1,11 @@
 """Whole logs in a proof folder: from the signed root to the tiles, the entries, and the fold."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telcon.core.call import CallState
-from telcon.core.fold import LineFold
+from telcon.core.replay import replay
+from telcon.core.seal import Opening
 from telcon.errors import ProofError
 from telcon.ledger import (
     EMPTY_FRONTIER,
@@ -19,34 +20,56 @@ from telcon.ledger import (
     verify_tiles,
 )
 from telcon.node.proof.receipt import ProvenReceipt
-from telcon.node.proof.replay import replay
+from telcon.node.proof.selection import line_fold
 
 Fetch = Callable[[str], bytes]
 
 
 class WholeLog:
-    """Every entry of one log, each proven to stand under the signed checkpoint."""
+    """Every entry of one log, each proven to stand under the signed checkpoint; a `StoredLog`."""
 
     def __init__(self, origin: str) -> None:
         """Start empty; `read_log` fills it."""
-        self.origin = origin
-        self.entries: list[bytes] = []
+        self._origin = origin
+        self._entries: list[bytes] = []
         self._completed: list[tuple[bytes, ...]] = []
         self._frontier: Frontier = EMPTY_FRONTIER
 
     def append(self, entry: bytes) -> None:
         """Add the next entry."""
-        self.entries.append(entry)
+        self._entries.append(entry)
         self._frontier, completed = self._frontier.append(leaf_hash(entry))
         self._completed.append(completed)
 
-    def root(self, size: int) -> bytes | None:
-        """Return the root at `size`; None if the log is shorter."""
-        if size > len(self.entries):
-            return None
-        return root_at(
-            size, lambda level, index: self._completed[((index + 1) << level) - 1][level]
-        )
+    @property
+    def origin(self) -> str:
+        """The log's origin."""
+        return self._origin
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        return len(self._entries)
+
+    def hash(self, level: int, index: int) -> bytes:
+        """Return the hash of a perfect subtree."""
+        return self._completed[((index + 1) << level) - 1][level]
+
+    def entries(self, first: int, max_bytes: int) -> list[bytes]:
+        """Return entries from `first` on, one at a time: nothing is copied by that."""
+        return self._entries[first : first + 1]
+
+    def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
+        """Return none: contents do not lie in the log."""
+        return []
+
+    def note(self, size: int) -> bytes | None:
+        """Return None: the checkpoint was checked when the log was read."""
+        return None
+
+    def newest_note(self) -> tuple[int, bytes] | None:
+        """Return None, as `note`."""
+        return None
 
     def check_receipt(self, receipt: ProvenReceipt) -> None:
         """Check that a receipt of this log speaks of the same log.
@@ -55,9 +78,9 @@ class WholeLog:
             ProofError: another entry stands there, or its checkpoint has another root.
         """
         index, size = receipt.proven.index, receipt.proven.size
-        if index >= len(self.entries) or self.entries[index] != receipt.data:
+        if self.entries(index, 1) != [receipt.data]:
             raise ProofError(f"{receipt.path}: the whole log has another entry {index}")
-        if self.root(size) != receipt.proven.root:
+        if size > self.size or root_at(size, self.hash) != receipt.proven.root:
             raise ProofError(f"{receipt.path}: the whole log has another root, or none, at {size}")
 
 
@@ -101,9 +124,8 @@ def read_log(checkpoint: bytes, policy: Policy, paths: Sequence[str], fetch: Fet
 
 
 def fold_call(logs: Mapping[str, WholeLog], call: str) -> CallState | None:
-    """Fold two whole logs and return what they tell of `call`; None if they know none."""
-    fold = LineFold(frozenset(logs), lambda origin, size: logs[origin].root(size))
-    entries: dict[str, Iterator[bytes]] = {o: iter(log.entries) for o, log in logs.items()}
-    for _ in replay(fold, entries):
-        pass
+    """Fold both whole logs, by origin, and return what they tell of `call`; None if nothing."""
+    fold = line_fold(logs)
+    first, second = logs.values()
+    replay(fold, first, second, lambda *_: None)
     return fold.calls.get(call)
