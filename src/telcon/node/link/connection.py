@@ -237,9 +237,11 @@ class Connection:
 
     def lost(self, error: Exception | None) -> None:
         """Take the end of the socket."""
-        if self._state is _State.OPENING:
+        if error is not None:
+            self._end(LinkDownError(f"the connection broke: {error}"))
+        elif self._state is _State.OPENING:
             self._end(self._failed_opening())
-        self._end(LinkDownError(f"the connection broke: {error}" if error else "the socket closed"))
+        self._end(LinkDownError("the socket closed"))
         self._state = _State.LOST
         self._cancel_timers()
         self._loop.call_soon(self._tell_lost)  # after `ended`

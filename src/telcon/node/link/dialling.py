@@ -144,7 +144,11 @@ def _explain(error: OSError | TelconError, node: str, address: str) -> LinkDownE
             advice=f"Ask the operator of {node} whether this line is confirmed there and the node"
             " runs; if this node's key has changed, pair anew.",
         )
-    return LinkDownError(f"{where}: {error}", advice=error.advice())
+    return LinkDownError(
+        f"{where}: {error}",
+        advice=f"If this goes on, ask the operator of {node} whether the node runs and the line is"
+        " confirmed there.",
+    )
 
 
 _CHECK_REACH = "See whether the other node runs and whether a firewall lets this port through."

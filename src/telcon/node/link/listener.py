@@ -72,21 +72,36 @@ class Listener(ConnectionOwner):
         except OSError as error:
             raise _explain(host, port, error) from error
 
-    async def close(self) -> None:
-        """Stop listening, and wait until every accepted connection is closed.
+    async def stop(self) -> None:
+        """Accept nobody any more, and cut what is half-open. What is open stays.
 
-        The owner has closed those that are open; the half-open ones are cut here.
+        Cancellation: the port may stay open; call it again.
         """
         if self._server is None:
             return
         self._is_closing = True
+        loop = asyncio.get_running_loop()
+        for listening in self._server.sockets:
+            loop.remove_reader(listening.fileno())
+        # asyncio makes an accepted socket's transport two turns later, and loses it if the server
+        # is closed by then.
+        for _ in range(3):
+            await asyncio.sleep(0)
         self._server.close()
         for connection in list(self._half_open):
             connection.abort("this node is closing")
+
+    async def close(self) -> None:
+        """Stop, and wait until every accepted connection is closed; the owner closes the open ones.
+
+        Cancellation: sockets that linger close by themselves.
+        """
+        await self.stop()
         for connection in list(self._alive):
             await connection.wait_lost()
-        await self._server.wait_closed()
-        self._server = None
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
 
     def _accept(self) -> ByteTransport:
         connection = accepting(self, self._times)

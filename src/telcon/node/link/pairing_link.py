@@ -100,6 +100,7 @@ class PairingServer(ConnectionOwner):
 
         Cancellation: sockets that linger close by themselves.
         """
+        await self._listener.stop()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -126,8 +126,8 @@ class LinkServer(ConnectionOwner):
 
         Cancellation: what is still open closes by itself after the linger time.
         """
+        await self._listener.stop()
         lines, self._lines = list(self._lines.values()), {}
-        self._pin()
         for link in lines:
             await link.close()
         await self._listener.close()
