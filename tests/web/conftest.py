@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from browser.audio import voice
 from browser.cdp import Browser, Page
-from fakes.desk import GOOD_SECRET
 from web.serving import Served, served
 
 
@@ -26,14 +26,30 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, pages: Served) -> Iterator[Page]:
-    """Give a tab that is signed in; whatever it complains about fails the test."""
-    page = browser.new_page()
-    page.set_viewport(360, 720)
-    page.prefer("light")
-    page.goto(f"{pages.address}/sign-in#{GOOD_SECRET}")
-    page.click("Sign in", "button")
-    page.wait_text("Adrian Rey")
-    yield page
-    page.close()
-    assert page.errors == []
+def tab(browser: Browser, pages: Served) -> Iterator[Page]:
+    """Give an empty tab with a session; whatever it complains about fails the test."""
+    tab = browser.new_page()
+    tab.set_viewport(360, 720)
+    tab.prefer("light")
+    name, _, value = pages.signed_in().partition("=")
+    tab.call("Network.setCookie", name=name, value=value, url=pages.address)
+    yield tab
+    tab.close()
+    assert tab.errors == []
+
+
+@pytest.fixture
+def page(tab: Page, pages: Served) -> Page:
+    """Give a tab with the page open."""
+    tab.goto(pages.address)
+    tab.wait_text("Adrian Rey")
+    return tab
+
+
+@pytest.fixture
+def spoken(tab: Page, pages: Served) -> Page:
+    """Give a tab with the page open and a tone as its microphone."""
+    tab.inject(voice(880))
+    tab.goto(pages.address)
+    tab.wait_text("Adrian Rey")
+    return tab

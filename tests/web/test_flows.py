@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
-from browser.audio import no_voice, voice
+from browser.audio import no_voice
 from browser.cdp import Browser, Page
-from fakes.desk import CALL, GOOD_SECRET, LINE, idle, in_call, line, message, over
+from fakes.desk import CALL, GOOD_SECRET, LINE, NOW_US, idle, in_call, line, message, over, past
 from telcon.errors import BusyError, LinkDownError
 from web.serving import Served
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def spoken(page: Page, pages: Served) -> Page:
-    """Give the page with a tone as its microphone."""
-    page.inject(voice(880))
-    page.goto(f"{pages.address}/?again")
-    page.wait_text("Elena Voss")
-    return page
 
 
 def test_a_link_signs_in_after_a_tap_and_leaves_no_secret(browser: Browser, pages: Served) -> None:
@@ -84,27 +79,27 @@ def test_a_ring_bears_this_pages_certificate(spoken: Page, pages: Served) -> Non
     assert offer["sdp"].count("a=recvonly") == 4
 
 
-def test_a_refused_microphone_rings_nobody_and_says_what_to_do(page: Page, pages: Served) -> None:
-    page.inject(no_voice())
-    page.goto(f"{pages.address}/?again")
-    page.click("Call Elena Voss", "button")
-    page.wait_text("The microphone is blocked")
-    page.wait_text("allow the microphone for this page")
+def test_a_refused_microphone_rings_nobody_and_says_what_to_do(tab: Page, pages: Served) -> None:
+    tab.inject(no_voice())
+    tab.goto(pages.address)
+    tab.click("Call Elena Voss", "button")
+    tab.wait_text("The microphone is blocked")
+    tab.wait_text("allow the microphone for this page")
     assert pages.desk.asked("ring") == []
-    assert page.wait_for("tests.opened") == 1
+    assert tab.wait_for("tests.opened") == 1
     assert "audit.web.microphone-refused" in pages.audit.names()
-    page.evaluate("tests.allow = true")
-    page.click("Try again", "button")
+    tab.evaluate("tests.allow = true")
+    tab.click("Try again", "button")
     assert pages.desk.wait(lambda: len(pages.desk.asked("ring")) == 1)
 
 
-def test_no_microphone_at_all_says_so(page: Page, pages: Served) -> None:
-    page.inject(no_voice("NotFoundError"))
-    page.goto(f"{pages.address}/?again")
-    page.click("Call Elena Voss", "button")
-    page.wait_text("No microphone was found")
-    page.click("Back", "button")
-    page.wait_text("Good morning")
+def test_no_microphone_at_all_says_so(tab: Page, pages: Served) -> None:
+    tab.inject(no_voice("NotFoundError"))
+    tab.goto(pages.address)
+    tab.click("Call Elena Voss", "button")
+    tab.wait_text("No microphone was found")
+    tab.click("Back", "button")
+    tab.wait_text("Good morning")
 
 
 def test_a_ring_that_the_node_refuses_is_explained(spoken: Page, pages: Served) -> None:
@@ -224,6 +219,60 @@ def test_an_ended_call_is_put_away(page: Page, pages: Served) -> None:
     page.wait_text("In a meeting")
     page.press("Escape")
     page.wait_text("Good morning")
+
+
+def test_an_ended_call_stays_until_it_is_put_away(page: Page, pages: Served) -> None:
+    pages.show(in_call("ringing"))
+    page.wait_text("Ringing at Borealis")
+    pages.show(over("declined", "ours", "theirs", "In a meeting"))
+    page.wait_text("In a meeting")
+    pages.show(idle())  # the node has forgotten it
+    page.wait_for("new Promise((done) => setTimeout(done, 100, true))")
+    assert "In a meeting" in page.text()
+    page.click("Done", "button")
+    page.wait_text("Good morning")
+
+
+def test_a_signature_that_comes_at_once_is_no_news(page: Page, pages: Served) -> None:
+    pages.show(in_call("live", countersigned=False))
+    page.wait_text("Signed by both so far")
+    pages.show({**in_call("live", countersigned=False), "now_us": NOW_US + 3_000_000})
+    page.wait_text("Not countersigned yet")
+
+
+def test_older_calls_are_fetched(page: Page, pages: Served) -> None:
+    newest = [past(n) for n in range(50)]
+    pages.desk.answers["history"] = {"history": [past(77, phase="missed", side="theirs")]}
+    pages.show(idle(history={LINE: newest}))
+    page.evaluate(f"void (location.hash = 'history/{LINE}')")
+    page.click("Show older calls", "button")
+    page.wait_text("nobody answered here")
+    assert pages.desk.asked("history")[0]["before"] == newest[-1]["rung_us"]
+    assert not page.has("Show older calls")
+
+
+def test_a_text_that_cannot_be_read_is_said_to_be_so(page: Page, pages: Served) -> None:
+    pages.show(idle(messages={LINE: [{**message(0, "", ours=False), "text": None}]}))
+    page.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    page.wait_text("This text cannot be read")
+
+
+def test_two_rings_that_meet_keep_one_leg(spoken: Page, pages: Served) -> None:
+    gate = pages.call(asyncio.Event)
+
+    async def hold(act: Mapping[str, Any]) -> None:
+        if act["do"] == "offer":
+            await gate.wait()
+
+    pages.desk.hold = hold
+    pages.desk.after["ring"] = in_call("ringing")
+    spoken.click("Call Elena Voss", "button")
+    met = in_call("live", "both", call="d0" * 16)
+    assert spoken.wait_for("tests.connections.length") == 1
+    pages.show(met)
+    spoken.wait_text("End call")
+    assert spoken.evaluate("tests.connections.length") == 1
+    pages.call(gate.set)
 
 
 def test_writes_a_message(page: Page, pages: Served) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from browser.audio import LISTENING_JS, voice
 from browser.cdp import Browser, Page
-from fakes.desk import GOOD_SECRET, in_call
+from fakes.desk import CALL, GOOD_SECRET, THEIRS, in_call
 from web.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -91,6 +91,9 @@ def test_a_call_from_ring_to_end(talking: tuple[Page, NodePage], pages: Served) 
     node.page.wait_for("tests.hears(880)")
     page.wait_for("tests.hears(660)")
     page.wait_for("!document.body.innerText.includes('Connecting the sound')")
+    slots = {"call": CALL, "slots": [{"slot": 0, "handle": THEIRS, "name": "Elena Voss"}]}
+    pages.call(lambda: pages.desk.pass_by({"slots": slots}))
+    page.wait_text("their side, principal speaks")
     page.click("Mute", "button")
     node.page.wait_for("!tests.hears(880)")
     page.click("Unmute", "button")

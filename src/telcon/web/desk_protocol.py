@@ -31,7 +31,7 @@ class Desk(Protocol):
     ) -> Callable[[], None]:
         """Call `changed` whenever the snapshot of `device` did, `send` for what passes by.
 
-        What passes by is one object with one key: `slots`, `hint` or `level`. Of each key only the
+        What passes by is one object with one key: `slots` or `hint`. Of each key only the
         newest is kept when the page is slow. Neither callable blocks or raises.
 
         Returns: a function that ends the subscription.

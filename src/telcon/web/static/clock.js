@@ -68,6 +68,23 @@ export function greeting() {
   return say(`greeting.${now < 5 || now >= 18 ? "evening" : now < 12 ? "morning" : "afternoon"}`);
 }
 
+/** Says that something is so only when it has been so for a while: what heals at once is no news. */
+export class Lasting {
+  #from = 0;
+  #us;
+
+  /** @param {number} us how long it must have lasted */
+  constructor(us) {
+    this.#us = us;
+  }
+
+  /** @param {boolean} is whether it is so @param {number} now */
+  of(is, now) {
+    this.#from = is ? this.#from || now : 0;
+    return is && now - this.#from >= this.#us;
+  }
+}
+
 /** @param {Date} day */
 function midnight(day) {
   return new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();

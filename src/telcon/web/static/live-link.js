@@ -1,6 +1,6 @@
 /**
  * The one WebSocket to the node: snapshots come in, asks go out and are answered. Reconnects by itself.
- * Events: `state` (snapshot), `passing` (slots, hint, level), `contact` (changed: see `contact`).
+ * Events: `state` (snapshot), `passing` (slots, hint), `contact` (changed: see `contact`).
  */
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const SILENT_MS = 12_000; // the node says something each 5 s; a path that broke without a word is found by this

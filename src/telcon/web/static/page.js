@@ -26,6 +26,7 @@ export default class Page {
   #aside = false;
   /** @type {Set<string>} */ #known = new Set();
   /** @type {Set<string>} */ #away = new Set();
+  /** The call that ended last, until it is put away. @type {Record<string, any>|null} */ #ended = null;
   #due = false;
 
   connect() {
@@ -84,6 +85,7 @@ export default class Page {
     setClock(snapshot.now_us);
     const { call } = snapshot;
     if (call && !call.ended) this.#known.add(call.call);
+    if (call) this.#ended = call.ended ? call : null;
     this.acts.arrived(call);
     this.#tendMedia(call);
     this.changed();
@@ -94,12 +96,13 @@ export default class Page {
     const { media, acts } = this;
     const alive = call && ["ringing", "live"].includes(call.phase) && !acts.isOver(call.call);
     const ours = alive && (call.mine || acts.isOpening(call.call) || (call.phase === "ringing" && call.side !== "ours"));
+    if (ours && call.side === "both" && media.call) media.rename(call.call);
     if (ours) media.arm(call.call);
     else if (!acts.pending) media.close();
   }
 
-  #passed({ hint, level }) {
-    if (level) this.#stage.hear(level);
+  #passed({ hint, slots }) {
+    if (slots) this.media.slots = slots.slots;
     if (hint && ["hang-up", "cancel", "decline"].includes(hint.kind)) this.acts.hushed(hint.call);
   }
 
@@ -119,7 +122,7 @@ export default class Page {
   }
 
   #callToShow() {
-    const call = this.snapshot?.call;
+    const call = this.snapshot?.call ?? this.#ended;
     if (!call || this.#away.has(call.call)) return null;
     const known = this.#known.has(call.call) || this.acts.rang === call.call;
     return call.ended && !known ? null : call; // one that ended before this page came is history

@@ -51,11 +51,6 @@ export default class Stage {
     if (this.#mark(at) || (moved && at.name !== "contacts")) this.#settle(at.name, view);
   }
 
-  /** @param {Record<string, number>} levels */
-  hear(levels) {
-    this.#screen?.hear(levels);
-  }
-
   #renderContacts(view) {
     if (!this.#contacts) {
       this.#contacts = new Contacts(this.#page);

@@ -11,6 +11,8 @@ export default class CallMedia {
   muted = false;
   /** Whether a microphone is open. */
   speaking = false;
+  /** Who is heard in which slot. @type {{slot: number, handle: string}[]} */
+  slots = [];
   #link;
   #onChange;
   /** @type {Leg|null} */ #leg = null;
@@ -45,7 +47,7 @@ export default class CallMedia {
     this.call = call;
     const { certificate } = await ownCertificate();
     if (this.call !== call || this.#leg) return;
-    const leg = new Leg(certificate, (kind, sdp) => this.#exchange(call, kind, sdp), this.#onChange);
+    const leg = new Leg(certificate, (kind, sdp) => this.#exchange(kind, sdp), this.#onChange);
     this.#leg = leg;
     if (this.#track) await leg.speak(this.#track);
     try {
@@ -54,6 +56,14 @@ export default class CallMedia {
       if (this.#leg === leg) this.#closeLeg(); // armed again with the next snapshot
     }
     this.#onChange();
+  }
+
+  /**
+   * Both sides rang and the two rings became one call: the leg goes on under its name.
+   * @param {string} call
+   */
+  rename(call) {
+    if (this.#leg) this.call = call;
   }
 
   /**
@@ -77,6 +87,12 @@ export default class CallMedia {
     this.#leg?.play();
   }
 
+  /** How loud everybody is heard now, by handle, 0 to 1. @returns {Record<string, number>} */
+  levels() {
+    const levels = this.#leg?.levels() ?? [];
+    return Object.fromEntries(this.slots.map(({ slot, handle }) => [handle, levels[slot] ?? 0]));
+  }
+
   /** @param {boolean} muted */
   mute(muted) {
     this.muted = muted;
@@ -97,12 +113,13 @@ export default class CallMedia {
   }
 
   #closeLeg() {
+    this.slots = [];
     this.#leg?.close();
     this.#leg = null;
   }
 
-  async #exchange(call, kind, sdp) {
-    const answer = await this.#link.ask({ do: kind, call, sdp });
+  async #exchange(kind, sdp) {
+    const answer = await this.#link.ask({ do: kind, call: this.call, sdp });
     return typeof answer.sdp === "string" ? answer.sdp : answer.sdp.answer;
   }
 }

@@ -45,6 +45,13 @@ export default class Leg {
     if (this.state !== "closed") await this.#sender.replaceTrack(track);
   }
 
+  /** How loud each line in is now, 0 to 1 of the loudest possible. @returns {number[]} */
+  levels() {
+    if (this.state === "closed") return [];
+    const lines = this.#connection.getTransceivers().slice(1);
+    return lines.map((line) => line.receiver.getSynchronizationSources()[0]?.audioLevel ?? 0);
+  }
+
   /** Lets sound out, in a tap: some browsers hold it back before the first one. */
   play() {
     this.#players.forEach((player) => player.play().catch(() => undefined));

@@ -4,16 +4,26 @@ import { clone, keyed, parts, put } from "../parts.js";
 import { hasWords, plain, say } from "../words.js";
 import Screen from "./screen.js";
 
+const PIECE = 50; // calls come from the node by so many
+
 export default class History extends Screen {
   #line = "";
+  /** @type {Record<string, any>[]} */ #older = [];
+  #whole = false;
+  #last = 0;
 
   constructor(page) {
     super(page, "t-history");
+    this.at.older.addEventListener("click", () => this.#fetch());
   }
 
   render({ line, snapshot }) {
     this.#line = line.line;
-    const calls = snapshot.history[line.line] ?? [];
+    const newest = snapshot.history[line.line] ?? [];
+    const last = newest.at(-1)?.rung_us ?? 0;
+    const calls = [...newest, ...this.#older.filter((call) => call.rung_us < last)];
+    this.#last = calls.at(-1)?.rung_us ?? 0;
+    this.at.older.hidden = this.#whole || newest.length < PIECE;
     put(this.at.with, say("history.with", { name: line.peer.name }));
     this.at.back.href = `#line/${line.line}`;
     this.at.none.hidden = calls.length > 0;
@@ -27,6 +37,14 @@ export default class History extends Screen {
       put(at.signed, say(call.signed ? "history.signed" : "history.waiting"));
       at.signed.classList.toggle("wait", !call.signed);
     });
+  }
+
+  async #fetch() {
+    const answer = await this.page.acts.ask({ do: "history", line: this.#line, before: this.#last });
+    if (!answer) return;
+    this.#older.push(...answer.history);
+    this.#whole = answer.history.length < PIECE;
+    this.page.changed();
   }
 
   escape() {

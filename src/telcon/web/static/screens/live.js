@@ -1,20 +1,26 @@
 /** The live call: how long, the line with its recorders, what both have signed, who is on it, and the end. */
-import { lasting, since, timer } from "../clock.js";
+import { Lasting, lasting, since, timer } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { clone, initials, keyed, parts, put, putPerson } from "../parts.js";
 import { hasWords, plain, say, sayCount } from "../words.js";
 import Screen from "./screen.js";
 import VoiceBars from "./voice-bars.js";
 
-const RECORDER_LATE_MS = 2000; // a recorder that stops is said within two seconds
-const SPEAKS = 0.35; // of the range from silence to full
+const RECORDER_LATE_MS = 5000; // pages of a recording are a second long, and news of them another
+const STARTING_US = 3_000_000; // nobody has heard of the other recorder yet
+const BEHIND_US = 2_000_000; // every act is unsigned for some milliseconds
+const LISTEN_MS = 120;
+const SPEAKS = 0.3; // of the range from silence to full
+const SILENCE_DB = -55;
 
 export default class Live extends Screen {
   #picture = new LinePicture(this.at.line, "open");
   #bars = new VoiceBars(this.at.bars);
   #call = "";
   #muted = false;
+  #behind = new Lasting(BEHIND_US);
   /** @type {Record<string, number>} */ #loud = {};
+  #ear = setInterval(() => this.#listen(), LISTEN_MS);
 
   constructor(page) {
     super(page, "t-live");
@@ -32,23 +38,28 @@ export default class Live extends Screen {
     put(this.at.time, timer(call.answered_us ? now - call.answered_us : 0));
     put(this.at["our-face"], initials(snapshot.me.name));
     put(this.at["their-face"], initials(call.peer.name));
-    putLamp(this.at["our-lamp"], "ours", call);
-    putLamp(this.at["their-lamp"], "theirs", call);
-    this.#renderSigned(call);
+    putLamp(this.at["our-lamp"], "ours", call, now);
+    putLamp(this.at["their-lamp"], "theirs", call, now);
+    this.#renderSigned(call, now);
     this.#renderPeople(call.people);
     this.#renderKeys(call);
   }
 
-  hear(levels) {
-    this.#loud = Object.fromEntries(Object.entries(levels).map(([handle, level]) => [handle, loudness(level)]));
+  disconnect() {
+    clearInterval(this.#ear);
+  }
+
+  #listen() {
+    const levels = Object.entries(this.page.media.levels());
+    this.#loud = Object.fromEntries(levels.map(([handle, level]) => [handle, loudness(level)]));
     const loudest = Math.max(0, ...Object.values(this.#loud));
     this.#picture.voice(loudest);
     this.#bars.show(loudest);
   }
 
-  #renderSigned(call) {
+  #renderSigned(call, now) {
     const from = call.unsigned_since_us;
-    const signed = call.countersigned && !from;
+    const signed = !from && !this.#behind.of(!call.countersigned, now);
     this.#picture.show("live", signed ? "signed" : "unsigned");
     put(this.at.signed, signed ? say("live.signed")
       : from ? say("live.unsigned", { time: since(from) }) : say("live.unsigned.no-time"));
@@ -60,7 +71,7 @@ export default class Live extends Screen {
     put(this.at.count, sayCount("live.people", people.length));
     keyed(this.at.people, people, (someone) => someone.handle, () => clone("t-someone"), (node, someone) => {
       const at = parts(node);
-      put(at.name, plain(someone.name));
+      put(at.name, someone.name ? plain(someone.name) : say("live.unnamed"));
       put(at.role, [say(`live.${someone.side}`), role(someone)].filter(Boolean).join(", "));
       put(at.what, someone.muted ? say("live.muted") : this.#loud[someone.handle] > SPEAKS ? say("live.speaks") : "");
     });
@@ -75,6 +86,7 @@ export default class Live extends Screen {
     put(this.at.mute, say(this.#muted ? "live.unmute" : "live.mute"));
     this.at.join.hidden = call.mine;
     this.at.messages.hidden = !call.mine;
+    this.at.end.hidden = !call.mine;
     this.at.leave.hidden = !(call.mine && listening);
     const sound = soundWords(call, media, listening);
     put(this.at.sound, sound && say(sound));
@@ -95,14 +107,16 @@ function role(someone) {
 }
 
 /** A recorder is on, off, or silent for longer than it may be. */
-function putLamp(lamp, side, call) {
+function putLamp(lamp, side, call, now) {
   const { on, age_ms: age } = call.recorders[side];
-  const state = !on ? "off" : age !== null && age > RECORDER_LATE_MS ? "late" : "on";
+  const off = now - (call.answered_us ?? now) < STARTING_US ? "starting" : "off";
+  const state = !on ? off : age !== null && age > RECORDER_LATE_MS ? "late" : "on";
   lamp.dataset.state = state;
   put(lamp, say(`live.recorder.${side}.${state}`, { time: lasting((age ?? 0) * 1000) }));
 }
 
-/** 0 to 1 from a level in dB below the loudest possible (RFC 6464: 127 is silence). */
+/** 0 to 1 as an ear would have it, from an amplitude. */
 function loudness(level) {
-  return 1 - Math.min(Math.abs(level), 60) / 60;
+  const db = 20 * Math.log10(Math.max(level, 1e-6));
+  return Math.min(1, Math.max(0, 1 - db / SILENCE_DB));
 }

@@ -53,7 +53,7 @@ export default class Messages extends Screen {
     keyed(list, items, (item) => item.id, () => clone("t-message"), (node, item) => {
       const at = parts(node);
       node.classList.toggle("ours", item.ours);
-      put(at.text, plain(item.text));
+      put(at.text, item.text === null ? say("messages.unreadable") : plain(item.text));
       put(at.mark, `${when(item.time_us)}, ${progress(item, line)}`);
       at.mark.dataset.state = item.state === "signed by both" ? "signed" : "waiting";
     });

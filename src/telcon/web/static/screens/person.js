@@ -1,5 +1,5 @@
 /** One line: who is at the other end, how the line is, and what can be done now. */
-import { since } from "../clock.js";
+import { Lasting, since } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
 import { say, sayCount } from "../words.js";
@@ -8,13 +8,14 @@ import Screen from "./screen.js";
 export default class Person extends Screen {
   #picture = new LinePicture(this.at.line);
   #line = "";
+  #behind = new Lasting(2_000_000); // every act is unsigned for some milliseconds
 
   constructor(page) {
     super(page, "t-person");
     this.at.call.addEventListener("click", () => page.acts.ring(this.#line));
   }
 
-  render({ line, call }) {
+  render({ line, call, now }) {
     this.#line = line.line;
     const { peer } = line;
     const [picture, state, text] = standing(line);
@@ -23,7 +24,8 @@ export default class Person extends Screen {
     put(this.at.state, state);
     put(this.at.text, text);
     put(this.at.waiting, line.waiting ? sayCount("person.waiting", line.waiting) : "");
-    this.at.waiting.hidden = !line.waiting;
+    const behind = this.#behind.of(line.waiting > 0, now);
+    this.at.waiting.hidden = line.up ? !behind : !line.waiting;
     put(this.at.call, say("person.call", { name: peer.name }));
     this.at.call.hidden = picture !== "up" || call !== null;
     put(this.at.messages, say(picture === "down" ? "person.write" : "person.messages"));

@@ -22,9 +22,6 @@ export default class Screen {
   /** Shows `view`; called often, so it changes only what differs. @param {View} _view */
   render(_view) {}
 
-  /** Levels of voices passed by. @param {Record<string, number>} _levels */
-  hear(_levels) {}
-
   /** Escape was pressed. */
   escape() {}
 
