@@ -65,7 +65,7 @@ def test_random_frames_of_the_right_form_raise_nothing(seed: int) -> None:
         victim.receive(villain.hello())
         for _ in range(4):
             victim.receive(any_frame(world, villain))
-    assert victim.machine.state in ("going", "broken")
+    assert victim.state in ("going", "broken")
     assert victim.store.own.size == 0
 
 

@@ -171,11 +171,11 @@ def test_a_cosigned_note_that_failed_to_be_stored_is_offered_again() -> None:
 
 def test_times_of_cosignatures_never_fall_though_the_clock_does() -> None:
     victim, villain = linked()
-    newest = victim.machine._mirror._timestamp
+    newest = victim.machine._books.mirror._timestamp
     victim.time_s -= 500
     villain.write(message("x"))
     victim.receive(villain.push(2))
-    assert victim.machine._mirror._timestamp == newest
+    assert victim.machine._books.mirror._timestamp == newest
 
 
 def test_link_up_again_takes_the_place_of_the_connection_before() -> None:

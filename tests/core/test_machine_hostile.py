@@ -516,11 +516,11 @@ def test_invented_evidence_against_us_shows_nothing() -> None:
     true_2 = villain.last(own, 2)
     victim.receive(frames.Evidence(true_1, true_2), frames.Evidence(true_2, true_2))
     assert [complaint.close for complaint in victim.complaints()] == [False, False]
-    assert victim.machine.state == "going"
+    assert victim.state == "going"
     forged = sign_checkpoint(Checkpoint(own.origin, 2, b"\1" * 32), villain.identity.log_key)
     victim.receive(frames.Evidence(true_2, forged))
     assert victim.complaints()[-1].close
-    assert victim.machine.state == "going"
+    assert victim.state == "going"
     assert victim.store.evidence == []
 
 
@@ -531,17 +531,17 @@ def test_true_evidence_against_us_ends_the_line_for_good() -> None:
     true = sign_checkpoint(Checkpoint(own.origin, 2, villain_root(victim)), log_key)
     other = sign_checkpoint(Checkpoint(own.origin, 2, b"\1" * 32), log_key)
     victim.receive(frames.Evidence(true, other))
-    assert victim.machine.state == "broken"
+    assert victim.state == "broken"
     assert victim.told(LineBroken)
     assert victim.told(ForkFound) == [ForkFound(true, other)]
     with pytest.raises(IllegalActError):
         victim.append(message("x"))
     again = Victim(victim.store)
-    assert again.machine.state == "broken"
+    assert again.state == "broken"
 
 
 def villain_root(victim: Victim) -> bytes:
-    root = victim.machine._author.log.root_at(2)
+    root = victim.machine._books.author.log.root_at(2)
     assert root is not None
     return root
 
@@ -563,13 +563,13 @@ def restored(entries: int, marker: Marker | None) -> tuple[Victim, Villain]:
 
 def test_a_peer_that_withholds_what_it_holds_cannot_have_a_second_history_signed() -> None:
     victim, villain = restored(4, None)
-    assert victim.machine.state == "asking"
+    assert victim.state == "asking"
     victim.link_up()
     victim.receive(villain.hello(villain.last(villain.past, 7)))
-    assert victim.machine.state == "broken"
+    assert victim.state == "broken"
     assert victim.told(LineBroken)
     assert not victim.sent_of(frames.Push)
     victim, villain = restored(4, None)
     victim.link_up()
     victim.receive(villain.hello(b""))
-    assert victim.machine.state == "broken"
+    assert victim.state == "broken"

@@ -208,4 +208,4 @@ def test_the_folds_roots_come_from_the_logs() -> None:
     say_and_ring(pair)
     pair.run()
     entries = pair.arcadia.store.own.all_entries()
-    assert pair.borealis.machine._mirror.log.root_at(2) == plain_root(entries[:2])
+    assert pair.borealis.machine._books.mirror.log.root_at(2) == plain_root(entries[:2])

@@ -9,7 +9,6 @@ from fakes.villain import Victim, Villain
 from telcon.core import frames
 from telcon.core.machine import (
     NEW_LOG,
-    Commit,
     EntryHeld,
     LineBroken,
     LineDown,
@@ -141,18 +140,14 @@ def test_entries_above_the_marker_are_signed_only_when_a_new_marker_is_written()
     victim, villain = Victim(), Villain()
     victim.append(*opening_acts())
     victim.store.marker = NEW_LOG  # killed between transaction and marker
-    again = Victim.__new__(Victim)
-    commits: list[Commit] = []
-    again.carry_out = commits.append  # type: ignore[method-assign]
-    again.__init__(victim.store)  # type: ignore[misc]
-    assert [commit.marker for commit in commits] == [
-        Marker(2, plain_root(victim.store.own.all_entries()))
-    ]
+    again = Victim(victim.store, commit=False)
+    commit = again.machine.take_commit(again.now())
+    assert commit is not None
+    assert commit.marker == Marker(2, plain_root(victim.store.own.all_entries()))
     again.link_up()
     again.receive(villain.hello())
     assert not again.sent_of(frames.Push)
-    victim.store.mark(commits[0])
-    again.machine.committed(commits[0], again.now())
+    again.carry_out(commit)
     again.turn()
     assert len(again.sent_of(frames.Push)) == 1
 
@@ -163,7 +158,7 @@ def test_entries_above_the_marker_are_signed_only_when_a_new_marker_is_written()
 def test_a_node_whose_marker_fits_goes_on_by_itself() -> None:
     pair = conversation()
     pair.restart(pair.arcadia)
-    assert pair.arcadia.machine.state == "going"
+    assert pair.arcadia.state == "going"
     pair.say(pair.arcadia, "alone")
     pair.run()
     assert len(pair.arcadia.held) == 23
@@ -189,7 +184,7 @@ def test_a_restored_store_is_refilled_from_the_mirror_and_goes_on(lost: int) -> 
     pair.run()
     full = pair.arcadia.store.own.all_entries()
     restore(pair, backup, pair.arcadia.store.marker)
-    assert pair.arcadia.machine.state == "asking"
+    assert pair.arcadia.state == "asking"
     with pytest.raises(LinkDownError):
         pair.append(pair.arcadia, ring())
     pair.connect()
@@ -265,7 +260,7 @@ def test_a_machine_set_back_as_a_whole_learns_of_it_before_it_signs() -> None:
         pair.say(pair.arcadia, f"after the picture {number}")
     pair.run()
     restore(pair, picture, marker)
-    assert pair.arcadia.machine.state == "going"  # marker and store fit each other
+    assert pair.arcadia.state == "going"  # marker and store fit each other
     pair.connect()
     pair.run()
     check_pair(pair)
@@ -282,7 +277,7 @@ def test_a_machine_set_back_that_wrote_before_it_asked_has_ended_its_log() -> No
     pair.carried.clear()
     pair.connect()
     pair.run()
-    assert pair.arcadia.machine.state == "broken"
+    assert pair.arcadia.state == "broken"
     assert pair.arcadia.told(LineBroken)
     pushes = [
         data for name, data in pair.carried if name == pair.arcadia.name and b"push" in data[:7]
@@ -299,7 +294,7 @@ def test_a_lost_marker_ends_a_log_that_has_entries_anywhere(entries: int) -> Non
     restore(pair, backup, None)
     pair.connect()
     pair.run()
-    assert pair.arcadia.machine.state == "broken"
+    assert pair.arcadia.state == "broken"
     with pytest.raises(IllegalActError):
         pair.append(pair.arcadia, ring())
 
@@ -308,10 +303,10 @@ def test_a_new_log_without_a_marker_starts_when_the_peer_knows_of_none() -> None
     pair = Pair(0)
     pair.arcadia.store.marker = None
     pair.restart(pair.arcadia)
-    assert pair.arcadia.machine.state == "asking"
+    assert pair.arcadia.state == "asking"
     pair.connect()
     pair.run()
-    assert pair.arcadia.machine.state == "going"
+    assert pair.arcadia.state == "going"
     pair.open()
     check_pair(pair)
 
@@ -323,7 +318,7 @@ def test_a_store_with_another_history_than_the_marker_never_signs() -> None:
     restore(pair, pair.arcadia.store.backup(), Marker(marker.size, b"\1" * 32))
     pair.connect()
     pair.run()
-    assert pair.arcadia.machine.state == "broken"
+    assert pair.arcadia.state == "broken"
 
 
 # -- a mirror that lies in a refill
@@ -367,7 +362,7 @@ def tampered(piece: frames.Refill, how: str) -> frames.Refill:
 def test_a_false_refill_writes_nothing_and_a_true_one_may_follow(how: str) -> None:
     pair = lied_to(how)
     assert pair.arcadia.misbehaviour()
-    assert pair.arcadia.machine.state == "asking"
+    assert pair.arcadia.state == "asking"
     assert pair.arcadia.store.own.size == 22
     pair.arcadia.events.clear()
     pair.tamper = lambda _, frame: [frame]
@@ -408,7 +403,7 @@ def test_an_opening_lost_by_the_mirror_does_not_hold_the_log_back() -> None:
     pair.borealis.store.theirs.opened.pop(22)
     pair.connect()
     pair.run()
-    assert pair.arcadia.machine.state == "going"
+    assert pair.arcadia.state == "going"
     assert pair.arcadia.store.own.size == 23
 
 
@@ -419,7 +414,7 @@ def test_a_last_without_our_signature_closes_the_connection() -> None:
     false = sign_checkpoint(Checkpoint(own, 5, b"\1" * 32), villain.identity.log_key)
     victim.receive(villain.hello(false))
     assert victim.complaint().close
-    assert victim.machine.state == "going"
+    assert victim.state == "going"
 
 
 def test_our_signature_on_another_history_ends_the_log() -> None:
@@ -428,7 +423,7 @@ def test_our_signature_on_another_history_ends_the_log() -> None:
     other = Checkpoint(victim.store.own.origin, 1, b"\1" * 32)
     victim.link_up()
     victim.receive(villain.hello(sign_checkpoint(other, victim.identity.log_key)))
-    assert victim.machine.state == "broken"
+    assert victim.state == "broken"
     assert not victim.told(LineDown)
     assert not victim.told(PeerMisbehaved)
 
@@ -440,12 +435,12 @@ def test_a_broken_line_still_serves_the_peers_own_log() -> None:
     pair.run()
     marker = pair.borealis.store.marker
     restore(pair, pair.arcadia.store.backup(), None)
-    assert pair.arcadia.machine.state == "broken"
+    assert pair.arcadia.state == "broken"
     pair.borealis.store = backup
     backup.marker = marker
     pair.borealis.held.clear()
     pair.restart(pair.borealis)
     pair.connect()
     pair.run()
-    assert pair.borealis.machine.state == "going"
+    assert pair.borealis.state == "going"
     assert pair.borealis.store.own.all_entries() == pair.arcadia.store.theirs.all_entries()

@@ -96,6 +96,10 @@ class Side:
     timer: float | None = None
     connection: int = 0  # 0: none
 
+    @property
+    def state(self) -> str:
+        return self.machine.state
+
     def misbehaviour(self) -> list[PeerMisbehaved]:
         return [event for event in self.events if isinstance(event, PeerMisbehaved)]
 

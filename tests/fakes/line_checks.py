@@ -70,8 +70,8 @@ def check_pair(pair: Pair) -> None:
         other = pair.other(side)
         own, mirrored = side.store.own, other.store.theirs
         assert own.all_entries() == mirrored.all_entries()
-        author = other.machine._identity.peer_card.log
-        mirror = side.machine._identity.peer_card.mirror
+        author = other.machine._books.identity.peer_card.log
+        mirror = side.machine._books.identity.peer_card.mirror
         assert check_notes(own, author, mirror) == own.size
         assert check_notes(mirrored, author, mirror) == own.size
         check_openings(own)

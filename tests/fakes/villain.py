@@ -32,7 +32,7 @@ def _random(octets: int) -> bytes:
 class Victim:
     """Arcadia's machine, its store, and a shell that does at once what it is told."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: MemoryStore | None = None, *, commit: bool = True) -> None:
         identity = identity_of(ARCADIA)
         self.identity = identity
         self.store = store or MemoryStore(identity.own_card.log.name, identity.peer_card.log.name)
@@ -48,7 +48,11 @@ class Victim:
         )
         self.events: list[Event] = []
         self.sent: list[frames.Frame] = []
-        self.turn()
+        self.turn(commit=commit)
+
+    @property
+    def state(self) -> str:
+        return self.machine.state
 
     def now(self) -> Now:
         return Now(START_US + int(self.time_s * 1e6), self.time_s)

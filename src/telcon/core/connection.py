@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from telcon.core.events import Now
 from telcon.core.frames import Frame, Refused, Signal
 from telcon.core.pushing import Pushes
 from telcon.core.standing import Shown
@@ -40,7 +41,7 @@ class Connection:
     owes_last: bool = False
     owes_cosigned: bool = False
     owes_evidence: bool = True
-    ask_last: bool = False
+    asks_last: bool = False
     """Whether to ask `last?`."""
     awaits_last: bool = False
     fetch_from: int | None = None
@@ -57,6 +58,10 @@ class Connection:
     def held(self) -> int:
         """How much of our log the peer has shown to hold."""
         return self.shown.checkpoint.size if self.shown else 0
+
+    def heard(self, now: Now) -> None:
+        """Take note that the peer owes nothing older than `now`."""
+        self.heard_s = now.monotonic_s
 
     def refuse(self, refused: Refused, held: int) -> bool:
         """Answer a push with `refused`; say whether the peer has tried too often."""

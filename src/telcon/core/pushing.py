@@ -5,6 +5,7 @@ size of the marker. Making a push signs its checkpoint; the caller has made the 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from telcon.core.frames import (
@@ -34,7 +35,7 @@ CREDIT_OCTETS: Final = 1_048_576  # pushes without cosignature in flight, at mos
 BULK_OCTETS: Final = CREDIT_OCTETS // 2  # above this, bulk waits so that acts need not
 MAX_RESYNCS: Final = 8  # per connection, without a cosignature between
 
-Piece = list[tuple[bytes, tuple[Opening, ...]]]
+Piece = Sequence[tuple[bytes, tuple[Opening, ...]]]
 
 
 class Cosignature(NamedTuple):
@@ -63,7 +64,7 @@ class Pushes:
         self._key = key
         self._mirror = mirror
         self._next = held
-        self._piece: Piece = []
+        self._piece: list[tuple[bytes, tuple[Opening, ...]]] = []
         self._held_back: tuple[_Sent, bytes] | None = None  # made, but there is no credit
         self._in_flight: deque[_Sent] = deque()
         self._in_flight_octets = 0

@@ -95,15 +95,15 @@ class Standing:
         self.broken = self.broken or reason
         self.refilling = None
 
-    def learn(self, shown: Checkpoint | None, *, is_idle: bool) -> None:
+    def learn(self, shown: Checkpoint | None) -> None:
         """Hold what the peer shows against what is stored; None: it holds nothing.
 
-        `is_idle` says that no entry of ours waits to be stored. May begin a refill, or end the log.
+        May begin a refill, or end the log.
         """
         if self.broken:
             return
         if self.is_whole:
-            self._learn_whole(shown, is_idle=is_idle)
+            self._learn_whole(shown)
         elif shown is not None:
             self._refill(shown)
         elif not self._is_marked:
@@ -111,12 +111,12 @@ class Standing:
         else:
             self.end("the other node holds nothing of this log, which is missing here")
 
-    def _learn_whole(self, shown: Checkpoint | None, *, is_idle: bool) -> None:
+    def _learn_whole(self, shown: Checkpoint | None) -> None:
         if shown is None:
             return
         if shown.size > self._log.stored_size:
             # Store and marker were both set back, as with the picture of a whole machine.
-            if not is_idle:
+            if self._log.size > self._log.stored_size:
                 self.end("entries were written where others had been signed")
                 return
             self.is_whole = self._is_going = False

@@ -1,0 +1,154 @@
+"""What the parts of the machine share: the two logs, how ours stands, and what waits to be stored.
+
+The parts are functions and small classes that are handed the books: `telcon.core.receiving` reads
+frames into them, `telcon.core.sending` writes frames from them, `telcon.core.machine` turns them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from telcon.core.author import Author
+from telcon.core.entry import VoidError, parse_entry_untrusted
+from telcon.core.events import Cosigned, Event, LineIdentity, Now, PeerMisbehaved
+from telcon.core.mirror import Mirror
+from telcon.core.pushing import Cosignature
+from telcon.core.standing import Standing, open_shown
+from telcon.core.stored import Marker, Note, StoredLog
+from telcon.errors import MisuseError
+from telcon.ledger import Checkpoint, parse_checkpoint_untrusted, parse_note_untrusted
+
+__all__ = ["Books", "Evidence", "origin_of"]
+
+FLUSH_S: Final = 1.0  # a cosigned checkpoint waits this long for a commit that has more to store
+
+Evidence = tuple[bytes, bytes]
+"""Two signed checkpoints of one log that cannot both be true."""
+
+
+class Books:
+    """Both logs of a line and what is known of them."""
+
+    def __init__(
+        self,
+        identity: LineIdentity,
+        own: StoredLog,
+        theirs: StoredLog,
+        marker: Marker | None,
+        random: Callable[[int], bytes],
+        evidence: Sequence[Evidence],
+        now: Now,
+    ) -> None:
+        """Read what is stored; see `LineMachine`."""
+        self.identity = identity
+        self.now = now
+        self.events: deque[Event] = deque()
+        self.own = own
+        self.theirs = theirs
+        self.author = Author(own, random)
+        card = identity.peer_card
+        self.told_evidence = [pair for pair in evidence if origin_of(pair[0]) == card.log.name]
+        """Of the peer's forks; sent on each connection."""
+        self.mirror = Mirror(
+            theirs,
+            card.log,
+            name=identity.own_card.mirror.name,
+            key=identity.mirror_key,
+            is_forked=bool(self.told_evidence),
+        )
+        self.standing = Standing(self.author.log, marker)
+        if len(self.told_evidence) < len(evidence):
+            self.standing.end("two histories of this log were signed by our key")
+        self.cosigned_notes: dict[str, Note] = {}
+        """By origin: the newest cosigned checkpoints, to be stored."""
+        self.flush_at: float | None = None
+        """When these are to be stored, even if nothing else is."""
+        self.fresh_evidence: list[Evidence] = []
+        """To be stored."""
+        self.cosigned_by_peer = 0
+        self._peer_time = 0  # of the newest cosignature of our log
+        self._read_cosigned()
+
+    def _read_cosigned(self) -> None:
+        newest = self.own.newest_note()
+        if newest is None:
+            return
+        card = self.identity.own_card
+        shown = open_shown(newest[1], card.log, self.identity.peer_card.mirror)
+        if shown.cosignature is not None:
+            self.cosigned_by_peer = shown.checkpoint.size
+            self._peer_time = shown.cosignature.timestamp
+
+    def misbehaved(self, reason: str, *, close: bool) -> None:
+        """Tell that the peer broke the protocol."""
+        self.events.append(PeerMisbehaved(reason, close))
+
+    # -- our own log
+
+    def is_ours(self, checkpoint: Checkpoint) -> bool:
+        """Say whether a checkpoint of our log is of the history that is stored here."""
+        log = self.author.log
+        return checkpoint.size <= log.stored_size and (
+            log.root_at(checkpoint.size) == checkpoint.root
+        )
+
+    def keep_cosignature(self, cosignature: Cosignature) -> None:
+        """Take a verified cosignature of our log; an old one shown again changes nothing."""
+        size, timestamp, note = cosignature
+        if size > self.cosigned_by_peer:
+            self.cosigned_by_peer = size
+            self._peer_time = timestamp
+            self._store_later(Note(self.own.origin, size, note, cosigned=True))
+            self.events.append(Cosigned(size, timestamp))
+        elif timestamp < self._peer_time:
+            self.misbehaved(f"an old cosignature of size {size} was shown again", close=False)
+        elif size == self.cosigned_by_peer:
+            self._peer_time = timestamp
+
+    def newest_seen(self) -> tuple[int, bytes]:
+        """Return size and root of the peer's log that our newest stored entry has seen."""
+        size = self.author.log.stored_size
+        if size == 0:
+            return 0, b""
+        try:
+            newest = parse_entry_untrusted(self.own.entries(size - 1, 1)[0])
+        except VoidError:  # of a later version of this program: what it has seen is not known
+            return 0, b""
+        return newest.seen[0], bytes.fromhex(newest.seen[1])
+
+    # -- the peer's log
+
+    def seen(self) -> tuple[int, bytes]:
+        """Return size and root of the peer's log as stored and cosigned here."""
+        size = self.mirror.cosigned_size
+        root = self.mirror.log.root_at(size)
+        if root is None:
+            raise MisuseError(f"the store holds less of {self.theirs.origin} than its checkpoint")
+        return size, root
+
+    def cosign(self) -> bool:
+        """Cosign what is durable of the peer's log; say whether that is more than before."""
+        note = self.mirror.cosign_durable(self.now.utc_us)
+        if note is None:
+            return False
+        self._store_later(note)
+        return True
+
+    def keep_evidence(self, pair: Evidence) -> None:
+        """Let proof of a fork be stored."""
+        if pair not in self.fresh_evidence:
+            self.fresh_evidence.append(pair)
+
+    def _store_later(self, note: Note) -> None:
+        self.cosigned_notes[note.origin] = note
+        if self.flush_at is None:
+            self.flush_at = self.now.monotonic_s + FLUSH_S
+
+
+def origin_of(note: bytes) -> str:
+    """Return which log a signed checkpoint claims to be of.
+
+    Raises:
+        MalformedError: not a checkpoint.
+    """
+    return parse_checkpoint_untrusted(parse_note_untrusted(note).text).origin
