@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from telcon.errors import MalformedError
 from telcon.node.media.rtp import (
+    MAX_PACKET_BYTES,
     RtpPacket,
     format_rtp,
     parse_rtp_untrusted,
@@ -82,6 +83,13 @@ def test_refuses_packets_that_end_too_early(data: bytes) -> None:
 def test_any_bytes_are_a_packet_or_malformed(data: bytes) -> None:
     with contextlib.suppress(MalformedError):
         assert len(parse_rtp_untrusted(data).payload) <= len(data) - 12
+
+
+def test_takes_the_longest_packet_that_can_be_passed_on_and_none_longer() -> None:
+    longest = format_rtp(PACKET._replace(payload=bytes(MAX_PACKET_BYTES - 12)))
+    assert len(parse_rtp_untrusted(longest).payload) == MAX_PACKET_BYTES - 12
+    with pytest.raises(MalformedError):
+        parse_rtp_untrusted(longest + b"\0")
 
 
 def test_counts_over_the_wrap() -> None:

@@ -10,7 +10,9 @@ formats and the cryptography beneath stay in this folder.
 | `ice`, `dtls`, `srtp` | proving who is at an address, agreeing keys, encrypting |
 | `rtp`, `rtcp`, `sdp` | the formats |
 | `source`, `slot` | one published stream; one place where a listener hears one |
-| `transport`, `leg`, `client` | one device's connection, the node's end and the device's |
+| `transport`, `leg`, `client` | one device's connection: what both ends share, our end, its end |
+| `streams` | what one leg carries |
+| `events` | what a leg tells whoever opened it |
 | `plane` | puts the above together |
 | `trunk`, `tracks` | the leg between two nodes; the numbers its packets bear |
 | `recorder`, `recording` | all files and chunks of a call; one speaker's file, also after a crash |

@@ -16,8 +16,8 @@ from aioice import stun
 
 from telcon.errors import MalformedError, MisuseError, NetworkError
 from telcon.node.media.dtls import DtlsIdentity
+from telcon.node.media.events import FingerprintMismatch, LegConnected, LegEvent, LegFailed
 from telcon.node.media.ice import ControllingAgent, StunRouter
-from telcon.node.media.leg import FingerprintMismatch, LegConnected, LegEvent, LegFailed
 from telcon.node.media.mux import Address, UdpMux
 from telcon.node.media.rtcp import (
     ReceiverReport,

@@ -24,7 +24,7 @@ from telcon.node.media.srtp import DTLS_PROFILES, SrtpProfile
 __all__ = ["DtlsIdentity", "DtlsSession", "SrtpSecrets"]
 
 DATAGRAM_BYTES = 1_200
-"""What every path carries (RFC 8831 §5 reasons the same way)."""
+"""What every path carries, IPv6 and tunnels included."""
 
 _RECORD_HEADER_BYTES = 13
 _MAX_PENDING_BYTES = 65_536

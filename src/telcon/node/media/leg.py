@@ -14,30 +14,27 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from aioice import stun
 
 from telcon.errors import MalformedError, MisuseError, PinError
 from telcon.node.media.dtls import DtlsIdentity
+from telcon.node.media.events import (
+    Audit,
+    BadIntegrity,
+    FingerprintMismatch,
+    LegConnected,
+    LegEvent,
+    LegFailed,
+    LegResumed,
+    LegSilent,
+)
 from telcon.node.media.ice import LiteAgent, StunRouter
 from telcon.node.media.mux import Address, UdpMux
-from telcon.node.media.rtcp import (
-    Goodbye,
-    ReceiverReport,
-    ReportBlock,
-    RtcpPacket,
-    SenderReport,
-    SourceDescription,
-    format_rtcp,
-    ntp_from_utc,
-    parse_rtcp_untrusted,
-)
-from telcon.node.media.rtp import parse_rtp_untrusted
+from telcon.node.media.rtcp import format_rtcp, ntp_from_utc
 from telcon.node.media.sdp import (
     Answer,
-    AnswerSection,
     Offer,
     OfferSection,
     format_answer,
@@ -45,6 +42,7 @@ from telcon.node.media.sdp import (
 )
 from telcon.node.media.slot import Slot, SlotStatistics
 from telcon.node.media.source import Source, SourceStatistics
+from telcon.node.media.streams import LegStreams
 from telcon.node.media.transport import SecureTransport, TransportStatistics
 
 __all__ = [
@@ -66,56 +64,6 @@ SILENT_AFTER_S = 30.0
 
 GONE_AFTER_S = 60.0
 """Without a check: the leg is closed. A page that lost its network restarts ICE before that."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegConnected:
-    """The device is there and is who it should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegSilent:
-    """No sign of life for 30 s; nothing is sent until one comes."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegResumed:
-    """A silent device has given a sign of life."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegFailed:
-    """The leg has closed by itself."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FingerprintMismatch:
-    """The device's certificate is not the one that was announced; the leg has closed."""
-
-    expected: str
-    """Hex SHA-256, from the log entry if it was given, else from the description."""
-    found: str
-    """Hex SHA-256 of what came instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadIntegrity:
-    """Somebody knows this leg's user name and not its password."""
-
-    count: int
-    """Checks so far; told at 1, 10, 100 and so on."""
-
-
-LegEvent = LegConnected | LegSilent | LegResumed | LegFailed | FingerprintMismatch | BadIntegrity
-
-
-class Audit(Protocol):
-    """Writes one line to the node's audit file."""
-
-    def __call__(self, event: str, /, **fields: str | int) -> None:
-        """Write `event`, a dotted name, with its fields; no secrets among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +100,6 @@ class LegStatistics:
     slots: tuple[SlotStatistics, ...]
 
 
-@dataclass(slots=True)
-class _Counts:
-    checks: int = 0
-    bad_integrity: int = 0
-    moves: int = 0
-    refused: dict[str, int] = field(
-        default_factory=lambda: {"armed": 0, "stream": 0, "malformed": 0}
-    )
-
-
 class Leg:
     """The node's end of one device's connection; `plane.MediaPlane.open_leg` makes one."""
 
@@ -181,15 +119,22 @@ class Leg:
         session = site.identity.open_session(is_client=False)
         self._transport = SecureTransport(site.mux, session, self)
         self._offer: Offer | None = None
+        self._streams: LegStreams | None = None
         self._session_id = secrets.randbits(62)
         self._version = 0
-        self._stream: int | None = None
-        self._payload_type = 0
         self._last_check = site.clock()
-        self._is_admitted = self._is_silent = self._is_closed = False
-        self._counts = _Counts()
-        self.source: Source | None = None
-        self.slots: tuple[Slot, ...] = ()
+        self._is_silent = self._is_closed = False
+        self._checks = self._bad_integrity = self._moves = 0
+
+    @property
+    def source(self) -> Source | None:
+        """Return what the device publishes; None unless the leg is admitted."""
+        return self._streams.source if self._streams else None
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Return where the device hears; none before the first answer."""
+        return self._streams.slots if self._streams else ()
 
     def answer(self, offer_sdp: str) -> str:
         """Take the device's offer and return the answer; the leg is armed by what follows.
@@ -202,14 +147,17 @@ class Leg:
         if self._offer is not None or self._is_closed:
             raise MisuseError("a leg answers one first offer; a later one is a restart")
         offer = parse_offer_untrusted(offer_sdp)
-        self._refuse_other_certificate(offer)
+        expected = self._expected_certificate or offer.fingerprint
+        self._refuse_other_certificate(offer, expected)
         self._offer = offer
         self._last_check = self._site.clock()
-        self._transport.expect(offer.fingerprint, self._expected_certificate or offer.fingerprint)
+        self._transport.expect(offer.fingerprint, expected)
         self._agent.set_remote(offer.credentials)
         self._site.router.add(self._agent.local.ufrag, self)
-        self._make_streams(offer)
-        return self._format_answer(offer)
+        self._streams = LegStreams(
+            offer, self._transport.send_rtp, cname=self._site.cname, clock=self._site.clock
+        )
+        return self._format_answer(offer, self._streams)
 
     def restart(self, offer_sdp: str) -> str:
         """Give new ICE credentials to the same device; keys, streams and slots stay.
@@ -219,10 +167,10 @@ class Leg:
             PinError: it bears another fingerprint than the first offer; the leg has closed.
             MisuseError: there was no first offer, or the leg is closed.
         """
-        if self._offer is None or self._is_closed:
+        if self._offer is None or self._streams is None or self._is_closed:
             raise MisuseError("there is nothing to restart")
         offer = parse_offer_untrusted(offer_sdp)
-        self._refuse_other_certificate(offer)
+        self._refuse_other_certificate(offer, self._offer.fingerprint)
         if [_shape(s) for s in offer.sections] != [_shape(s) for s in self._offer.sections]:
             raise MalformedError("a restart must offer the same sections as before")
         self._offer = offer
@@ -230,25 +178,24 @@ class Leg:
             self._site.router.remove(self._agent.previous.ufrag)
         self._agent.restart(offer.credentials)
         self._site.router.add(self._agent.local.ufrag, self)
-        return self._format_answer(offer)
+        return self._format_answer(offer, self._streams)
 
     def admit(self) -> Source:
-        """Open the leg for media both ways and return what the device publishes."""
-        if self._is_closed or self._offer is None:
+        """Open the leg for media both ways and return what the device publishes.
+
+        Raises:
+            MisuseError: the leg has not answered yet, or is closed.
+        """
+        if self._is_closed or self._streams is None:
             raise MisuseError("only a leg that has answered can be admitted")
-        if self.source is None:
-            self.source = Source(clock=self._site.clock)
-        self._is_admitted = True
-        self._set_slots()
-        return self.source
+        source = self._streams.admit()
+        self._streams.set_flowing(flows=self._may_flow())
+        return source
 
     def dismiss(self) -> None:
         """Cut media both ways at once; the leg stays armed and can be admitted again."""
-        self._is_admitted = False
-        self.source = None
-        for slot in self.slots:
-            slot.close()
-            slot.map(None)
+        if self._streams is not None:
+            self._streams.dismiss()
 
     def close(self) -> None:
         """Cut media, say goodbye and be forgotten. Can be called again; no event follows."""
@@ -266,10 +213,10 @@ class Leg:
         """Return the counts so far."""
         return LegStatistics(
             state=self._state(),
-            refused=dict(self._counts.refused),
-            checks=self._counts.checks,
-            bad_integrity=self._counts.bad_integrity,
-            moves=self._counts.moves,
+            refused=self._streams.refused() if self._streams else {},
+            checks=self._checks,
+            bad_integrity=self._bad_integrity,
+            moves=self._moves,
             transport=self._transport.statistics(),
             source=self.source.statistics() if self.source else None,
             slots=tuple(slot.statistics() for slot in self.slots),
@@ -283,11 +230,14 @@ class Leg:
         if quiet_s >= GONE_AFTER_S:
             self._fail(f"the device gave no sign of life for {GONE_AFTER_S:.0f} s")
         elif quiet_s >= SILENT_AFTER_S and self._transport.is_secured and not self._is_silent:
-            self._is_silent = True
-            self._set_slots()
+            self._set_silent(silent=True)
             self._on_event(LegSilent())
-        elif self._may_send():
-            self._send_reports()
+        elif self._streams is not None and self._may_flow():
+            reports = self._streams.reports(ntp_from_utc(self._site.utc()))
+            if reports:
+                self._transport.send_rtcp(format_rtcp(reports))
+
+    # -- what ice.StunRouter and transport.SecureTransport call
 
     def receive_stun(self, message: stun.Message, address: Address) -> bool:
         """Take one check that bears this leg's user name; return False if it is refused."""
@@ -304,112 +254,54 @@ class Leg:
             self._note_sign_of_life()
         elif not self._transport.has_adopted(address):
             return False  # replayed by somebody else
-        self._counts.checks += 1
+        self._checks += 1
         self._site.mux.send(verdict.answer, address)
         return True
 
     def on_secured(self) -> None:
         """Let media flow if admitted: the device showed the right certificate."""
-        self._set_slots()
+        if self._streams is not None:
+            self._streams.set_flowing(flows=self._may_flow())
         self._on_event(LegConnected())
 
     def on_mismatch(self, found: bytes) -> None:
         """Close and say so everywhere: the device showed another certificate."""
-        expected = self._expected_certificate or (self._offer.fingerprint if self._offer else b"")
+        announced = self._offer.fingerprint if self._offer else b""
         self.close()
-        self._report_mismatch(expected, found)
+        self._report_mismatch(self._expected_certificate or announced, found)
 
     def on_transport_failed(self, reason: str) -> None:
         """Close: the handshake broke, or the device said goodbye."""
         self._fail(reason)
 
     def on_rtp(self, data: bytes) -> None:
-        """Hand one packet of the device to its source, if the leg is admitted."""
-        source = self.source
-        if source is None:
-            # Decrypted all the same: libsrtp has to follow the sequence across its wrap.
-            self._counts.refused["armed"] += 1
-            return
-        try:
-            packet = parse_rtp_untrusted(data)
-        except MalformedError:
-            self._counts.refused["malformed"] += 1
-            return
-        if self._stream is None:
-            self._stream = packet.ssrc
-        if packet.ssrc != self._stream or packet.payload_type != self._payload_type:
-            self._counts.refused["stream"] += 1
-            return
-        source.feed(packet)
+        """Take one authenticated packet of the device."""
+        if self._streams is not None:
+            self._streams.receive_rtp(data)
 
     def on_rtcp(self, data: bytes) -> None:
-        """Take one compound report of the device."""
-        if self.source is None:
-            self._counts.refused["armed"] += 1
-            return
-        try:
-            packets = parse_rtcp_untrusted(data)
-        except MalformedError:
-            self._counts.refused["malformed"] += 1
-            return
-        for packet in packets:
-            self._take_report(packet, self.source)
+        """Take one authenticated compound report of the device."""
+        if self._streams is not None:
+            self._streams.receive_rtcp(data)
 
-    def _take_report(self, packet: RtcpPacket, source: Source) -> None:
-        match packet:
-            case SenderReport(ssrc=ssrc, ntp=ntp, blocks=blocks):
-                if ssrc == self._stream:
-                    source.note_sender_report(ntp)
-                self._take_blocks(blocks)
-            case ReceiverReport(blocks=blocks):
-                self._take_blocks(blocks)
-            case SourceDescription() | Goodbye():
-                return  # who is here and who has left is signalling's to say
+    # -- steps
 
-    def _take_blocks(self, blocks: tuple[ReportBlock, ...]) -> None:
-        for block in blocks:
-            for slot in self.slots:
-                if slot.ssrc == block.ssrc:
-                    slot.receive_report(block)
-
-    def _make_streams(self, offer: Offer) -> None:
-        sending = next(section for section in offer.sections if section.sends)
-        self._stream, self._payload_type = sending.ssrc, sending.payload_type
-        ssrcs: set[int] = set()
-        hearing = [section for section in offer.sections if not section.sends]
-        while len(ssrcs) < len(hearing):
-            ssrcs.add(secrets.randbits(31) | 1)
-        self.slots = tuple(
-            Slot(ssrc, section.payload_type, self._transport.send_rtp)
-            for ssrc, section in zip(ssrcs, hearing, strict=True)
-        )
-
-    def _format_answer(self, offer: Offer) -> str:
-        ssrcs = iter([slot.ssrc for slot in self.slots])
-        sections = tuple(
-            AnswerSection(s.mid, s.payload_type, None if s.sends else next(ssrcs))
-            for s in offer.sections
-        )
+    def _format_answer(self, offer: Offer, streams: LegStreams) -> str:
         self._version += 1
         site = self._site
+        answer = Answer(
+            credentials=self._agent.local,
+            fingerprint=site.identity.certificate_sha256,
+            hosts=site.hosts,
+            port=site.mux.port,
+            sections=streams.answer_sections(offer),
+        )
         return format_answer(
-            Answer(
-                self._agent.local,
-                site.identity.certificate_sha256,
-                site.hosts,
-                site.mux.port,
-                sections,
-            ),
-            session_id=self._session_id,
-            version=self._version,
-            cname=site.cname,
+            answer, session_id=self._session_id, version=self._version, cname=site.cname
         )
 
-    def _refuse_other_certificate(self, offer: Offer) -> None:
-        expected = self._expected_certificate
-        if expected is None and self._offer is not None:
-            expected = self._offer.fingerprint
-        if expected is None or offer.fingerprint == expected:
+    def _refuse_other_certificate(self, offer: Offer, expected: bytes) -> None:
+        if offer.fingerprint == expected:
             return
         self.close()
         self._report_mismatch(expected, offer.fingerprint)
@@ -429,12 +321,12 @@ class Leg:
         if not self._transport.adopt(address, select=select):
             return False
         if before is not None and self._transport.address != before:
-            self._counts.moves += 1
+            self._moves += 1
         return True
 
     def _note_bad_integrity(self, address: Address) -> None:
-        self._counts.bad_integrity += 1
-        count = self._counts.bad_integrity
+        self._bad_integrity += 1
+        count = self._bad_integrity
         if str(count).strip("0") == "1":  # 1, 10, 100, …: a flood must not fill the audit file
             self._site.audit("audit.media.bad-integrity", address=address[0], count=count)
             self._on_event(BadIntegrity(count))
@@ -442,33 +334,16 @@ class Leg:
     def _note_sign_of_life(self) -> None:
         self._last_check = self._site.clock()
         if self._is_silent:
-            self._is_silent = False
-            self._set_slots()
+            self._set_silent(silent=False)
             self._on_event(LegResumed())
 
-    def _may_send(self) -> bool:
-        return self._is_admitted and not self._is_silent and self._transport.is_secured
+    def _set_silent(self, *, silent: bool) -> None:
+        self._is_silent = silent
+        if self._streams is not None:
+            self._streams.set_flowing(flows=self._may_flow())
 
-    def _set_slots(self) -> None:
-        for slot in self.slots:
-            if self._may_send():
-                slot.open()
-            else:
-                slot.close()
-
-    def _send_reports(self) -> None:
-        clock = self._site.clock()
-        ntp = ntp_from_utc(self._site.utc())
-        reports: list[RtcpPacket] = []
-        block = self.source.report() if self.source else None
-        if block is not None:
-            reports.append(ReceiverReport(self.slots[0].ssrc, (block,)))
-        for slot in self.slots:
-            report = slot.sender_report(clock, ntp)
-            if report is not None:
-                reports += [report, SourceDescription(slot.ssrc, self._site.cname)]
-        if reports:
-            self._transport.send_rtcp(format_rtcp(reports))
+    def _may_flow(self) -> bool:
+        return self.source is not None and not self._is_silent and self._transport.is_secured
 
     def _fail(self, reason: str) -> None:
         if self._is_closed:
@@ -483,7 +358,7 @@ class Leg:
             return "silent"
         if not self._transport.is_secured:
             return "new" if self._offer is None else "checking"
-        return "admitted" if self._is_admitted else "armed"
+        return "armed" if self.source is None else "admitted"
 
 
 def _shape(section: OfferSection) -> tuple[str, bool, int]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from telcon.errors import BusyError, MisuseError, SettingsError
 from telcon.node.media.dtls import DtlsIdentity
+from telcon.node.media.events import Audit, LegEvent
 from telcon.node.media.ice import StunRouter
-from telcon.node.media.leg import Audit, Leg, LegEvent, LegSite, LegStatistics
+from telcon.node.media.leg import Leg, LegSite, LegStatistics
 from telcon.node.media.mux import Address, MuxStatistics, UdpMux
 
 __all__ = ["MediaPlane", "PlaneStatistics"]

@@ -13,6 +13,7 @@ from telcon.errors import MalformedError
 
 __all__ = [
     "HEADER_BYTES",
+    "MAX_PACKET_BYTES",
     "RtpPacket",
     "format_rtp",
     "parse_rtp_untrusted",
@@ -21,6 +22,9 @@ __all__ = [
 ]
 
 HEADER_BYTES = 12
+MAX_PACKET_BYTES = 1_350
+"""What is passed on fits a datagram with SRTP's trailer, on every path; Opus stays far below."""
+
 _HEADER = struct.Struct("!BBHII")
 _EXTENSION = struct.Struct("!2xH")
 
@@ -55,8 +59,8 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
     # |                             SSRC                              |
     # |            CSRC × CC, extension if X, payload, padding if P   |
     size = len(data)
-    if size < HEADER_BYTES:
-        raise MalformedError(f"an RTP packet has at least {HEADER_BYTES} octets, this one {size}")
+    if not HEADER_BYTES <= size <= MAX_PACKET_BYTES:
+        raise MalformedError(f"an RTP packet of {size} octets")
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
     if first >> 6 != 2:
         raise MalformedError(f"RTP version 2 was expected, not {first >> 6}")

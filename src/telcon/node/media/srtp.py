@@ -19,6 +19,7 @@ from typing import Any
 import pylibsrtp
 
 from telcon.errors import MisuseError, SrtpError
+from telcon.node.media.rtp import MAX_PACKET_BYTES
 
 __all__ = [
     "AEAD_AES_128_GCM",
@@ -31,9 +32,6 @@ __all__ = [
     "Unprotector",
     "is_fast_path_sound",
 ]
-
-MAX_PACKET_BYTES = 1_350
-"""Of a packet before encryption: what the public calls of pylibsrtp take too."""
 
 REPLAY_WINDOW = 1_024
 """Packets. 20 s of speech: whatever a jittery network delays longer nobody plays any more."""

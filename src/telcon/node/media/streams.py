@@ -1,0 +1,151 @@
+"""What one leg carries: the stream its device publishes, four slots, and the reports on both.
+
+A leg's streams are agreed once, with the first offer. They are admitted or not, and they flow or
+not: only when they are admitted does an authenticated packet get further than being counted, and
+only while they flow do slots send. When that is, the leg decides.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+
+from telcon.errors import MalformedError
+from telcon.node.media.rtcp import (
+    Goodbye,
+    ReceiverReport,
+    ReportBlock,
+    RtcpPacket,
+    SenderReport,
+    SourceDescription,
+    parse_rtcp_untrusted,
+)
+from telcon.node.media.rtp import parse_rtp_untrusted
+from telcon.node.media.sdp import AnswerSection, Offer
+from telcon.node.media.slot import Slot
+from telcon.node.media.source import Source
+
+__all__ = ["LegStreams"]
+
+
+class LegStreams:
+    """One device's source and slots."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        transmit: Callable[[bytes], None],
+        *,
+        cname: str,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the stream that `offer` announces; make a slot, closed, for each it receives."""
+        self._cname = cname
+        self._clock = clock
+        sending = next(section for section in offer.sections if section.sends)
+        self._ssrc, self._payload_type = sending.ssrc, sending.payload_type
+        hearing = [section for section in offer.sections if not section.sends]
+        ssrcs: set[int] = set()
+        while len(ssrcs) < len(hearing):
+            ssrcs.add(secrets.randbits(31) | 1)
+        self.slots = tuple(
+            Slot(ssrc, section.payload_type, transmit)
+            for ssrc, section in zip(ssrcs, hearing, strict=True)
+        )
+        self.source: Source | None = None
+        self._refused = {"armed": 0, "stream": 0, "malformed": 0}
+
+    def answer_sections(self, offer: Offer) -> tuple[AnswerSection, ...]:
+        """Return the answer's sections in the order of `offer`, which may be a later one."""
+        ssrcs = iter([slot.ssrc for slot in self.slots])
+        return tuple(
+            AnswerSection(s.mid, s.payload_type, None if s.sends else next(ssrcs))
+            for s in offer.sections
+        )
+
+    def admit(self) -> Source:
+        """Let what arrives reach the source, and return it."""
+        if self.source is None:
+            self.source = Source(clock=self._clock)
+        return self.source
+
+    def dismiss(self) -> None:
+        """Let nothing in or out from this moment on."""
+        self.source = None
+        self.set_flowing(flows=False)
+        for slot in self.slots:
+            slot.map(None)
+
+    def set_flowing(self, *, flows: bool) -> None:
+        """Open or close all slots; numbering goes on without a gap."""
+        for slot in self.slots:
+            if flows:
+                slot.open()
+            else:
+                slot.close()
+
+    def receive_rtp(self, data: bytes) -> None:
+        """Feed the source one authenticated packet, or count it as refused."""
+        source = self.source
+        if source is None:
+            # It was decrypted all the same: libsrtp has to follow the sequence across its wrap.
+            self._refused["armed"] += 1
+            return
+        try:
+            packet = parse_rtp_untrusted(data)
+        except MalformedError:
+            self._refused["malformed"] += 1
+            return
+        if self._ssrc is None:
+            self._ssrc = packet.ssrc
+        if packet.ssrc != self._ssrc or packet.payload_type != self._payload_type:
+            self._refused["stream"] += 1
+            return
+        source.feed(packet)
+
+    def receive_rtcp(self, data: bytes) -> None:
+        """Take one authenticated compound report, or count it as refused."""
+        if self.source is None:
+            self._refused["armed"] += 1
+            return
+        try:
+            packets = parse_rtcp_untrusted(data)
+        except MalformedError:
+            self._refused["malformed"] += 1
+            return
+        for packet in packets:
+            self._take_report(packet, self.source)
+
+    def reports(self, ntp: int) -> list[RtcpPacket]:
+        """Return what is to be reported now, NTP time `ntp`; empty if nothing has flowed."""
+        reports: list[RtcpPacket] = []
+        block = self.source.report() if self.source else None
+        if block is not None:
+            reports.append(ReceiverReport(self.slots[0].ssrc, (block,)))
+        now = self._clock()
+        for slot in self.slots:
+            report = slot.sender_report(now, ntp)
+            if report is not None:
+                reports += [report, SourceDescription(slot.ssrc, self._cname)]
+        return reports
+
+    def refused(self) -> Mapping[str, int]:
+        """Return how many authenticated packets went no further, by reason."""
+        return dict(self._refused)
+
+    def _take_report(self, packet: RtcpPacket, source: Source) -> None:
+        match packet:
+            case SenderReport(ssrc=ssrc, ntp=ntp, blocks=blocks):
+                if ssrc == self._ssrc:
+                    source.note_sender_report(ntp)
+                self._take_blocks(blocks)
+            case ReceiverReport(blocks=blocks):
+                self._take_blocks(blocks)
+            case SourceDescription() | Goodbye():
+                return  # who is here and who has left is signalling's to say
+
+    def _take_blocks(self, blocks: tuple[ReportBlock, ...]) -> None:
+        for block in blocks:
+            for slot in self.slots:
+                if slot.ssrc == block.ssrc:
+                    slot.receive_report(block)
