@@ -1,6 +1,7 @@
 """A scripted device: what a page does, without a browser. Real HTTP, WebSocket, UDP, DTLS and SRTP."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from telcon.node.media.client import DeviceLeg
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
@@ -85,10 +87,14 @@ class ScriptedDevice:
         self._asked += 1
         number = self._asked
         self._answers[number] = asyncio.get_running_loop().create_future()
-        await self._socket.send(json.dumps({"do": do, "ask": number, **members}))
-        async with asyncio.timeout(WAIT_S):
-            answer = await self._answers[number]
-        del self._answers[number]
+        try:
+            await self._socket.send(json.dumps({"do": do, "ask": number, **members}))
+            async with asyncio.timeout(WAIT_S):
+                answer = await self._answers[number]
+        except ConnectionClosed as error:
+            raise DeviceError("the node is gone") from error
+        finally:
+            del self._answers[number]
         if not answer["ok"]:
             raise DeviceError(f"{do}: {answer['error']} {answer.get('advice', '')}")
         return answer
@@ -145,6 +151,13 @@ class ScriptedDevice:
         self.first_heard.set()
 
     async def _read(self, connection: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosedError):  # the node was killed: said below
+            await self._read_all(connection)
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(DeviceError("the node is gone"))
+
+    async def _read_all(self, connection: ClientConnection) -> None:
         async for text in connection:
             message = json.loads(text)
             if "answer" in message and message["answer"] in self._answers:
@@ -164,6 +177,7 @@ def _redeem(host: str, port: int, secret: str) -> str:
     connection.request("POST", "/sign-in", body=secret, headers=headers)
     response = connection.getresponse()
     body = response.read().decode()
+    connection.close()
     if response.status != http.client.OK:
         raise DeviceError(f"sign-in refused: {body}")
     return (response.getheader("Set-Cookie") or "").partition(";")[0]

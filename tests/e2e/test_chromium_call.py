@@ -68,7 +68,20 @@ def test_two_browsers_hear_each_other_and_a_third_joins(
 def pitch(recording: Path) -> float:
     """Return the frequency of a recorded tone, by its crossings of zero in the loud middle."""
     raw = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", str(recording), "-f", "s16le", "-ac", "1", "-ar", "48000", "-"],
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-i",
+            str(recording),
+            "-f",
+            "s16le",
+            "-ac",
+            "1",
+            "-ar",
+            "48000",
+            "-",
+        ],
         capture_output=True,
         check=True,
     )

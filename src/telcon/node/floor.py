@@ -258,6 +258,8 @@ class Floor:
         return None
 
     def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         deadline = self._trunk.next_deadline()
         if deadline is not None and not self.cut_off:
             loop = asyncio.get_running_loop()
