@@ -9,8 +9,9 @@ from telcon.errors import MisuseError
 from telcon.node.media.dtls import DtlsIdentity
 from telcon.node.media.mux import UdpMux
 from telcon.node.media.rtcp import ReceiverReport, format_rtcp
+from telcon.node.media.rtp import RtpPacket, format_rtp
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
-from telcon.node.media.transport import MAX_ADDRESSES, MAX_REPORT_STREAMS, SecureTransport
+from telcon.node.media.transport import MAX_ADDRESSES, MAX_STREAMS, SecureTransport
 
 IDENTITY = DtlsIdentity()
 
@@ -110,13 +111,27 @@ async def test_leaves_an_address_to_the_leg_that_has_it() -> None:
 
 
 @in_loop
+async def test_takes_packets_of_eight_streams_and_no_more() -> None:
+    mux, owner = UdpMux.open(LOOPBACK, 0), Owner()
+    transport, protector = a_transport(mux, owner), Protector(AEAD_AES_256_GCM, bytes(44))
+    transport._unprotector = Unprotector(AEAD_AES_256_GCM, bytes(44))
+    for sequence in range(2):
+        for ssrc in range(MAX_STREAMS + 3):
+            packet = RtpPacket(111, False, sequence, 0, ssrc, b"opus")
+            transport.receive_srtp(protector.protect(format_rtp(packet)))
+    assert owner.told == ["rtp"] * MAX_STREAMS * 2
+    assert transport.statistics().forged == 6
+    mux.close()
+
+
+@in_loop
 async def test_takes_reports_of_eight_streams_and_no_more() -> None:
     mux, owner = UdpMux.open(LOOPBACK, 0), Owner()
     transport, protector = a_transport(mux, owner), Protector(AEAD_AES_256_GCM, bytes(44))
     transport._unprotector = Unprotector(AEAD_AES_256_GCM, bytes(44))
-    for ssrc in range(MAX_REPORT_STREAMS + 3):
+    for ssrc in range(MAX_STREAMS + 3):
         transport.receive_srtcp(protector.protect_rtcp(format_rtcp([ReceiverReport(ssrc)])))
-    assert owner.told == ["rtcp"] * MAX_REPORT_STREAMS
+    assert owner.told == ["rtcp"] * MAX_STREAMS
     assert transport.statistics().forged == 3
     mux.close()
 
@@ -131,4 +146,16 @@ async def test_a_handshake_that_cannot_be_is_told_once() -> None:
     transport.receive_dtls(alert)
     assert len(owner.told) <= 1
     transport.close()
+    mux.close()
+
+
+@in_loop
+async def test_counts_forged_packets_and_reports_and_hands_none_on() -> None:
+    mux, owner = UdpMux.open(LOOPBACK, 0), Owner()
+    transport = a_transport(mux, owner)
+    transport._unprotector = Unprotector(AEAD_AES_256_GCM, bytes(44))
+    stranger = Protector(AEAD_AES_256_GCM, b"\x01" * 44)
+    transport.receive_srtp(stranger.protect(b"\x80\x6f" + bytes(20)))
+    transport.receive_srtcp(stranger.protect_rtcp(format_rtcp([ReceiverReport(7)])))
+    assert (owner.told, transport.statistics().forged) == ([], 2)
     mux.close()

@@ -23,8 +23,8 @@ __all__ = ["SecureTransport", "TransportOwner", "TransportStatistics"]
 MAX_ADDRESSES = 4
 """Verified addresses of one peer kept bound at once; the one unused longest gives way."""
 
-MAX_REPORT_STREAMS = 8
-"""Streams that a peer may send reports as: each costs memory in libsrtp, so they are counted."""
+MAX_STREAMS = 8
+"""SSRCs that a peer may send packets as, and as many for reports: each costs memory in libsrtp."""
 
 
 class TransportOwner(Protocol):
@@ -53,7 +53,7 @@ class TransportStatistics:
     received: int
     """Packets that authenticated."""
     forged: int
-    """Packets that did not, replayed ones included."""
+    """Packets that did not, replayed ones and those of too many streams included."""
     too_early: int
     """Packets that came before there were keys."""
     sent: int
@@ -75,7 +75,8 @@ class SecureTransport:
         self._addresses: OrderedDict[Address, None] = OrderedDict()
         self._protector: Protector | None = None
         self._unprotector: Unprotector | None = None
-        self._report_streams: set[bytes] = set()
+        self._media_ssrcs: set[bytes] = set()
+        self._report_ssrcs: set[bytes] = set()
         self._received = self._forged = self._too_early = self._sent = 0
         self.address: Address | None = None
         self.is_closed = False
@@ -134,11 +135,16 @@ class SecureTransport:
         if self._unprotector is None:
             self._too_early += 1
             return
+        ssrc, known = data[8:12], self._media_ssrcs
+        if ssrc not in known and len(known) >= MAX_STREAMS:
+            self._forged += 1
+            return
         try:
             packet = self._unprotector.unprotect(data)
         except SrtpError:
             self._forged += 1
             return
+        known.add(ssrc)
         self._received += 1
         self._owner.on_rtp(packet)
 
@@ -147,8 +153,8 @@ class SecureTransport:
         if self._unprotector is None:
             self._too_early += 1
             return
-        stream, known = data[4:8], self._report_streams
-        if stream not in known and len(known) >= MAX_REPORT_STREAMS:
+        ssrc, known = data[4:8], self._report_ssrcs
+        if ssrc not in known and len(known) >= MAX_STREAMS:
             self._forged += 1
             return
         try:
@@ -156,7 +162,7 @@ class SecureTransport:
         except SrtpError:
             self._forged += 1
             return
-        known.add(stream)
+        known.add(ssrc)
         self._owner.on_rtcp(packet)
 
     def send_rtp(self, packet: bytes) -> None:

@@ -1,0 +1,124 @@
+"""What a leg carries: only what was agreed gets further, and only while it is admitted."""
+
+from __future__ import annotations
+
+from node.media.rig import Clock
+from telcon.node.media.ice import Credentials
+from telcon.node.media.rtcp import (
+    Goodbye,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    SourceDescription,
+    format_rtcp,
+)
+from telcon.node.media.rtp import RtpPacket, format_rtp
+from telcon.node.media.sdp import AnswerSection, Offer, OfferSection
+from telcon.node.media.streams import LegStreams
+
+OFFER = Offer(
+    Credentials("abcd", "a" * 22),
+    bytes(32),
+    tuple(OfferSection(str(n), n == 2, 96 + n, 7 if n == 2 else None) for n in range(5)),
+)
+
+
+def streams(offer: Offer = OFFER) -> tuple[LegStreams, list[bytes]]:
+    sent: list[bytes] = []
+    return LegStreams(offer, sent.append, cname="node", clock=Clock()), sent
+
+
+def packet(sequence: int = 1, *, ssrc: int = 7, payload_type: int = 98) -> bytes:
+    return format_rtp(RtpPacket(payload_type, False, sequence, 0, ssrc, b"opus"))
+
+
+def test_a_slot_for_each_section_that_receives_in_the_offers_order() -> None:
+    agreed, _ = streams()
+    sections = agreed.answer_sections(OFFER)
+    slots = iter(agreed.slots)
+    assert sections[2] == AnswerSection("2", 98, None)
+    for section in (*sections[:2], *sections[3:]):
+        slot = next(slots)
+        assert (section.ssrc, section.payload_type) == (slot.ssrc, slot.payload_type)
+    assert len({slot.ssrc for slot in agreed.slots}) == 4
+
+
+def test_counts_everything_before_admission() -> None:
+    agreed, _ = streams()
+    agreed.receive_rtp(packet())
+    agreed.receive_rtcp(format_rtcp([ReceiverReport(7)]))
+    assert agreed.source is None
+    assert agreed.refused() == {"armed": 2, "stream": 0, "malformed": 0}
+
+
+def test_feeds_what_was_agreed_and_counts_the_rest() -> None:
+    agreed, _ = streams()
+    source = agreed.admit()
+    agreed.receive_rtp(packet())
+    for other in (packet(ssrc=8), packet(payload_type=13), b"\x00" * 12):
+        agreed.receive_rtp(other)
+    agreed.receive_rtcp(b"\x80")
+    assert source.statistics().packets == 1
+    assert agreed.refused() == {"armed": 0, "stream": 2, "malformed": 2}
+
+
+def test_keeps_to_the_first_stream_where_the_offer_names_none() -> None:
+    bare = Offer(OFFER.credentials, bytes(32), (OfferSection("0", True, 98, None),))
+    agreed, _ = streams(bare)
+    source = agreed.admit()
+    agreed.receive_rtp(packet(ssrc=70))
+    agreed.receive_rtp(packet(ssrc=71))
+    agreed.receive_rtp(packet(2, ssrc=70))
+    assert source.statistics().packets == 2
+
+
+def test_admission_twice_is_one() -> None:
+    agreed, _ = streams()
+    assert agreed.admit() is agreed.admit()
+
+
+def test_dismissal_leaves_nothing_mapped_and_nothing_open() -> None:
+    agreed, sent = streams()
+    source = agreed.admit()
+    agreed.set_flowing(flows=True)
+    agreed.slots[0].map(source)
+    agreed.dismiss()
+    agreed.receive_rtp(packet())
+    source.feed(RtpPacket(98, False, 1, 0, 7, b"opus"))
+    assert sent == []
+    assert source.statistics().subscribers == 0
+    assert [slot.statistics().open for slot in agreed.slots] == [False] * 4
+
+
+def test_gives_a_listeners_report_to_the_slot_it_is_about() -> None:
+    agreed, _ = streams()
+    agreed.admit()
+    blocks = tuple(ReportBlock(slot.ssrc, n, 0, 0, 0, 0, 0) for n, slot in enumerate(agreed.slots))
+    stranger = ReportBlock(1 << 31, 99, 0, 0, 0, 0, 0)
+    agreed.receive_rtcp(format_rtcp([ReceiverReport(7, (stranger, *blocks)), Goodbye((7,))]))
+    assert [slot.statistics().fraction_lost for slot in agreed.slots] == [0, 1, 2, 3]
+
+
+def test_remembers_the_speakers_report_and_no_other_streams() -> None:
+    agreed, _ = streams()
+    agreed.admit()
+    agreed.receive_rtp(packet())
+    agreed.receive_rtcp(format_rtcp([SenderReport(8, 1 << 40, 0, 0, 0)]))
+    [before] = [r for r in agreed.reports(0) if isinstance(r, ReceiverReport)]
+    agreed.receive_rtcp(format_rtcp([SenderReport(7, 1 << 40, 0, 0, 0)]))
+    [after] = [r for r in agreed.reports(0) if isinstance(r, ReceiverReport)]
+    assert (before.blocks[0].last_report, after.blocks[0].last_report) == (0, 1 << 24)
+
+
+def test_reports_only_on_what_has_flowed() -> None:
+    agreed, _ = streams()
+    assert agreed.reports(0) == []
+    source = agreed.admit()
+    agreed.set_flowing(flows=True)
+    agreed.slots[1].map(source)
+    agreed.receive_rtp(packet())
+    to_speaker, to_listener, description = agreed.reports(5)
+    assert isinstance(to_speaker, ReceiverReport)
+    assert isinstance(to_listener, SenderReport)
+    assert to_listener.ssrc == agreed.slots[1].ssrc
+    assert description == SourceDescription(to_listener.ssrc, "node")
