@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from telcon.core.entry import RecordOff, entry_type
-from telcon.core.seal import Opening
+from telcon.core.seal import Opening, sealed_members
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, StorageError
 from telcon.ledger import (
@@ -190,8 +190,9 @@ class _Exporter:
         self._writer.write(layout.README, readme(summary).encode())
 
     def _openings(self, side: _Side, item: Selected) -> list[Opening]:
-        found = [opening for _, opening in side.log.openings(item.index, 1)]
-        return [opening for opening in found if opening.member in self._members]
+        found = {opening.member: opening for _, opening in side.log.openings(item.index, 1)}
+        shown = [member for member in sealed_members(item.entry) if member in self._members]
+        return [found[member] for member in shown if member in found]
 
     def _summary_entry(self, path: str, item: Selected) -> SummaryEntry:
         effect = "none" if (item.origin, item.index) in self._selection.idle else ""
