@@ -8,7 +8,7 @@ from telcon.core import draft as drafts
 from telcon.core import frames
 from telcon.core.author import BATCH_OCTETS
 from telcon.core.machine import ActDropped, EntryHeld, LineDown, Now
-from telcon.errors import BusyError, IllegalActError
+from telcon.errors import BusyError, IllegalActError, MisuseError
 
 
 def opened() -> Victim:
@@ -185,6 +185,13 @@ def test_link_up_again_takes_the_place_of_the_connection_before() -> None:
     assert [type(frame) for frame in victim.sent[-1:]] == [frames.Hello]
     victim.receive(villain.hello())
     assert isinstance(victim.sent[-1], frames.Push)
+
+
+def test_a_signal_over_the_limit_is_our_own_mistake() -> None:
+    victim, _ = linked()
+    victim.machine.signal("level", "", b"x" * 16_384, victim.now())
+    with pytest.raises(MisuseError):
+        victim.machine.signal("level", "", b"x" * 16_385, victim.now())
 
 
 def test_waiting_counts_what_the_peer_has_not_cosigned() -> None:

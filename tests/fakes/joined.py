@@ -110,8 +110,18 @@ class Side:
 class Pair:
     """Arcadia and Borealis on one line; `run` turns the world until nothing happens any more."""
 
-    def __init__(self, seed: int = 0, *, delay_s: float = 0.010, disk_s: float = 0.005) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        delay_s: float = 0.010,
+        disk_s: float = 0.005,
+        is_uneven: bool = False,
+    ) -> None:
+        """Make the world of `seed`; an uneven one stretches each delay by up to three."""
         print(f"seed {seed}")
+        self.is_uneven = is_uneven
+        self._arrivals: dict[tuple[int, str], float] = {}
         self.random = random_module.Random(seed)
         self.delay_s = delay_s
         self.disk_s = disk_s
@@ -246,7 +256,14 @@ class Pair:
                 self.turn(to)
 
         for sent in self.tamper(side, frame):
-            self.after(self.delay_s, lambda sent=sent: arrive(sent))  # type: ignore[misc]
+            # Never before what was sent earlier on the same connection.
+            way = (connection, side.name)
+            at = max(self._arrivals.get(way, 0.0), self.time_s + self._uneven(self.delay_s))
+            self._arrivals[way] = at
+            self.after(at - self.time_s, lambda sent=sent: arrive(sent))  # type: ignore[misc]
+
+    def _uneven(self, delay_s: float) -> float:
+        return self.random.random() * 3 * delay_s if self.is_uneven else delay_s
 
     def _start_commit(self, side: Side) -> None:
         if side.outstanding is not None:
@@ -257,7 +274,7 @@ class Pair:
         side.outstanding = commit
         life = side.life
         # Three steps, so that a kill can fall between any two of them.
-        self.after(self.disk_s, lambda: self._transact(side, life, commit))
+        self.after(self._uneven(self.disk_s), lambda: self._transact(side, life, commit))
 
     def _transact(self, side: Side, life: int, commit: Commit) -> None:
         if side.life == life:

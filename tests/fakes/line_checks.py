@@ -64,6 +64,18 @@ def check_told(side: Side) -> None:
         assert event.entry == parse_entry_untrusted(entries[event.index])
 
 
+def check_always(pair: Pair) -> None:
+    """Check what must hold at every instant, whatever is under way or cut off."""
+    for side in pair.sides:
+        store, mirror = side.store, pair.other(side).store.theirs
+        assert store.marker is not None
+        assert store.marker.size <= store.own.size
+        # Acknowledged means durable on both sides; told as held means durable here.
+        assert side.machine.cosigned_by_peer <= min(mirror.size, store.own.size)
+        assert not side.held or side.held[-1].index < store.own.size
+        assert side.machine.cosigned_here <= store.theirs.size
+
+
 def check_pair(pair: Pair) -> None:
     """Check all that must hold when both are connected and nothing is under way."""
     for side in pair.sides:

@@ -243,8 +243,14 @@ class LineMachine:
             )
 
     def signal(self, kind: str, call: str, body: bytes, now: Now) -> None:
-        """Send something ephemeral if the link is up; it is lost otherwise, as signals may be."""
+        """Send something ephemeral if the link is up; it is lost otherwise, as signals may be.
+
+        Raises:
+            MisuseError: the body is over 16 KiB.
+        """
         self._at(now)
+        if len(body) > frames.MAX_SIGNAL_OCTETS:
+            raise MisuseError(f"a signal of {len(body)} octets would be refused")
         if self._connection is not None and self._connection.is_ready:
             self._connection.signals.append(frames.Signal(kind, call, body))
 
