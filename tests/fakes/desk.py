@@ -326,7 +326,11 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         ("Call declined", "In a meeting"),
     ),
     "missed": (over("missed", "theirs", None), "", ("nobody answered here",)),
-    "failed": (over("failed", "ours", None, "not countersigned"), "", ("The call failed",)),
+    "failed": (
+        over("failed", "ours", None, "not countersigned"),
+        "",
+        ("The call failed", "did not sign in time"),
+    ),
     "messages": (
         idle(_down, messages={LINE: _talk()}),
         f"messages/{LINE}",

@@ -2,6 +2,8 @@
  * The one WebSocket to the node: snapshots come in, asks go out and are answered. Reconnects by itself.
  * Events: `state` (snapshot), `passing` (slots, hint), `contact` (changed: see `contact`).
  */
+import { nowUs } from "./clock.js";
+
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const SILENT_MS = 12_000; // the node says something each 5 s; a path that broke without a word is found by this
 const ASK_MS = 15_000;
@@ -20,8 +22,8 @@ export class Refused extends Error {
 export default class LiveLink extends EventTarget {
   /** @type {"connecting"|"open"|"lost"|"signed-out"|"replaced"} */
   contact = "connecting";
-  /** When contact was lost, on this device's clock, ms. */
-  lostAt = 0;
+  /** When contact was lost, on the node's clock, µs. */
+  lostAtUs = 0;
   #page = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
   /** @type {WebSocket|null} */ #socket = null;
   #tries = 0;
@@ -99,8 +101,8 @@ export default class LiveLink extends EventTarget {
     [...this.#waiting.keys()].forEach((number) => this.#settle(number, null));
     if (code === SIGNED_OUT) return this.#set("signed-out");
     if (code === REPLACED) return this.#set("replaced");
-    if (this.contact === "open") this.lostAt = Date.now();
-    this.#set(this.lostAt ? "lost" : "connecting");
+    if (this.contact === "open") this.lostAtUs = nowUs();
+    this.#set(this.lostAtUs ? "lost" : "connecting");
     const wait = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)];
     this.#retry = setTimeout(() => this.#open(), wait * (0.75 + Math.random() / 2));
   }

@@ -131,7 +131,7 @@ export default class Page {
   #renderBanners(call, screen) {
     const lost = this.link.contact === "lost";
     this.#lost.hidden = !lost;
-    if (lost) put(parts(this.#lost).what, say("lost.banner", { time: since(this.link.lostAt * 1000) }));
+    if (lost) put(parts(this.#lost).what, say("lost.banner", { time: since(this.link.lostAtUs) }));
     this.#toCall.hidden = !(call?.phase === "live" && !call.ended && screen !== "live");
     if (!this.#toCall.hidden) put(parts(this.#toCall).time, timer(nowUs() - call.answered_us));
   }

@@ -73,6 +73,7 @@ export default class Stage {
     const first = this.#at === "";
     const moved = this.#at !== name;
     this.#at = name;
+    dataset.screen = name;
     dataset.at = name === "contacts" ? "contacts" : "stage";
     dataset.call = ["incoming", "ringing", "live", "ended"].includes(name) ? name : "";
     dataset.alone = name === "notice" ? "yes" : "";

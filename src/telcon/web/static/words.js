@@ -41,6 +41,16 @@ export function sayCount(key, count) {
 }
 
 /**
+ * Why a call ended: a node's reason has words of its own, what a person said is quoted.
+ * @param {string} phase
+ * @param {string} reason
+ */
+export function sayReason(phase, reason) {
+  const key = `reason.${reason}`;
+  return phase === "failed" && key in catalogue ? say(key) : say("ended.reason", { reason });
+}
+
+/**
  * Whether there are words under `key`.
  * @param {string} key
  */

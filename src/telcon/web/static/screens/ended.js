@@ -2,7 +2,7 @@
 import { timer } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
-import { hasWords, plain, say } from "../words.js";
+import { hasWords, say, sayReason } from "../words.js";
 import Screen from "./screen.js";
 
 export default class Ended extends Screen {
@@ -34,7 +34,11 @@ export default class Ended extends Screen {
     const lasted = past?.answered_us && past.ended_us ? past.ended_us - past.answered_us : 0;
     put(this.at.lasted, lasted > 0 ? say("ended.lasted", { time: timer(lasted) }) : "");
     put(this.at.by, call.late ? say("ended.late") : whoEnded(call));
-    put(this.at.reason, reason ? say("ended.reason", { reason: plain(reason) }) : "");
+    put(this.at.reason, reason ? sayReason(phase, reason) : "");
+    this.at.signed.hidden = !past;
+    put(this.at.signed, past ? say(past.signed ? "history.signed" : "history.waiting") : "");
+    this.at.signed.classList.toggle("wait", !past?.signed);
+    put(this.at.again, say(call.side === "theirs" ? "ended.back" : "ended.again"));
     const up = Boolean(line?.up && !line.frozen && !line.broken);
     this.at.again.hidden = !up;
     this.at.write.hidden = !line || line.frozen || Boolean(line.broken);

@@ -1,7 +1,7 @@
 /** Calls of one line as both logs show them, newest first. A page that one can print and file. */
 import { lasting, when } from "../clock.js";
 import { clone, keyed, parts, put } from "../parts.js";
-import { hasWords, plain, say } from "../words.js";
+import { hasWords, say, sayReason } from "../words.js";
 import Screen from "./screen.js";
 
 const PIECE = 50; // calls come from the node by so many
@@ -32,7 +32,7 @@ export default class History extends Screen {
       const at = parts(node);
       put(at.what, title(call));
       put(at.when, [when(call.rung_us), ...details(call, line.peer.name)].join(", "));
-      put(at.reason, call.reason ? plain(call.reason) : "");
+      put(at.reason, call.reason ? sayReason(call.phase, call.reason) : "");
       at.reason.hidden = !call.reason;
       put(at.signed, say(call.signed ? "history.signed" : "history.waiting"));
       at.signed.classList.toggle("wait", !call.signed);

@@ -36,6 +36,7 @@ export default class Incoming extends Screen {
   }
 
   #choose(open) {
+    this.root.classList.toggle("choosing", open);
     this.at.reasons.hidden = !open;
     this.at.choose.hidden = open;
     (open ? this.root.querySelector("[data-reason]") : this.at.why).focus();

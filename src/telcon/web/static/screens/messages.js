@@ -44,6 +44,7 @@ export default class Messages extends Screen {
     this.at.text.setAttribute("aria-label", label);
     this.at.said.setAttribute("aria-label", say("messages.log", { name: line.peer.name }));
     this.at.text.value = this.page.drafts.get(line.line) ?? "";
+    this.#written();
   }
 
   #renderItems(items, line) {
