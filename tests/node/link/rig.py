@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from telcon.errors import LinkDownError, MalformedError
-from telcon.node.link.connection import LinkTimes
 from telcon.node.link.line_link import LineLink, LinkPeer
 from telcon.node.link.server import LinkServer
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import NodeCertificate, load_or_make_certificate
 
 LINE = "0123456789abcdef0123456789abcdef"

@@ -1,7 +1,7 @@
 import pytest
 
-from telcon.node.link.connection import LinkTimes
 from telcon.node.link.dialling import Backoff
+from telcon.node.link.times import LinkTimes
 
 TIMES = LinkTimes(first_backoff_s=0.2, longest_backoff_s=30.0)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from node.link.rig import (
     until_tick,
 )
 from telcon.errors import KeyRefusedError, MisuseError, PinError
-from telcon.node.link.connection import LinkTimes
 from telcon.node.link.dialling import dial
 from telcon.node.link.line_link import LINK_PATH, LineLink
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import dialling_context, load_or_make_certificate
 
 
@@ -438,5 +439,35 @@ def test_closing_while_dialling_leaves_nothing_behind(tmp_path: Path) -> None:
             arcadia.add(borealis, Handler(), wire.port)
             await until_tick(lambda: wire.accepted)
         await wire.close()
+
+    run(test())
+
+
+def test_pauses_grow_when_a_peer_that_was_well_stays_away(tmp_path: Path) -> None:
+    async def test() -> None:
+        ours, theirs, wire = Handler(), Handler(), Wire()
+        async with two_nodes(tmp_path, replace(QUICK, ping_s=0.01)) as (arcadia, borealis):
+            await wire.start(borealis.server.port)
+            borealis.add(arcadia, theirs)
+            link = arcadia.add(borealis, ours, wire.port)
+            await ours.until_up()
+            await wire.close()
+            await ours.until_down(1)
+            await until_tick(lambda: link.statistics().failed_dials >= 4)
+            assert link._backoff._bound_s == QUICK.longest_backoff_s
+
+    run(test())
+
+
+def test_closing_words_reach_no_screen_with_their_control_characters(tmp_path: Path) -> None:
+    async def test() -> None:
+        ours, theirs = Handler(), Handler()
+        async with two_nodes(tmp_path) as (arcadia, borealis):
+            borealis.add(arcadia, theirs)
+            arcadia.add(borealis, ours, borealis.server.port)
+            await ours.until_up()
+            ours.close("so\x1b[2J\u202e long")
+            await theirs.until(lambda: theirs.reasons)
+        assert theirs.reasons[0] == "the other side closed: so[2J long"
 
     run(test())

@@ -12,10 +12,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from node.link.pairs import NOW_US, Book, Side, altered, invite, side
 from node.link.rig import Node, Watched, run
 from telcon.errors import InvitationError, LinkDownError, PortError, StorageError
-from telcon.node.link.connection import LinkTimes
 from telcon.node.link.invitation import Invitation
 from telcon.node.link.pairing import Paired
 from telcon.node.link.pairing_link import MAX_GUESTS, PairingServer, accept_invitation
+from telcon.node.link.times import LinkTimes
 
 TIMES = LinkTimes(linger_s=0.3)
 

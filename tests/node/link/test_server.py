@@ -12,7 +12,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from node.link.rig import LINE, Handler, Node, run, two_nodes
 from telcon.errors import PortError
-from telcon.node.link.connection import MAX_FRAME_OCTETS, LinkTimes
+from telcon.node.link.connection import MAX_FRAME_OCTETS
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import dialling_context
 
 Visit = Callable[[ClientConnection, Handler, Node], Coroutine[Any, Any, None]]

@@ -15,10 +15,10 @@ from telcon.errors import (
     SettingsError,
     StorageError,
 )
+from telcon.node.link.secure_session import TlsSession
 from telcon.node.link.tls import (
     CERTIFICATE_FILE,
     NodeCertificate,
-    TlsSession,
     certificate_hash,
     check_certificate,
     dialling_context,

@@ -9,7 +9,6 @@ import enum
 import http
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from websockets.client import ClientProtocol
@@ -20,14 +19,14 @@ from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
 from telcon.errors import KeyRefusedError, LinkDownError, MisuseError, PinError, TelconError
+from telcon.node.link.connection_owner import ConnectionOwner
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.transport import ByteTransport
 
 __all__ = [
     "MAX_FRAME_OCTETS",
     "MAX_UNSENT_OCTETS",
     "Connection",
-    "ConnectionOwner",
-    "LinkTimes",
     "accepting",
     "dialling",
 ]
@@ -38,58 +37,6 @@ _MAX_REASON_OCTETS = 123  # RFC 6455 §5.5: 125 with the code
 
 _WEBSOCKET_LOG = logging.getLogger("telcon.node.link.websocket")
 _WEBSOCKET_LOG.setLevel(logging.WARNING)  # its "connection open" says nothing that we do not
-
-
-@dataclass(frozen=True, slots=True)
-class LinkTimes:
-    """The link's deadlines, in seconds."""
-
-    connect_s: float = 4.0
-    """For the name to be found, and for TCP to come about at each address it has."""
-    handshake_s: float = 10.0
-    """From TCP to WebSocket, either side."""
-    ping_s: float = 5.0
-    """Between pings."""
-    silence_s: float = 15.0
-    """Nothing heard for so long: the connection is dead."""
-    probe_s: float = 3.0
-    """What a connection in doubt has to answer a ping."""
-    linger_s: float = 2.0
-    """What the peer has to close after we did."""
-    first_backoff_s: float = 0.2
-    """Upper bound of the first pause between rounds of dialling; it doubles."""
-    longest_backoff_s: float = 30.0
-    """Where the doubling stops."""
-
-
-class ConnectionOwner:
-    """What happens on a connection; every answer here is the one that does nothing.
-
-    Calls come in this order, `ended` always once; `opened` and `frame` not after it.
-    """
-
-    def connected(self, connection: "Connection") -> None:
-        """Take that TCP stands; who it is, is unknown."""
-
-    def secured(self, connection: "Connection") -> None:
-        """`connection.certificate` is known; raise PinError to refuse it."""
-
-    def admit(self, connection: "Connection", path: str) -> http.HTTPStatus:
-        """Return SWITCHING_PROTOCOLS to let in who asks for `path`; anything else refuses."""
-        del connection, path
-        return http.HTTPStatus.NOT_FOUND
-
-    def opened(self, connection: "Connection") -> None:
-        """Take that frames can go both ways."""
-
-    def frame(self, connection: "Connection", data: bytes) -> None:
-        """Take one frame, at most `MAX_FRAME_OCTETS`, otherwise unverified."""
-
-    def ended(self, connection: "Connection", error: TelconError) -> None:
-        """Take that no frame goes any more; `error` says why, also if it was never open."""
-
-    def lost(self, connection: "Connection") -> None:
-        """Take that the socket is closed."""
 
 
 class _State(enum.Enum):
@@ -193,6 +140,9 @@ class Connection:
 
     def connected(self, transport: ByteTransport) -> None:
         """Start the handshake's clock."""
+        if self._state is not _State.OPENING:  # given up while TCP came about
+            transport.abort()
+            return
         self._transport = transport
         self.address = transport.address
         self._set_timer(self._times.handshake_s, self._be_too_slow)
@@ -404,8 +354,9 @@ def dialling(owner: ConnectionOwner, times: LinkTimes, *, host: str, path: str) 
 
 def _why_closed(websocket: ServerProtocol | ClientProtocol) -> str:
     if websocket.close_rcvd is not None:
-        words = websocket.close_rcvd.reason or f"code {websocket.close_rcvd.code}"
-        return f"the other side closed: {words}"
+        # Its words go to logs and screens: no control characters, no marks that turn the text.
+        words = "".join(letter for letter in websocket.close_rcvd.reason if letter.isprintable())
+        return f"the other side closed: {words or f'code {websocket.close_rcvd.code}'}"
     if isinstance(websocket.parser_exc, EOFError):
         return "the other side closed the connection"
     return f"the other side broke the WebSocket protocol: {websocket.parser_exc}"

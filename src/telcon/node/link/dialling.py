@@ -6,6 +6,7 @@ its network; full jitter (a pause drawn from nought to the bound) keeps them fro
 
 import asyncio
 import http
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -14,8 +15,10 @@ from typing import Any
 
 from telcon.errors import KeyRefusedError, LinkDownError, MalformedError, PinError, TelconError
 from telcon.node.link.addresses import parse_address
-from telcon.node.link.connection import Connection, ConnectionOwner, LinkTimes, dialling
-from telcon.node.link.tls import TlsSession
+from telcon.node.link.connection import Connection, dialling
+from telcon.node.link.connection_owner import ConnectionOwner
+from telcon.node.link.secure_session import TlsSession
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.transport import ByteTransport
 
 __all__ = ["AnotherStandsError", "Backoff", "dial"]
@@ -137,7 +140,9 @@ def _explain(error: OSError | TelconError, node: str, address: str) -> LinkDownE
     if isinstance(error, TimeoutError):
         return LinkDownError(f"{where} does not answer", advice=_CHECK_REACH)
     if isinstance(error, OSError):
-        return LinkDownError(f"{where} cannot be reached: {error}", advice=_CHECK_REACH)
+        code = error.errno or 0  # below 0 for names that cannot be found, with words of their own
+        words = os.strerror(code) if code > 0 else error.strerror or error
+        return LinkDownError(f"{where} cannot be reached: {words}", advice=_CHECK_REACH)
     if isinstance(error, KeyRefusedError):
         return LinkDownError(
             f"{where} refused our key: {error}",

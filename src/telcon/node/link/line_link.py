@@ -15,8 +15,10 @@ from typing import Final, Protocol
 from websockets.frames import CloseCode
 
 from telcon.errors import LinkDownError, PeerError, PinError, TelconError
-from telcon.node.link.connection import Connection, ConnectionOwner, LinkTimes
+from telcon.node.link.connection import Connection
+from telcon.node.link.connection_owner import ConnectionOwner
 from telcon.node.link.dialling import AnotherStandsError, Backoff, dial
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import certificate_hash
 
 __all__ = ["LINK_PATH", "LineLink", "LineStatistics", "LinkHandler", "LinkPeer", "OnDialFailed"]
@@ -102,7 +104,7 @@ class LineLink(ConnectionOwner):
         self._dialled_by: dict[Connection, str] = {}  # all that are not lost yet
         self._down = asyncio.Event()
         self._down.set()
-        self._up_since: float | None = None
+        self._up_since = 0.0
         self._times_up = 0
         self._failed_dials = 0
         self._failures: dict[str, str] = {}  # by address, since the link was last up
@@ -180,6 +182,9 @@ class LineLink(ConnectionOwner):
         )
 
     def _report_down(self, reason: str) -> None:
+        # One that falls at once, as at a peer that misbehaves, is not dialled any faster for it.
+        if asyncio.get_running_loop().time() - self._up_since >= self._times.ping_s:
+            self._backoff.reset()
         self._current = None
         self._down.set()
         self._handler.link_down(reason)
@@ -223,8 +228,6 @@ class LineLink(ConnectionOwner):
         addresses = list(self.peer.addresses)
         while True:
             await self._down.wait()
-            if self._lasted():
-                self._backoff.reset()
             await asyncio.sleep(self._backoff.next_pause_s())
             try:
                 await self._dial_in_turn(addresses)
@@ -236,12 +239,6 @@ class LineLink(ConnectionOwner):
             if not self._down.is_set() or await self._dial(address):
                 return
             addresses.append(addresses.pop(0))  # so the one that works comes first next time
-
-    def _lasted(self) -> bool:
-        """Return whether the last connection stood long enough to call the peer well."""
-        if self._up_since is None:
-            return False
-        return asyncio.get_running_loop().time() - self._up_since >= self._times.ping_s
 
     async def _dial(self, address: str) -> bool:
         try:

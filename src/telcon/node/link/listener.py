@@ -9,21 +9,23 @@ import asyncio
 import errno
 import http
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from telcon.errors import PortError, TelconError
-from telcon.node.link.connection import Connection, ConnectionOwner, LinkTimes, accepting
-from telcon.node.link.tls import SecureSession, certificate_hash
+from telcon.node.link.connection import Connection, accepting
+from telcon.node.link.connection_owner import ConnectionOwner
+from telcon.node.link.refusals import OnRefused, RefusalReport
+from telcon.node.link.secure_session import SecureSession
+from telcon.node.link.times import LinkTimes
+from telcon.node.link.tls import certificate_hash
 from telcon.node.link.transport import ByteTransport
 
-__all__ = ["HALF_OPEN_LIMIT", "Listener", "OnRefused"]
+__all__ = ["HALF_OPEN_LIMIT", "Listener"]
 
 HALF_OPEN_LIMIT: Final = 64
-
-OnRefused = Callable[[str, str | None, str], None]
-"""Reason, SHA-256 of the certificate shown (None if none was read), address."""
 
 
 class Listener(ConnectionOwner):
@@ -40,7 +42,7 @@ class Listener(ConnectionOwner):
     ) -> None:
         self._owner = owner
         self._make_session = make_session
-        self._on_refused = on_refused
+        self.report_refused = RefusalReport(on_refused, time.monotonic)
         self._times = times
         self._half_open_limit = half_open_limit
         self._half_open: dict[Connection, str] = {}  # with host, oldest first
@@ -140,7 +142,7 @@ class Listener(ConnectionOwner):
         if not connection.was_open and not expected:
             shown = connection.certificate
             fingerprint = certificate_hash(shown) if shown else None
-            self._on_refused(str(error), fingerprint, connection.address)
+            self.report_refused(str(error), fingerprint, connection.address)
         self._owner.ended(connection, error)
 
     def lost(self, connection: Connection) -> None:

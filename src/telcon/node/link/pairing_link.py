@@ -5,8 +5,8 @@ apart from the link's own listener, so that a stranger never reaches that one's 
 """
 
 import asyncio
-import collections
 import http
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -15,25 +15,29 @@ from typing import Final, Protocol
 from websockets.frames import CloseCode
 
 from telcon.errors import InvitationError, KeyRefusedError, LinkDownError, PinError, TelconError
-from telcon.node.link.connection import Connection, ConnectionOwner, LinkTimes
+from telcon.node.link.connection import Connection
+from telcon.node.link.connection_owner import ConnectionOwner
 from telcon.node.link.dialling import dial
+from telcon.node.link.frame_stream import FrameStream
 from telcon.node.link.invitation import Invitation
-from telcon.node.link.listener import Listener, OnRefused
+from telcon.node.link.listener import Listener
 from telcon.node.link.pairing import NONCE_OCTETS, AccepterMachine, InviterMachine, OwnSide, Paired
+from telcon.node.link.refusals import OnRefused
+from telcon.node.link.secure_session import TlsSession
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import (
     NodeCertificate,
-    TlsSession,
-    certificate_hash,
     open_listening_context,
     unpinned_dialling_context,
 )
 
 __all__ = ["PAIRING_PATH", "InvitationBook", "PairingServer", "accept_invitation"]
 
+_LOG = logging.getLogger(__name__)
+
 PAIRING_PATH: Final = "/telcon/pair"
 EXCHANGE_S: Final = 30.0  # for the four frames, both stores included
 MAX_GUESTS: Final = 16  # connections at once; the oldest goes
-_MAX_WAITING_FRAMES = 4
 
 
 class InvitationBook(Protocol):
@@ -66,11 +70,10 @@ class PairingServer(ConnectionOwner):
     ) -> None:
         """Pair for `book`; both callbacks are for audit and screens and must not block."""
         self._book = book
-        self._on_refused = on_refused
         self._on_paired = on_paired
         self._now_us = now_us
         self._random = random
-        self._guests: dict[Connection, _Guest] = {}  # oldest first
+        self._guests: dict[Connection, FrameStream] = {}  # oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         context = open_listening_context(own)
         self._listener = Listener(
@@ -119,7 +122,7 @@ class PairingServer(ConnectionOwner):
             oldest = next(iter(self._guests))
             self._guests.pop(oldest).fail(LinkDownError("too many at once"))
             oldest.abort("too many connections for pairing at once")
-        self._guests[connection] = _Guest()
+        self._guests[connection] = FrameStream()
         return http.HTTPStatus.SWITCHING_PROTOCOLS
 
     def opened(self, connection: Connection) -> None:
@@ -146,7 +149,7 @@ class PairingServer(ConnectionOwner):
 
     # -- one exchange
 
-    async def _serve(self, connection: Connection, guest: "_Guest") -> None:
+    async def _serve(self, connection: Connection, guest: FrameStream) -> None:
         machine = InviterMachine(self._random(NONCE_OCTETS))
         try:
             async with asyncio.timeout(EXCHANGE_S):
@@ -156,12 +159,15 @@ class PairingServer(ConnectionOwner):
         except TelconError as error:
             _send_all(machine, connection)
             self._give_up(connection, str(error))
+        except Exception:  # noqa: BLE001 -- the task's edge: a defect ends this pairing alone
+            _LOG.exception("a pairing failed as it should not")
+            connection.close(CloseCode.INTERNAL_ERROR, "a defect of this node")
         else:
             connection.close(CloseCode.NORMAL_CLOSURE, "paired")
             self._on_paired(paired)
 
     async def _exchange(
-        self, machine: InviterMachine, connection: Connection, guest: "_Guest"
+        self, machine: InviterMachine, connection: Connection, guest: FrameStream
     ) -> Paired:
         while machine.result is None:
             machine.receive_frame(await guest.receive())
@@ -188,7 +194,7 @@ class PairingServer(ConnectionOwner):
             raise
 
     def _give_up(self, connection: Connection, reason: str) -> None:
-        self._on_refused(reason, None, connection.address)
+        self._listener.report_refused(reason, None, connection.address)
         connection.close(CloseCode.POLICY_VIOLATION, reason)
 
 
@@ -224,12 +230,12 @@ async def accept_invitation(
         await connection.wait_lost()
 
 
-async def _dial_any(invitation: Invitation, times: LinkTimes) -> tuple[Connection, "_Guest"]:
+async def _dial_any(invitation: Invitation, times: LinkTimes) -> tuple[Connection, FrameStream]:
     context = unpinned_dialling_context()
     node = invitation.node
     failure: LinkDownError | None = None
     for address in invitation.addresses:
-        guest = _Guest(pin=invitation.tls)
+        guest = FrameStream(pin=invitation.tls)
         try:
             return await dial(
                 address, guest, context, node=node, path=PAIRING_PATH, times=times
@@ -258,7 +264,7 @@ def _explain(error: LinkDownError, node: str, address: str) -> LinkDownError:
     return error
 
 
-async def _answer(machine: AccepterMachine, connection: Connection, guest: "_Guest") -> Paired:
+async def _answer(machine: AccepterMachine, connection: Connection, guest: FrameStream) -> Paired:
     while machine.result is None:
         _send_all(machine, connection)
         machine.receive_frame(await guest.receive())
@@ -268,58 +274,3 @@ async def _answer(machine: AccepterMachine, connection: Connection, guest: "_Gue
 def _send_all(machine: InviterMachine | AccepterMachine, connection: Connection) -> None:
     for frame in machine.frames_to_send():
         connection.send(frame)
-
-
-class _Guest(ConnectionOwner):
-    """The frames of one connection, to be awaited one by one; a few may wait."""
-
-    def __init__(self, pin: str | None = None) -> None:
-        """Demand the certificate with the hash `pin`; None where none is shown."""
-        self._pin = pin
-        self._frames: collections.deque[bytes] = collections.deque()
-        self._changed = asyncio.Event()
-        self._error: TelconError | None = None
-        self._connection: Connection | None = None
-
-    async def receive(self) -> bytes:
-        """Return the next frame.
-
-        Raises:
-            TelconError: the connection ended.
-
-        Cancellation: no frame is lost.
-        """
-        while not self._frames:
-            if self._error is not None:
-                raise self._error
-            self._changed.clear()
-            await self._changed.wait()
-        return self._frames.popleft()
-
-    def fail(self, error: TelconError) -> None:
-        """Have `receive` raise `error` once no frame is left."""
-        self._error = error
-        self._changed.set()
-
-    def secured(self, connection: Connection) -> None:
-        """Compare the pin before the secret goes out."""
-        shown = connection.certificate
-        if self._pin is not None and (shown is None or certificate_hash(shown) != self._pin):
-            raise PinError("the certificate shown is not that of the invitation")
-
-    def opened(self, connection: Connection) -> None:
-        """Belong to this connection."""
-        self._connection = connection
-
-    def frame(self, connection: Connection, data: bytes) -> None:
-        """Keep it."""
-        if len(self._frames) >= _MAX_WAITING_FRAMES:
-            connection.close(CloseCode.POLICY_VIOLATION, "frames out of turn")
-            return
-        self._frames.append(data)
-        self._changed.set()
-
-    def ended(self, connection: Connection, error: TelconError) -> None:
-        """Tell who waits, unless it is a connection that never came about."""
-        if connection is self._connection:
-            self.fail(error)

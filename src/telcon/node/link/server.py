@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telcon.errors import MisuseError, PinError, TelconError
-from telcon.node.link.connection import Connection, ConnectionOwner, LinkTimes
+from telcon.node.link.connection import Connection
+from telcon.node.link.connection_owner import ConnectionOwner
 from telcon.node.link.line_link import (
     LINK_PATH,
     LineLink,
@@ -19,10 +20,12 @@ from telcon.node.link.line_link import (
     LinkPeer,
     OnDialFailed,
 )
-from telcon.node.link.listener import HALF_OPEN_LIMIT, Listener, OnRefused
+from telcon.node.link.listener import HALF_OPEN_LIMIT, Listener
+from telcon.node.link.refusals import OnRefused
+from telcon.node.link.secure_session import TlsSession
+from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import (
     NodeCertificate,
-    TlsSession,
     certificate_hash,
     dialling_context,
     listening_context,

@@ -11,7 +11,7 @@ import socket
 from typing import Protocol
 
 from telcon.errors import LinkDownError, PinError
-from telcon.node.link.tls import SecureSession
+from telcon.node.link.secure_session import SecureSession
 
 __all__ = ["ByteReceiver", "ByteTransport"]
 
