@@ -26,5 +26,9 @@ def free_ports(count: int, *, first: int = FIRST) -> list[int]:
 
 def _bound(kind: int, port: int) -> socket.socket:
     held = socket.socket(socket.AF_INET, kind)
-    held.bind(("127.0.0.1", port))
+    try:
+        held.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        raise
     return held

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from browser.audio import voice
 from browser.cdp import Browser, Page
+from browser.payloads import PAYLOADS_JS
 
 from demo.nodes import DemoNode
 
@@ -63,6 +64,28 @@ def test_two_browsers_hear_each_other_and_a_third_joins(
         recordings = tmp_path / node.party.node / "recordings"
         assert pitch(recordings / "arcadia.example-1.opus") == pytest.approx(ARCADIAN_HZ, abs=5)
         assert pitch(recordings / "borealis.example-1.opus") == pytest.approx(BOREALIAN_HZ, abs=5)
+
+
+def test_what_one_browser_encodes_arrives_at_the_other_byte_for_byte(
+    nodes: tuple[DemoNode, DemoNode],
+) -> None:
+    with Browser() as browser:
+        caller, callee = browser.new_page(), browser.new_page()
+        for page, node, hz in ((caller, nodes[0], 440), (callee, nodes[1], 880)):
+            page.inject(voice(hz))
+            page.inject(PAYLOADS_JS)
+            page.goto(node.sign_in_link())
+            page.click("Sign in", "button")
+        caller.click("Call Elena Voss", "button")
+        callee.click("Answer", "button")
+        for listener, hz in ((caller, 880), (callee, 440)):
+            listener.wait_for(f"tests.hears({hz}) && tests.arrived.length > 100")
+        for speaker, listener in ((caller, callee), (callee, caller)):
+            arrived = listener.evaluate("tests.arrived.slice(0, 100)")
+            sent = speaker.evaluate("tests.sent")
+            first = sent.index(arrived[0])
+            assert len(set(arrived)) > 10
+            assert arrived == sent[first : first + 100]
 
 
 def pitch(recording: Path) -> float:
