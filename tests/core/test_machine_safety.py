@@ -16,7 +16,7 @@ from telcon.core.machine import (
     Marker,
     PeerMisbehaved,
 )
-from telcon.errors import IllegalActError, LinkDownError, MisuseError
+from telcon.errors import IllegalActError, LinkDownError, MisuseError, StorageError
 from telcon.ledger import Checkpoint, sign_checkpoint
 
 
@@ -150,6 +150,19 @@ def test_entries_above_the_marker_are_signed_only_when_a_new_marker_is_written()
     again.carry_out(commit)
     again.turn()
     assert len(again.sent_of(frames.Push)) == 1
+
+
+def test_what_was_stored_but_not_cosigned_is_cosigned_at_the_next_start() -> None:
+    victim, villain = Victim(), Villain()
+    victim.link_up()
+    victim.receive(villain.hello(), villain.push(), commit=False)
+    commit = victim.machine.take_commit(victim.now())
+    assert commit is not None
+    victim.store.commit(commit)  # and killed
+    again = Victim(victim.store)
+    assert again.machine.cosigned_here == 2
+    again.wait(1.0)
+    assert again.store.theirs.notes[2].cosigned
 
 
 # -- starting again
@@ -319,6 +332,43 @@ def test_a_store_with_another_history_than_the_marker_never_signs() -> None:
     pair.connect()
     pair.run()
     assert pair.arcadia.state == "broken"
+
+
+def test_what_is_pushed_to_a_node_that_is_asking_is_stored_and_not_yet_cosigned() -> None:
+    victim, villain = Victim(), Villain()
+    victim.append(*opening_acts())
+    past = victim.store.own.copy()
+    lost = MemoryStore(victim.store.own.origin, victim.store.theirs.origin, victim.store.marker)
+    again = Victim(lost)
+    again.link_up()
+    again.receive(villain.hello(villain.last(past, 2)), villain.push())
+    assert again.state == "asking"
+    assert lost.theirs.size == 2
+    assert again.machine.cosigned_here == 0
+    again.receive(frames.AskLast())
+    assert again.sent[-1] == frames.Last(villain.note())
+    again.receive(villain.refill(past, 0), villain.refill(past, 0))
+    assert again.state == "going"
+    assert again.machine.cosigned_here == 2
+    assert again.told(EntryHeld)  # theirs, which came while asking
+
+
+def test_a_changed_entry_in_the_store_is_noticed_at_start() -> None:
+    pair = conversation()
+    for log in (pair.arcadia.store.own, pair.arcadia.store.theirs):
+        entry, hashes = log.rows[5]
+        log.rows[5] = (entry.replace(b"message", b"massage"), hashes)
+        with pytest.raises(StorageError, match="not those of its tree"):
+            pair.restart(pair.arcadia)
+        log.rows[5] = (entry, hashes)
+    pair.restart(pair.arcadia)
+
+
+def test_starting_reads_the_entries_and_hardly_the_tree() -> None:
+    pair = conversation(messages=200)
+    pair.arcadia.store.own.reads = pair.arcadia.store.theirs.reads = 0
+    pair.restart(pair.arcadia)
+    assert pair.arcadia.store.own.reads + pair.arcadia.store.theirs.reads < 100
 
 
 # -- a mirror that lies in a refill

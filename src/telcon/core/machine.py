@@ -41,7 +41,7 @@ from telcon.core.events import (
 from telcon.core.fold import Applied, LineFold
 from telcon.core.growing import Row
 from telcon.core.pushing import Pushes
-from telcon.core.replay import replay
+from telcon.core.replay import replayed_fold
 from telcon.core.standing import State
 from telcon.core.stored import NEW_LOG, Commit, LogGrowth, Marker, Note, StoredLog
 from telcon.errors import IllegalActError, LinkDownError, MisuseError
@@ -106,6 +106,10 @@ class LineMachine:
 
         `marker` of a new line is `NEW_LOG`, written at pairing; None means that it is lost.
         `random(n)` returns n fresh octets; `evidence` is what earlier commits stored of this line.
+
+        Raises:
+            StorageError: stored entries are not those of the stored tree.
+            SignatureError: a stored checkpoint is not signed by the keys of `identity`.
         """
         self._books = Books(identity, own, theirs, marker, random, evidence, now)
         self._connection: Connection | None = None
@@ -147,8 +151,9 @@ class LineMachine:
     def _replay(self, on_applied: Callable[[str, int, Applied], None]) -> None:
         books = self._books
         logs = {log.origin: log for log in (books.author.log, books.mirror.log)}
-        self.fold = LineFold(frozenset(logs), lambda origin, size: logs[origin].root_at(size))
-        replay(self.fold, books.own, books.theirs, on_applied)
+        self.fold = replayed_fold(
+            books.own, books.theirs, lambda origin, size: logs[origin].root_at(size), on_applied
+        )
 
     def _settle(self) -> None:
         """Draw the consequences of what was learnt about our own log."""

@@ -81,14 +81,16 @@ class Mirror:
         self._key = key
         self._uncosigned: deque[tuple[int, int]] = deque()  # size after a push, its octets
         self._uncosigned_octets = 0
-        newest = stored.newest_note()
-        self._held = self._read_held(newest) if newest else None
-        self._durable = self._taken = self._held
-        self._timestamp = _newest_time(newest[1], self._cosigner) if newest else 0
-        self._kept_size = self.cosigned_size if self._timestamp else 0
         self._cosigned: Cosigned | None = None
+        newest = stored.newest_note()
+        self._durable = self._read_newest(newest) if newest else None
+        self._taken = self._durable
+        self._timestamp = _newest_time(newest[1], self._cosigner) if newest else 0
+        # Where the newest bears no cosignature of ours, the node was killed before it was made.
+        self._held = self._durable if self._timestamp else None
+        self._kept_size = self.cosigned_size
 
-    def _read_held(self, newest: tuple[int, bytes]) -> Note:
+    def _read_newest(self, newest: tuple[int, bytes]) -> Note:
         size, note = newest
         return Note(self.log.origin, size, keep_verified(note, [self._log_key]), cosigned=False)
 
@@ -258,11 +260,17 @@ class Mirror:
         return Note(self.log.origin, self._held.size, note, cosigned=True)
 
     def last(self, utc_us: int) -> bytes:
-        """Answer `last?`: the newest checkpoint held, freshly cosigned unless the log is forked."""
+        """Answer `last?`: the newest durable checkpoint, freshly cosigned if it may be.
+
+        It may not if the log is forked, or while our own log is not whole: then what the peer has
+        pushed meanwhile waits for its cosignature.
+        """
+        if self._durable is None:
+            return b""
+        if self.cosigned_size != self._durable.size:
+            return self._durable.note
         cosigned = self.cosign_again(utc_us)
-        if cosigned is not None:
-            return cosigned.note
-        return self._held.note if self._held else b""
+        return cosigned.note if cosigned else self._durable.note
 
 
 def keep_verified(note: bytes, keys: list[VerifierKey]) -> bytes:

@@ -1,4 +1,8 @@
-"""Reading two stored logs into a fold, in an order that respects what each entry has seen."""
+"""Reading two stored logs into a fold, in an order that respects what each entry has seen.
+
+Each entry is hashed again on the way. That gives the roots that the fold asks for without reading
+the tree, and it notices a store whose entries are not those that were signed.
+"""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,52 +10,79 @@ from typing import Final
 
 from telcon.core.fold import Applied, LineFold
 from telcon.core.stored import StoredLog
+from telcon.errors import StorageError
+from telcon.ledger import EMPTY_FRONTIER, Frontier, leaf_hash
 
-__all__ = ["replay"]
+__all__ = ["replayed_fold"]
 
 READ_OCTETS: Final = 65_536  # of each log at once; the logs may be larger than the memory
+RECENT_SIZES: Final = 4_096  # of which the root is known without the tree
 
 
 class _Reader:
     """The entries of one stored log, one after the other."""
 
     def __init__(self, stored: StoredLog) -> None:
-        self._stored = stored
-        self._piece: deque[bytes] = deque()
-        self._read = 0
-        self.index = 0
         self.origin = stored.origin
+        self.frontier = EMPTY_FRONTIER
+        self.recent: dict[int, Frontier] = {}
+        self._stored = stored
         self._size = stored.size
+        self._piece: deque[bytes] = deque()
 
     def peek(self) -> bytes | None:
-        if not self._piece and self._read < self._size:
-            self._piece.extend(self._stored.entries(self._read, READ_OCTETS))
-            self._read += len(self._piece)
-        return self._piece[0] if self._piece and self.index < self._size else None
+        if self.frontier.size >= self._size:
+            return None
+        if not self._piece:
+            self._piece.extend(self._stored.entries(self.frontier.size, READ_OCTETS))
+        return self._piece[0]
 
     def skip(self) -> None:
-        self._piece.popleft()
-        self.index += 1
+        self.frontier = self.frontier.append(leaf_hash(self._piece.popleft()))[0]
+        self.recent[self.frontier.size] = self.frontier
+        if len(self.recent) > RECENT_SIZES:
+            del self.recent[next(iter(self.recent))]
 
 
-def replay(
-    fold: LineFold,
+def replayed_fold(
     own: StoredLog,
     theirs: StoredLog,
+    root_of: Callable[[str, int], bytes | None],
     on_applied: Callable[[str, int, Applied], None],
-) -> None:
-    """Apply all stored entries to the empty `fold`; `on_applied` is told of each, with its place.
+) -> LineFold:
+    """Return the fold of all stored entries; `on_applied` is told of each, with its place.
 
     An entry of theirs that claims to have seen what was never there is given when nothing else is
-    left to wait for; it is void in any order.
+    left to wait for; it is void in any order. The fold asks `root_of` for roots from then on.
+
+    Raises:
+        StorageError: the entries of a log are not those of its stored tree.
     """
-    readers = (_Reader(own), _Reader(theirs))
+    readers = {stored.origin: _Reader(stored) for stored in (own, theirs)}
+
+    def recent_root_of(origin: str, size: int) -> bytes | None:
+        recent = readers[origin].recent.get(size)
+        return recent.root() if recent else root_of(origin, size)
+
+    fold = LineFold(frozenset(readers), recent_root_of)
     while True:
-        heads = [(reader, data) for reader in readers if (data := reader.peek()) is not None]
+        heads = [(one, data) for one in readers.values() if (data := one.peek()) is not None]
         if not heads:
-            return
+            break
         ready = (head for head in heads if fold.is_ready(head[0].origin, head[1]))
         reader, data = next(ready, heads[-1])
-        applied = fold.apply(reader.origin, reader.index, data)
-        on_applied(reader.origin, reader.index, applied)
+        index = reader.frontier.size
+        on_applied(reader.origin, index, fold.apply(reader.origin, index, data))
         reader.skip()
+    for reader in readers.values():
+        _check(reader, root_of)
+        reader.recent.clear()
+    return fold
+
+
+def _check(reader: _Reader, root_of: Callable[[str, int], bytes | None]) -> None:
+    if reader.frontier.root() != root_of(reader.origin, reader.frontier.size):
+        raise StorageError(
+            f"the stored entries of {reader.origin} are not those of its tree",
+            advice="The database was damaged or changed by hand: restore it from a backup.",
+        )
