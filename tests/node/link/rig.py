@@ -118,13 +118,20 @@ class Node(Watched):
         self, peer: "Node", handler: Handler, *ports: int, line: str = LINE, der: bytes = b""
     ) -> LineLink:
         """Add a line to `peer`, dialled at `ports` of loopback; `der` pins another certificate."""
+        addresses = [f"127.0.0.1:{port}" for port in ports]
+        return self.add_at(peer, handler, *addresses, line=line, der=der)
+
+    def add_at(
+        self, peer: "Node", handler: Handler, *addresses: str, line: str = LINE, der: bytes = b""
+    ) -> LineLink:
+        """Add a line to `peer`, dialled at `addresses`."""
         return self.server.add_line(
             LinkPeer(
                 line=line,
                 own_name=self.name,
                 peer_name=peer.name,
                 certificate=der or peer.certificate.der,
-                addresses=tuple(f"127.0.0.1:{port}" for port in ports),
+                addresses=addresses,
             ),
             handler,
         )

@@ -197,6 +197,23 @@ def test_a_flood_of_silent_guests_is_bounded_and_a_peer_still_gets_in(tmp_path: 
     run(test())
 
 
+def test_one_address_that_floods_does_not_shut_out_another(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with two_nodes(tmp_path, half_open_limit=8) as (_, borealis):
+            port = borealis.server.port
+            reader, quiet = await asyncio.open_connection(
+                "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+            )
+            flood = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+            await borealis.until(lambda: len(borealis.refused) >= 13)
+            assert all(address.startswith("127.0.0.1:") for _, _, address in borealis.refused)
+            assert not reader.at_eof()
+            for _, writer in [*flood, (reader, quiet)]:
+                writer.transport.abort()
+
+    run(test())
+
+
 def test_what_is_not_tls_is_reported(tmp_path: Path) -> None:
     async def test() -> None:
         async with two_nodes(tmp_path) as (_, borealis):
