@@ -81,14 +81,12 @@ def _find_call(store: "StoreReader", wanted: str | None) -> tuple[str, "LineReco
     Raises:
         OperatorError: there is no such call.
     """
-    from telcon.core.replay import replay
-    from telcon.node.proof.selection import line_fold
+    from telcon.node.proof.selection import fold_line
 
     found = []
     for record in store.lines():
-        logs = [store.stored_log(origin) for origin in (record.own_origin, record.peer_origin)]
-        fold = line_fold({log.origin: log for log in logs})
-        replay(fold, logs[0], logs[1], lambda *_: None)
+        ours, theirs = (store.stored_log(o) for o in (record.own_origin, record.peer_origin))
+        fold = fold_line(ours, theirs)
         found += [(state.rung_us, state.call, record) for state in fold.calls.values()]
     if wanted is not None:
         found = [item for item in found if item[1] == wanted]

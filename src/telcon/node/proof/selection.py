@@ -4,13 +4,13 @@ A call's entries are found by folding both logs: what the fold made void stays o
 it would suggest an act that never was. The layer then says which types and seals are shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from telcon.core.call import CallState, Place
 from telcon.core.entry import LAYERS, CallRing, Entry, entry_type
 from telcon.core.fold import Applied, LineFold
-from telcon.core.replay import replay
+from telcon.core.replay import replayed_fold
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, OperatorError
 from telcon.ledger import root_at
@@ -66,8 +66,8 @@ def select_call(ours: StoredLog, theirs: StoredLog, call: str, shown: Shown) -> 
 
     Raises:
         OperatorError: the line has no such call.
+        StorageError: the entries of a log are not those of its tree.
     """
-    fold = line_fold({ours.origin: ours, theirs.origin: theirs})
     own: list[Selected] = []
     rings: dict[Place, Selected] = {}
 
@@ -79,7 +79,7 @@ def select_call(ours: StoredLog, theirs: StoredLog, call: str, shown: Shown) -> 
         elif isinstance(applied.entry, CallRing):
             rings[origin, index] = Selected(origin, index, applied.entry)
 
-    replay(fold, ours, theirs, sort)
+    fold = fold_line(ours, theirs, sort)
     if call not in fold.calls:
         raise OperatorError(f"this line has no call {call}", advice="Look it up in the history.")
     state = fold.calls[call]
@@ -89,10 +89,19 @@ def select_call(ours: StoredLog, theirs: StoredLog, call: str, shown: Shown) -> 
     return Selection(state, tuple(sorted(picked, key=lambda item: (item.origin, item.index))))
 
 
-def line_fold(logs: Mapping[str, StoredLog]) -> LineFold:
-    """Return an empty fold that looks up the roots of two stored logs, by origin."""
+def fold_line(
+    ours: StoredLog,
+    theirs: StoredLog,
+    on_applied: Callable[[str, int, Applied], None] = lambda *_: None,
+) -> LineFold:
+    """Fold both logs of a line whole; `on_applied` is told of each entry, with its place.
+
+    Raises:
+        StorageError: the entries of a log are not those of its tree.
+    """
+    logs = {ours.origin: ours, theirs.origin: theirs}
 
     def root_of(origin: str, size: int) -> bytes | None:
         return root_at(size, logs[origin].hash) if size <= logs[origin].size else None
 
-    return LineFold(frozenset(logs), root_of)
+    return replayed_fold(ours, theirs, root_of, on_applied)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telcon.core.call import CallState
-from telcon.core.replay import replay
 from telcon.core.seal import Opening
 from telcon.errors import ProofError
 from telcon.ledger import (
@@ -20,7 +19,7 @@ from telcon.ledger import (
     verify_tiles,
 )
 from telcon.node.proof.receipt import ProvenReceipt
-from telcon.node.proof.selection import line_fold
+from telcon.node.proof.selection import fold_line
 
 Fetch = Callable[[str], bytes]
 
@@ -125,7 +124,5 @@ def read_log(checkpoint: bytes, policy: Policy, paths: Sequence[str], fetch: Fet
 
 def fold_call(logs: Mapping[str, WholeLog], call: str) -> CallState | None:
     """Fold both whole logs, by origin, and return what they tell of `call`; None if nothing."""
-    fold = line_fold(logs)
     first, second = logs.values()
-    replay(fold, first, second, lambda *_: None)
-    return fold.calls.get(call)
+    return fold_line(first, second).calls.get(call)
