@@ -1,4 +1,4 @@
-"""`make demo`: two nodes to try by hand; with `--check --out DIR`, a whole call without a browser."""
+"""`make demo`: two nodes to try by hand; with `--check --out DIR`, a whole scripted call."""
 
 import argparse
 import signal
@@ -37,7 +37,8 @@ def by_hand() -> int:
             words = pair(nodes[0], nodes[1], DATA / "borealis.invitation")
             print(f"paired; both sides saw the words: {words}")
         _print_what_to_do(nodes)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
+    except KeyboardInterrupt:
         print("\nending both nodes; what they hold stays in demo-data/")
     finally:
         for node in nodes:
@@ -51,7 +52,7 @@ def _print_what_to_do(nodes: list[DemoNode]) -> None:
         print(f"  {node.party.principal}, {node.party.office}\n    {node.sign_in_link()}")
     print(
         "\nThen tap the other's name on one page and answer on the other. Allow the microphone;"
-        "\nuse headphones, or the two pages will hear each other. A link works once, for 15 minutes:"
+        "\nuse headphones, or the two pages hear each other. A link works once, for 15 minutes:"
     )
     for node in nodes:
         print(f'  .venv/bin/telcon --data {node.folder} link "{node.party.principal}"')
@@ -59,5 +60,5 @@ def _print_what_to_do(nodes: list[DemoNode]) -> None:
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in order, as after Ctrl-C
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""A scripted device: what a page does, without a browser. Real HTTP, WebSocket, UDP, DTLS and SRTP."""
+"""A scripted device: what a page does, without a browser, over real HTTP, UDP, DTLS and SRTP."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ class DeviceError(Exception):
 
 
 class ScriptedDevice:
-    """One principal's device on one node: signed in, with a live connection and, in a call, a leg."""
+    """One principal's device on one node: signed in, live, and in a call with a leg."""
 
     def __init__(self, host: str, port: int, cookie: str) -> None:
         """Use `open`."""
@@ -64,7 +64,7 @@ class ScriptedDevice:
             compression=None,
         )
         self._reader = asyncio.create_task(self._read(self._socket))
-        await self.wait(lambda snapshot: bool(snapshot))
+        await self.wait(bool)
 
     async def close(self) -> None:
         """Close leg and connection."""
@@ -126,8 +126,7 @@ class ScriptedDevice:
 
     async def speak(self, voice: Path, *, packets: int | None = None) -> list[bytes]:
         """Send the Ogg Opus file `voice` in real time; return the payloads sent."""
-        sent = [packet.payload for packet in parse_ogg_opus_untrusted(voice.read_bytes()).packets]
-        sent = sent[:packets]
+        sent = (await asyncio.to_thread(_payloads, voice))[:packets]
         loop = asyncio.get_running_loop()
         begin = loop.time()
         for number, payload in enumerate(sent):
@@ -168,6 +167,10 @@ class ScriptedDevice:
                 async with self._changed:
                     self.snapshot = message["state"]
                     self._changed.notify_all()
+
+
+def _payloads(voice: Path) -> list[bytes]:
+    return [packet.payload for packet in parse_ogg_opus_untrusted(voice.read_bytes()).packets]
 
 
 def _redeem(host: str, port: int, secret: str) -> str:

@@ -1,4 +1,4 @@
-"""The two nodes of the demo: processes of their own, set up with the commands that a person types."""
+"""The two nodes of the demo: processes, set up with the commands that a person types."""
 
 import re
 import signal
@@ -66,7 +66,6 @@ class DemoNode:
             stderr=None,
             text=True,
             start_new_session=True,  # Ctrl-C reaches us alone; we end the nodes in order
-            preexec_fn=_unblock_signals,
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -127,11 +126,6 @@ class DemoNode:
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "telcon.cli", "--data", str(self.folder)]
-
-
-def _unblock_signals() -> None:
-    """Undo in the child that the demo waits for its signals with them blocked."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def pair(inviter: DemoNode, accepter: DemoNode, invitation: Path) -> str:

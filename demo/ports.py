@@ -7,7 +7,7 @@ FIRST, LAST = 21_000, 31_000  # below the usual ephemeral range, which begins at
 
 
 def free_ports(count: int, *, first: int = FIRST) -> list[int]:
-    """Return `count` ports on 127.0.0.1 that are free for TCP and UDP, all held at once to be sure."""
+    """Return `count` ports on 127.0.0.1 that are free for TCP and UDP, held at once to be sure."""
     found: list[int] = []
     with ExitStack() as held:
         for port in range(first, LAST):

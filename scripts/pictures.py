@@ -13,12 +13,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser.audio import voice  # noqa: E402 -- the paths above come first
 from browser.cdp import Browser, Page  # noqa: E402
-
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair  # noqa: E402
 from demo.ports import free_ports  # noqa: E402
 
 WIDTH, HEIGHT = 360, 720
-SHELF = """<style>body{{margin:0;padding:24px;background:#cfd4d6;display:flex;gap:20px;width:max-content}}
+SHELF = """<style>
+body{{margin:0;padding:24px;background:#cfd4d6;display:flex;gap:20px;width:max-content}}
 img{{width:{width}px;border-radius:28px;box-shadow:0 8px 24px #0003}}</style>{images}"""
 
 

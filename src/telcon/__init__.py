@@ -6,13 +6,15 @@ cosigned by the other, so neither can deny a call nor invent one.
 Where each folder's job ends, from the inside out (imports point only upward in this list):
 
 - `telcon.errors`: the one tree of errors; below everything.
-- `telcon.ledger`: tree, notes, checkpoints, cosignatures, tiles, proofs. Bytes in, bytes out; knows
-  nothing of calls and is usable alone.
-- `telcon.core`: entries, seals, the fold, the two-party machine. Decides; does no IO and owns no clock.
+- `telcon.ledger`: tree, notes, checkpoints, cosignatures, tiles, proofs. Bytes in, bytes out; it
+  knows nothing of calls and is usable alone.
+- `telcon.core`: entries, seals, the fold, the two-party machine. It decides; it does no IO and owns
+  no clock.
 - `telcon.node`: the shell around the core: store, link, media, people, proof folders.
 - `telcon.web`: the pages and their API. `telcon.cli`: the command line.
 
-It is not a conferencing server, not a messenger for the public, and holds no third party in the middle.
+It is not a conferencing server, not a messenger for the public, and there is no third party in the
+middle.
 """
 
 __version__ = "0.1.0"

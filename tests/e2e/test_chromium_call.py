@@ -1,13 +1,14 @@
 """A real call between two real browsers through two real nodes."""
 
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from browser.audio import voice
 from browser.cdp import Browser, Page
 from browser.payloads import PAYLOADS_JS
-
 from demo.nodes import DemoNode
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -111,5 +112,5 @@ def pitch(recording: Path) -> float:
     assert raw.stderr == b""
     samples = memoryview(raw.stdout).cast("h")
     middle = samples[len(samples) // 3 : 2 * len(samples) // 3]
-    rising = sum(1 for a, b in zip(middle, middle[1:], strict=False) if a < 0 <= b)
+    rising = sum(1 for a, b in pairwise(middle) if a < 0 <= b)
     return rising * 48_000 / len(middle)
