@@ -3,6 +3,7 @@
 import pytest
 
 from fakes.joined import ARCADIA, LINE, START_US, identity_of, message, opening_acts, ring
+from fakes.memory_log import MemoryStore
 from fakes.villain import Victim, Villain
 from telcon.core import draft as drafts
 from telcon.core import frames
@@ -573,3 +574,74 @@ def test_a_peer_that_withholds_what_it_holds_cannot_have_a_second_history_signed
     victim.link_up()
     victim.receive(villain.hello(b""))
     assert victim.state == "broken"
+
+
+def test_a_restored_peer_may_not_pass_off_another_log_as_the_one_we_have_seen() -> None:
+    victim, villain = met()
+    victim.append(message("written having seen two entries"))
+    past = victim.store.own.copy()
+    for is_true in (True, False):
+        again = Victim(MemoryStore(past.origin, villain.log.origin, victim.store.marker))
+        again.link_up()
+        again.receive(villain.hello(villain.last(past, 3)))
+        again.receive(villain.refill(past, 0), villain.refill(past, 0))
+        assert again.state == "asking"  # whole, but what it has seen is not here yet
+        other = villain.fork(1)
+        other.write(drafts.line_terms("end"))
+        again.receive((villain if is_true else other).push())
+        assert again.state == ("going" if is_true else "broken")
+
+
+def test_a_log_that_meets_its_checkpoint_but_not_the_marker_has_ended() -> None:
+    victim, villain = restored(4, Marker(8, b"\1" * 32))
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(villain.past, 12)))
+    victim.receive(villain.refill(villain.past, 4))
+    assert victim.state == "broken"
+    assert victim.store.own.size == 4
+
+
+def test_a_refill_of_more_than_memory_allows_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telcon.core.refill.MAX_REFILL_ENTRIES", 7)
+    victim, villain = restored(4, None)
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(villain.past, 12)))
+    assert victim.state == "broken"
+
+
+def test_a_line_that_has_ended_refuses_pushes_as_frozen() -> None:
+    victim, villain = restored(4, Marker(3, b"\1" * 32))
+    assert victim.state == "broken"
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(villain.past, 12)), villain.push())
+    assert victim.refusals() == ["frozen"]
+    assert victim.complaints() == []
+
+
+def test_answers_to_pushes_that_were_never_sent_close_the_connection() -> None:
+    for frame in (frames.Cosigned(2, b"x"), frames.Refused("gap", 0, "")):
+        victim, villain = restored(4, None)  # asking: it pushes nothing
+        victim.link_up()
+        victim.receive(villain.hello(villain.last(villain.past, 12)), frame)
+        assert victim.complaint().close
+
+
+def test_evidence_that_a_peer_brings_against_itself_is_taken() -> None:
+    victim, villain = met()
+    other = villain.fork(1)
+    other.write(drafts.line_terms("end"))
+    victim.receive(frames.Evidence(villain.note(), other.note()))
+    assert victim.store.evidence == [(villain.note(), other.note())]
+    villain.write(message("x"))
+    victim.receive(villain.push(2))
+    assert victim.refusals() == ["fork"]
+
+
+def test_a_mirror_that_shows_an_older_state_without_having_cosigned_it_anew_is_noticed() -> None:
+    victim, villain = met()
+    victim.append(message("x"))
+    victim.receive(frames.Cosigned(3, villain.cosign(victim.store.own, 3, time_s=SECOND + 9)))
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(victim.store.own, 2, time_s=SECOND)))
+    assert "old cosignature" in victim.complaint().reason
+    assert victim.machine.cosigned_by_peer == 3

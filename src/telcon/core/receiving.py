@@ -95,6 +95,7 @@ def keep_shown(books: Books, connection: Connection) -> None:
     """Keep the cosignature that the peer showed, once what it covers is stored here."""
     shown = connection.shown
     if shown and shown.cosignature and books.is_ours(shown.checkpoint):
+        connection.shown = shown._replace(cosignature=None)
         books.keep_cosignature(shown.cosignature)
 
 
