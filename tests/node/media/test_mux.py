@@ -189,9 +189,10 @@ def test_a_receiver_that_fails_does_not_stop_the_others() -> None:
         mux, receiver = UdpMux.open(LOOPBACK, 0), Failing()
         sender = Sender(mux)
         mux.bind(sender.address, receiver)
-        await sender.send(DTLS, SRTP)
+        await sender.send(*[DTLS] * 20, SRTP)
         assert receiver.taken == [("srtp", SRTP)]
-        assert mux.statistics().receiver_errors == len(reported) == 1
+        assert mux.statistics().receiver_errors == 20
+        assert len(reported) == 2  # the first and the tenth
         sender.close()
         mux.close()
 
