@@ -7,9 +7,8 @@ where an entry's bytes are made.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from telcon.core.entry import (
+    ENTRY_TYPES,
     SEALS,
     SUPPORTED_TYPES,
     Entry,
@@ -115,12 +114,16 @@ def compose(
 
 
 def _write(members: dict[str, object]) -> bytes:
-    """Make the bytes and read them back as any stranger would."""
+    """Make the bytes and read them back as any stranger would: that is the only check of values."""
+    kind = str(members.pop("type"))
+    if "from" in members:
+        members["sender"] = members.pop("from")  # `from` is a word of Python's
     try:
-        data = format_entry(msgspec.convert(members, Entry))
+        make: Callable[..., Entry] = ENTRY_TYPES[kind]
+        data = format_entry(make(**members))
         parse_entry_untrusted(data)
-    except (msgspec.ValidationError, VoidError) as error:
-        msg = f"a draft of {members['type']} makes no entry: {error}"
+    except (KeyError, TypeError, ValueError, VoidError) as error:
+        msg = f"a draft of {kind} makes no entry: {error}"
         raise MisuseError(msg) from error
     return data
 

@@ -15,6 +15,7 @@ from telcon.core.events import (
     ActDropped,
     EntryHeld,
     Event,
+    LineBroken,
     LineDown,
     LineIdentity,
     LineUp,
@@ -165,7 +166,7 @@ class Line:
     # -- turning
 
     async def _wait(self, ticket: Ticket) -> EntryHeld:
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[EntryHeld] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
         self._turn()
         try:
@@ -178,7 +179,6 @@ class Line:
         self._send_frames()
         while (event := self.machine.next_event()) is not None:
             self._dispatch(event)
-            self._send_frames()
         self._work.set()
         self._arm()
 
@@ -197,6 +197,8 @@ class Line:
                 future = self._waiting.pop(ticket)
                 if not future.done():
                     future.set_exception(IllegalActError("the act", void.value))
+            case LineBroken(reason=reason):
+                self._fail_waiting(LinkDownError(f"this line has ended: {reason}"))
             case LineUp():
                 self.up_since_us = now().utc_us
             case LineDown():
