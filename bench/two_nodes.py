@@ -1,0 +1,100 @@
+"""Two paired nodes: the far one a process of its own, the near one inside the bench.
+
+Both are what `telcon node run` starts. Being inside, a bench sees the moment at which its node has
+verified something, and not the moment at which a client hears of it.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
+from demo.ports import FIRST, free_ports
+
+from telcon.node.assembly import Node
+from telcon.node.desk import LineDesk, PrincipalDesk
+
+__all__ = ["Looker", "TwoNodes", "paired_nodes", "two_nodes"]
+
+DEVICE = "0" * 32
+PORTS_A_RUN = 64
+
+
+@dataclass(slots=True)
+class Looker:
+    """A page of the near node that looks, each time that something has changed."""
+
+    desk: PrincipalDesk
+    _wanted: list[tuple[Callable[[], bool], asyncio.Future[float]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.desk.subscribe(DEVICE, self._look, _ignore)
+
+    async def when(self, holds: Callable[[], bool]) -> float:
+        """Return the moment (`time.perf_counter`) at which `holds` first does."""
+        if holds():
+            return time.perf_counter()
+        future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._wanted.append((holds, future))
+        return await future
+
+    def _look(self) -> None:
+        moment = time.perf_counter()
+        for wanted in [wanted for wanted in self._wanted if wanted[0]()]:
+            self._wanted.remove(wanted)
+            wanted[1].set_result(moment)
+
+
+def _ignore(_: Mapping[str, Any]) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class TwoNodes:
+    """What a bench works with."""
+
+    folder: Path
+    near: Node
+    line: LineDesk
+    """The near node's side of the line."""
+    looker: Looker
+    far: DemoNode
+
+
+@contextmanager
+def paired_nodes(folder: Path) -> Iterator[tuple[DemoNode, DemoNode]]:
+    """Start both nodes as processes, paired; they are killed in the end."""
+    ports = free_ports(8, first=FIRST + PORTS_A_RUN * (os.getpid() % 100))
+    nodes = DemoNode(ARCADIA, folder / "arcadia"), DemoNode(BOREALIS, folder / "borealis")
+    try:
+        for number, node in enumerate(nodes):
+            node.set_up(ports[4 * number : 4 * number + 4])
+            node.start()
+        pair(*nodes, folder / "invitation")
+        yield nodes
+    finally:
+        for node in nodes:
+            node.kill()
+
+
+@asynccontextmanager
+async def two_nodes() -> AsyncIterator[TwoNodes]:
+    """Start two nodes, pair them, take the near one in, and wait until the line is up."""
+    with tempfile.TemporaryDirectory(prefix="telcon-bench-") as place:
+        folder = Path(place)
+        with paired_nodes(folder) as (arcadia, far):
+            arcadia.stop()
+            near = await Node.start(arcadia.folder)
+            try:
+                (line,) = near.desk.lines()
+                looker = Looker(near.desk)
+                await looker.when(lambda: line.line.up_since_us is not None)
+                yield TwoNodes(folder, near, line, looker, far)
+            finally:
+                await near.close()
