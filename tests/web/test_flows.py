@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from browser.audio import no_voice
 from browser.cdp import Browser, Page
 from fakes.desk import CALL, GOOD_SECRET, LINE, NOW_US, idle, in_call, line, message, over, past
-from telcon.errors import BusyError, LinkDownError
+from telcon.errors import BusyError, LinkDownError, OperatorError
 from web.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -257,22 +253,44 @@ def test_a_text_that_cannot_be_read_is_said_to_be_so(page: Page, pages: Served) 
     page.wait_text("This text cannot be read")
 
 
-def test_two_rings_that_meet_keep_one_leg(spoken: Page, pages: Served) -> None:
-    gate = pages.call(asyncio.Event)
-
-    async def hold(act: Mapping[str, Any]) -> None:
-        if act["do"] == "offer":
-            await gate.wait()
-
-    pages.desk.hold = hold
+def test_two_rings_that_meet_keep_the_microphone(spoken: Page, pages: Served) -> None:
+    met = {"side": "both", "call": "d0" * 16}
     pages.desk.after["ring"] = in_call("ringing")
     spoken.click("Call Elena Voss", "button")
-    met = in_call("live", "both", call="d0" * 16)
-    assert spoken.wait_for("tests.connections.length") == 1
-    pages.show(met)
+    spoken.wait_text("Ringing at Borealis")
+    merged = {"phase": "merged", "by": None, "reason": None}
+    pages.show(in_call("merged", ended=merged))
+    spoken.wait_text("You rang each other")
+    pages.show(in_call("live", mine=False, **met))
+    spoken.wait_text("Join on this device")
+    pages.show(in_call("live", **met))
     spoken.wait_text("End call")
-    assert spoken.evaluate("tests.connections.length") == 1
-    pages.call(gate.set)
+    assert spoken.evaluate("tests.tracks.map((track) => track.readyState)") == ["live"]
+    assert pages.desk.wait(lambda: pages.desk.asked("offer")[-1]["call"] == met["call"])
+
+
+def test_ringing_whom_rings_here_answers(spoken: Page, pages: Served) -> None:
+    pages.desk.answers["ring"] = OperatorError("a call is going on already")
+    pages.desk.after["ring"] = in_call("ringing", "theirs")
+    pages.desk.after["answer"] = in_call("live", "theirs")
+    spoken.click("Call Elena Voss", "button")
+    spoken.wait_text("End call")
+    assert [act["call"] for act in pages.desk.asked("answer")] == [CALL]
+    assert spoken.evaluate("tests.tracks.map((track) => track.readyState)") == ["live"]
+
+
+def test_rings_again_from_the_end_of_a_call(spoken: Page, pages: Served) -> None:
+    pages.desk.after["ring"] = in_call("ringing")
+    spoken.click("Call Elena Voss", "button")
+    spoken.wait_text("Ringing at Borealis")
+    pages.show(over("missed", "ours", None))
+    again = "e0" * 16
+    pages.desk.answers["ring"] = {"call": again}
+    pages.desk.after["ring"] = in_call("ringing", call=again)
+    spoken.click("Call again", "button")
+    spoken.wait_text("Ringing at Borealis")
+    states = spoken.evaluate("tests.tracks.map((track) => track.readyState)")
+    assert states == ["ended", "live"]
 
 
 def test_writes_a_message(page: Page, pages: Served) -> None:

@@ -22,6 +22,7 @@ export default function choose({ contact, snapshot, refused, pending, aside, cal
 }
 
 function screenOf(call) {
+  if (call.phase === "merged") return "ringing"; // for a moment: the call that both rang is about to be live
   if (call.ended || !["ringing", "live"].includes(call.phase)) return "ended";
   return call.phase === "live" ? "live" : "ringing";
 }

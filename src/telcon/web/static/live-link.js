@@ -63,6 +63,14 @@ export default class LiveLink extends EventTarget {
     });
   }
 
+  /** Resolves with the next snapshot, or after `ms`. @param {number} ms */
+  nextState(ms) {
+    return new Promise((done) => {
+      this.addEventListener("state", done, { once: true });
+      setTimeout(done, ms);
+    });
+  }
+
   #open() {
     clearTimeout(this.#retry);
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";

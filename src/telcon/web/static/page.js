@@ -5,6 +5,7 @@ import { nowUs, setClock, since, timer } from "./clock.js";
 import LiveLink from "./live-link.js";
 import CallMedia from "./media/call-media.js";
 import { parts, put } from "./parts.js";
+import Opening from "./opening.js";
 import Outbox from "./outbox.js";
 import Ringer from "./ringer.js";
 import Stage from "./stage.js";
@@ -17,6 +18,7 @@ export default class Page {
   link = new LiveLink();
   media = new CallMedia(this.link, () => this.changed());
   acts = new Acts(this);
+  opening = new Opening(this);
   outbox = new Outbox(this);
   #ringer = new Ringer();
   #stage = new Stage(this);
@@ -85,20 +87,27 @@ export default class Page {
     setClock(snapshot.now_us);
     const { call } = snapshot;
     if (call && !call.ended) this.#known.add(call.call);
-    if (call) this.#ended = call.ended ? call : null;
-    this.acts.arrived(call);
+    if (call) this.#ended = call.ended && call.phase !== "merged" ? call : null;
+    this.opening.arrived(call);
     this.#tendMedia(call);
     this.changed();
   }
 
   /** The leg stands while the call concerns this page, and not a moment longer. */
   #tendMedia(call) {
-    const { media, acts } = this;
+    const { media, acts, opening } = this;
+    if (call && this.#meets(call)) return;
     const alive = call && ["ringing", "live"].includes(call.phase) && !acts.isOver(call.call);
-    const ours = alive && (call.mine || acts.isOpening(call.call) || (call.phase === "ringing" && call.side !== "ours"));
-    if (ours && call.side === "both" && media.call) media.rename(call.call);
+    const ours = alive && (call.mine || opening.isAnswering(call.call) || (call.phase === "ringing" && call.side !== "ours"));
     if (ours) media.arm(call.call);
-    else if (!acts.pending) media.close();
+    else if (!opening.pending) media.close();
+  }
+
+  /** Our ring and theirs are about to be one call: what was opened for ours is needed for it. */
+  #meets(call) {
+    const { rang, pending } = this.opening;
+    if (this.acts.isOver(rang) || (rang !== this.media.call && !pending)) return false;
+    return call.phase === "merged" || (call.side === "both" && !call.mine);
   }
 
   #passed({ hint, slots }) {
@@ -112,7 +121,7 @@ export default class Page {
     const [name, line] = location.hash.slice(1).split("/");
     const route = { name: ["line", "messages", "history"].includes(name) ? name : "contacts", line: line ?? "" };
     const at = choose({
-      contact, snapshot: this.snapshot, refused: this.acts.refusal !== null, pending: this.acts.pending,
+      contact, snapshot: this.snapshot, refused: this.opening.refusal !== null, pending: this.opening.pending,
       aside: this.#aside, call, route,
     });
     if (call?.phase !== "live") this.#aside = false;
@@ -124,7 +133,7 @@ export default class Page {
   #callToShow() {
     const call = this.snapshot?.call ?? this.#ended;
     if (!call || this.#away.has(call.call)) return null;
-    const known = this.#known.has(call.call) || this.acts.rang === call.call;
+    const known = this.#known.has(call.call) || this.opening.rang === call.call;
     return call.ended && !known ? null : call; // one that ended before this page came is history
   }
 

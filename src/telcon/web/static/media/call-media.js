@@ -59,14 +59,6 @@ export default class CallMedia {
   }
 
   /**
-   * Both sides rang and the two rings became one call: the leg goes on under its name.
-   * @param {string} call
-   */
-  rename(call) {
-    if (this.#leg) this.call = call;
-  }
-
-  /**
    * Takes an open microphone; the person just tapped.
    * @param {MediaStreamTrack} track
    */

@@ -28,7 +28,7 @@ export default class Contacts extends Screen {
     const row = clone("t-contact");
     const at = parts(row);
     const known = { at, picture: new LinePicture(at.line, "mini"), line: "" };
-    at.ring.addEventListener("click", () => this.page.acts.ring(known.line));
+    at.ring.addEventListener("click", () => this.page.opening.ring(known.line));
     this.#rows.set(row, known);
     return row;
   }

@@ -15,7 +15,7 @@ export default class Ended extends Screen {
     this.at.done.addEventListener("click", () => page.putAway(this.#call));
     this.at.again.addEventListener("click", () => {
       page.putAway(this.#call);
-      page.acts.ring(this.#line);
+      page.opening.ring(this.#line);
     });
     this.at.write.addEventListener("click", () => {
       page.putAway(this.#call);

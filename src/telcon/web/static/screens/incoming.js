@@ -11,7 +11,7 @@ export default class Incoming extends Screen {
   constructor(page) {
     super(page, "t-incoming");
     const decline = (/** @type {string|null} */ reason) => page.acts.decline(this.#call, reason);
-    this.at.answer.addEventListener("click", () => page.acts.answer(this.#call));
+    this.at.answer.addEventListener("click", () => page.opening.answer(this.#call));
     this.at.decline.addEventListener("click", () => decline(null));
     this.at.why.addEventListener("click", () => this.#choose(true));
     this.at.unwhy.addEventListener("click", () => this.#choose(false));

@@ -43,17 +43,17 @@ function noticeFor(page, view) {
     const keys = /** @type {[string, () => void][]} */ ([[say("elsewhere.button"), () => location.reload()]]);
     return { heading: say("elsewhere.heading"), text: say("elsewhere.text"), keys };
   }
-  return page.acts.refusal ? microphone(page, view) : { heading: say("connecting.heading"), text: say("connecting.text") };
+  return page.opening.refusal ? microphone(page, view) : { heading: say("connecting.heading"), text: say("connecting.text") };
 }
 
 /** @returns {Notice} */
 function microphone(page, { call }) {
-  const { acts } = page;
-  const { error, again } = acts.refusal;
+  const { acts, opening } = page;
+  const { error, again } = opening.refusal;
   const rings = call?.phase === "ringing" && call.side === "theirs";
   const other = /** @type {[string, () => void]} */ (rings
     ? [say("microphone.decline"), () => acts.decline(call.call, null)]
-    : [say("microphone.back"), () => acts.forgetRefusal()]);
+    : [say("microphone.back"), () => opening.forgetRefusal()]);
   return {
     heading: say(error.blocked ? "microphone.heading" : "microphone.none"),
     text: rings ? say("microphone.still-ringing", { name: call.peer.name }) : say("microphone.text"),

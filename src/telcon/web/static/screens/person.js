@@ -12,7 +12,7 @@ export default class Person extends Screen {
 
   constructor(page) {
     super(page, "t-person");
-    this.at.call.addEventListener("click", () => page.acts.ring(this.#line));
+    this.at.call.addEventListener("click", () => page.opening.ring(this.#line));
   }
 
   render({ line, call, now }) {

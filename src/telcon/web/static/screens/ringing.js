@@ -27,7 +27,7 @@ export default class Ringing extends Screen {
 
 function progress(call, peer) {
   if (!call) return [say("ringing.calling"), say("ringing.talk")];
-  if (call.side === "both") return [say("ringing.each-other"), ""];
+  if (call.side === "both" || call.phase === "merged") return [say("ringing.each-other"), ""];
   if (!call.mine) return [say("ringing.elsewhere"), ""];
   if (!call.countersigned) return [say("ringing.calling"), say("ringing.signing", { node: peer.node })];
   return [say("ringing.at", { organisation: peer.organisation || peer.node }), say("ringing.talk")];
