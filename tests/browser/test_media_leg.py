@@ -44,6 +44,27 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+class Stage:
+    """Where a test's pages are; they end with it, or they would go on asking a port of its."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        self._address = address
+        self.pages: list[Page] = []
+
+    def open(self) -> Page:
+        self.pages.append(self._browser.new_page(self._address))
+        return self.pages[-1]
+
+
+@pytest.fixture
+def stage(browser: Browser, address: str) -> Iterator[Stage]:
+    stage = Stage(browser, address)
+    yield stage
+    for page in stage.pages:
+        page.close()
+
+
 class Chromium:
     """One page with a leg."""
 
@@ -52,8 +73,8 @@ class Chromium:
         self.leg = leg
 
     @classmethod
-    async def arm(cls, room: Room, browser: Browser, address: str) -> Chromium:
-        page = await asyncio.to_thread(browser.new_page, address)
+    async def arm(cls, room: Room, stage: Stage) -> Chromium:
+        page = await asyncio.to_thread(stage.open)
         chromium = cls(page, room.leg())
         await chromium.accept(chromium.leg.answer(await chromium.run("leg.offer()")))
         await chromium.wait("leg.pc.connectionState == 'connected'")
@@ -76,10 +97,10 @@ class Chromium:
 
 
 @in_loop
-async def test_each_hears_the_right_tone_in_the_right_slot(browser: Browser, address: str) -> None:
+async def test_each_hears_the_right_tone_in_the_right_slot(stage: Stage) -> None:
     async with a_room() as room:
-        first = await Chromium.arm(room, browser, address)
-        second = await Chromium.arm(room, browser, address)
+        first = await Chromium.arm(room, stage)
+        second = await Chromium.arm(room, stage)
         await first.run("leg.whistle(440)")
         await second.run("leg.whistle(880)")
         first.leg.slots[1].map(second.leg.admit())
@@ -87,7 +108,7 @@ async def test_each_hears_the_right_tone_in_the_right_slot(browser: Browser, add
         await first.hears(880, slot=1)
         await second.hears(440, slot=3)
 
-        third = await Chromium.arm(room, browser, address)
+        third = await Chromium.arm(room, stage)
         third.leg.admit()
         third.leg.slots[0].map(first.leg.source)
         third.leg.slots[1].map(second.leg.source)
@@ -108,9 +129,9 @@ async def test_each_hears_the_right_tone_in_the_right_slot(browser: Browser, add
 
 
 @in_loop
-async def test_an_armed_page_is_not_heard_and_hears_nothing(browser: Browser, address: str) -> None:
+async def test_an_armed_page_is_not_heard_and_hears_nothing(stage: Stage) -> None:
     async with a_room() as room:
-        armed = await Chromium.arm(room, browser, address)
+        armed = await Chromium.arm(room, stage)
         await armed.run("leg.speak()")
         await armed.wait("leg.stats('outbound-rtp').then(([s]) => s.packetsSent > 20)")
         statistics = armed.leg.statistics()
@@ -119,11 +140,9 @@ async def test_an_armed_page_is_not_heard_and_hears_nothing(browser: Browser, ad
 
 
 @in_loop
-async def test_the_microphone_is_sent_at_a_constant_rate_and_reported_on(
-    browser: Browser, address: str
-) -> None:
+async def test_the_microphone_is_sent_at_a_constant_rate_and_reported_on(stage: Stage) -> None:
     async with a_room() as room:
-        speaker = await Chromium.arm(room, browser, address)
+        speaker = await Chromium.arm(room, stage)
         sizes: list[int] = []
         speaker.leg.admit().add_tap(lambda packet: sizes.append(len(packet.payload)))
         await speaker.run("leg.speak()")
@@ -139,9 +158,9 @@ async def test_the_microphone_is_sent_at_a_constant_rate_and_reported_on(
 
 
 @in_loop
-async def test_a_page_that_restarts_ice_goes_on_hearing(browser: Browser, address: str) -> None:
+async def test_a_page_that_restarts_ice_goes_on_hearing(stage: Stage) -> None:
     async with a_room() as room:
-        page = await Chromium.arm(room, browser, address)
+        page = await Chromium.arm(room, stage)
         await page.run("leg.whistle(660)")
         page.leg.slots[2].map(page.leg.admit())
         await page.hears(660, slot=2)
@@ -152,11 +171,9 @@ async def test_a_page_that_restarts_ice_goes_on_hearing(browser: Browser, addres
 
 
 @in_loop
-async def test_a_page_with_another_certificate_is_not_let_in(
-    browser: Browser, address: str
-) -> None:
+async def test_a_page_with_another_certificate_is_not_let_in(stage: Stage) -> None:
     async with a_room() as room:
-        page = await asyncio.to_thread(browser.new_page, address)
+        page = await asyncio.to_thread(stage.open)
         chromium = Chromium(page, room.leg())
         offer = await chromium.run("leg.offer()")
         at = offer.index("sha-256 ") + 8

@@ -129,9 +129,22 @@ def test_routes_by_the_first_half_of_the_user_name() -> None:
     router.add("abcd", receiver)
     assert router.receive(bytes(a_check("abcd:efgh", WRONG)), HERE)
     assert not router.receive(bytes(a_check("efgh:abcd", WRONG)), HERE)
+    assert (receiver.taken, unknown) == (1, [HERE])
+
+
+def test_answers_who_was_here_no_more_and_calls_nobody_unknown_for_it() -> None:
+    unknown: list[Address] = []
+    router, receiver = StunRouter(unknown.append), Receiver()
+    router.add("abcd", receiver)
     router.remove("abcd")
+    router.remove("never")
     assert not router.receive(bytes(a_check("abcd:efgh", WRONG)), HERE)
-    assert (receiver.taken, unknown) == (1, [HERE, HERE])
+    assert (receiver.taken, unknown) == (0, [])
+    for number in range(1_024):
+        router.add(str(number), receiver)
+        router.remove(str(number))
+    assert not router.receive(bytes(a_check("abcd:efgh", WRONG)), HERE)
+    assert unknown == [HERE]
 
 
 def test_routes_an_answer_once_to_whoever_asked() -> None:

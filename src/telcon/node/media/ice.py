@@ -39,6 +39,9 @@ _COOKIE = stun.COOKIE.to_bytes(4, "big")
 _CHECKS_REMEMBERED = 4_096
 """Nearly three hours of checks each 2.5 s: no older one can be replayed to move a leg."""
 
+_FORMER_REMEMBERED = 1_024
+"""User names of legs that have closed: their pages go on asking for a while, and mean no harm."""
+
 _HOST_PRIORITY = 126 << 24 | 65_535 << 8 | 255
 """RFC 8445 §5.1.2: a host candidate of the first component."""
 
@@ -92,9 +95,10 @@ class StunRouter:
     """Finds whom a STUN message is for; `receive` is what the mux calls."""
 
     def __init__(self, on_unknown: Callable[[Address], None] | None = None) -> None:
-        """Tell `on_unknown` where a check came from that names nobody here."""
+        """Tell `on_unknown` where a check came from that names nobody who ever was here."""
         self._by_ufrag: dict[str, CheckReceiver] = {}
         self._by_transaction: OrderedDict[bytes, CheckReceiver] = OrderedDict()
+        self._former: OrderedDict[str, None] = OrderedDict()
         self._on_unknown = on_unknown
 
     def add(self, ufrag: str, receiver: CheckReceiver) -> None:
@@ -102,8 +106,11 @@ class StunRouter:
         self._by_ufrag[ufrag] = receiver
 
     def remove(self, ufrag: str) -> None:
-        """Know `ufrag` no longer."""
-        self._by_ufrag.pop(ufrag, None)
+        """Answer checks for `ufrag` no longer; they are dropped as those of a stranger are."""
+        if self._by_ufrag.pop(ufrag, None) is not None:
+            self._former[ufrag] = None
+        while len(self._former) > _FORMER_REMEMBERED:
+            self._former.popitem(last=False)
 
     def expect(self, transaction_id: bytes, receiver: CheckReceiver) -> None:
         """Send the answer to this transaction to `receiver`; the oldest of 64 are forgotten."""
@@ -120,7 +127,7 @@ class StunRouter:
         if message.message_class is stun.Class.REQUEST:
             ufrag = str(message.attributes.get("USERNAME", "")).partition(":")[0]
             receiver = self._by_ufrag.get(ufrag)
-            if receiver is None and self._on_unknown is not None:
+            if receiver is None and ufrag not in self._former and self._on_unknown is not None:
                 self._on_unknown(address)
         else:
             receiver = self._by_transaction.pop(message.transaction_id, None)
