@@ -41,6 +41,10 @@ MAX_CERTIFICATE_OCTETS: Final = 4_096
 _ALWAYS = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 _NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 
+_NO_CHECK_TIME: Final = 0x20_0000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which `ssl` has no name: the peer's certificate may bear
+any dates, for the pin alone counts and no clock must be able to cut a line."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeCertificate:
@@ -134,6 +138,7 @@ def _context(side: int, own: NodeCertificate | None) -> ssl.SSLContext:
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # the pin says who it is; a name in a certificate says nothing
     context.verify_mode = ssl.CERT_NONE
+    context.verify_flags |= _NO_CHECK_TIME
     if side == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0  # a resumed session would not show the certificate again
     if own is not None:
