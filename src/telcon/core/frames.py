@@ -26,6 +26,7 @@ __all__ = [
     "SentOpening",
     "Signal",
     "format_frame",
+    "is_refill",
     "openings_by_index",
     "parse_frame_untrusted",
     "sent_octets",
@@ -162,6 +163,11 @@ def parse_frame_untrusted(data: bytes) -> Frame:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"not a frame: {error}") from error
+
+
+def is_refill(data: bytes) -> bool:
+    """Say whether `data` begins as a `refill` does, in the shortest form; it may be broken."""
+    return data[1:8] == b"\xa6refill"
 
 
 def format_frame(frame: Frame) -> bytes:

@@ -5,6 +5,7 @@ bounded, pings), the deadlines, and one place that says why a connection ended.
 """
 
 import asyncio
+import collections
 import enum
 import http
 import logging
@@ -34,6 +35,7 @@ __all__ = [
 MAX_FRAME_OCTETS: Final = 65_536  # docs/protocol.md §5
 MAX_UNSENT_OCTETS: Final = 8 * 1024 * 1024  # a peer that stops reading costs no more than this
 _MAX_REASON_OCTETS = 123  # RFC 6455 §5.5: 125 with the code
+_EVENTS_A_TURN = 32  # handed on; then the loop's other work, the media above all, has its turn
 
 _WEBSOCKET_LOG = logging.getLogger("telcon.node.link.websocket")
 _WEBSOCKET_LOG.setLevel(logging.WARNING)  # its "connection open" says nothing that we do not
@@ -74,6 +76,9 @@ class Connection:
         self._probe: asyncio.TimerHandle | None = None
         self._heard_at = self._loop.time()
         self._pieces = bytearray()
+        self._waiting: collections.deque[Request | Response | Frame] = collections.deque()
+        self._is_held = False  # by `pause`, or until the loop's next turn
+        self._pause: asyncio.Handle | None = None
 
     # -- the owner's side
 
@@ -108,6 +113,11 @@ class Connection:
         self._end(LinkDownError(reason))
         if self._transport is not None:
             self._transport.abort()
+
+    def pause(self, seconds: float) -> None:
+        """Hand nothing on and read nothing for so long; the peer's TCP holds it back."""
+        if self._state is _State.OPEN:
+            self._hold(self._loop.call_later(seconds, self._go_on))
 
     def probe(self) -> None:
         """Ask the peer to show that it is there; `ended` follows if it does not, soon."""
@@ -168,10 +178,8 @@ class Connection:
             return  # a refused peer may have sent its request along with its certificate
         self._heard_at = self._loop.time()
         self._websocket.receive_data(data)
-        for event in self._websocket.events_received():
-            self._handle(event)
-        self._flush()
-        self._notice_end()
+        self._waiting.extend(self._websocket.events_received())
+        self._hand_on()
 
     def ended(self) -> None:
         """Take the end of the peer's stream."""
@@ -197,6 +205,33 @@ class Connection:
         self._loop.call_soon(self._tell_lost)  # after `ended`
 
     # -- events
+
+    def _hand_on(self) -> None:
+        for _ in range(_EVENTS_A_TURN):
+            if self._is_held or not self._waiting:
+                break
+            self._handle(self._waiting.popleft())
+        if self._waiting and not self._is_held:
+            self._hold(self._loop.call_soon(self._go_on))
+        self._flush()
+        if not self._waiting:
+            self._notice_end()
+
+    def _hold(self, until: asyncio.Handle) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = until
+        self._is_held = True
+        if self._transport is not None:
+            self._transport.pause()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._is_held = False
+        self._heard_at = self._loop.time()  # what was not read is no silence
+        self._hand_on()
+        if not self._is_held and self._transport is not None:
+            self._transport.resume()
 
     def _handle(self, event: Request | Response | Frame) -> None:
         if isinstance(event, Request):
@@ -266,7 +301,7 @@ class Connection:
     # -- deadlines
 
     def _tick(self) -> None:
-        silent_s = self._loop.time() - self._heard_at
+        silent_s = 0.0 if self._is_held else self._loop.time() - self._heard_at
         if silent_s >= self._times.silence_s:
             self.abort(f"nothing heard for {silent_s:.0f} s")
             return
@@ -279,7 +314,7 @@ class Connection:
 
     def _judge_probe(self, asked_at: float) -> None:
         self._probe = None
-        if self._heard_at < asked_at:
+        if self._heard_at < asked_at and not self._is_held:
             self.abort("the connection in doubt did not answer")
 
     def _be_too_slow(self) -> None:
@@ -291,7 +326,7 @@ class Connection:
         self._timer = self._loop.call_later(delay_s, then)
 
     def _cancel_timers(self) -> None:
-        for timer in (self._timer, self._probe):
+        for timer in (self._timer, self._probe, self._pause):
             if timer is not None:
                 timer.cancel()
 
@@ -330,7 +365,10 @@ class Connection:
         self.error = error
         self._opened_or_ended.set()
         self._cancel_timers()
+        self._waiting.clear()
         if self._transport is not None:
+            if self._is_held:
+                self._transport.resume()  # what the peer still says is read and dropped
             self._set_timer(self._times.linger_s, self._transport.abort)
         self._loop.call_soon(self._owner.ended, self, error)
 

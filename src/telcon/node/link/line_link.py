@@ -14,7 +14,9 @@ from typing import Final, Protocol
 
 from websockets.frames import CloseCode
 
+from telcon.core.frames import is_refill
 from telcon.errors import LinkDownError, PeerError, PinError, TelconError
+from telcon.node.link.allowance import Allowance
 from telcon.node.link.connection import Connection
 from telcon.node.link.connection_owner import ConnectionOwner
 from telcon.node.link.dialling import AnotherStandsError, Backoff, dial
@@ -24,6 +26,7 @@ from telcon.node.link.tls import certificate_hash
 __all__ = ["LINK_PATH", "LineLink", "LineStatistics", "LinkHandler", "LinkPeer", "OnDialFailed"]
 
 LINK_PATH: Final = "/telcon/v1/"  # and the line's id
+CONNECTION_OCTETS: Final = 65_536  # what a connection of the peer counts: a handshake is much work
 
 _LOG = logging.getLogger(__name__)
 
@@ -99,6 +102,8 @@ class LineLink(ConnectionOwner):
         self._on_dial_failed = on_dial_failed
         self._times = times
         self._backoff = Backoff(random, times)
+        self._allowance = Allowance(asyncio.get_running_loop().time)
+        self._is_slowed = False
         self._preferred = min(peer.own_name, peer.peer_name)
         self._current: Connection | None = None
         self._dialled_by: dict[Connection, str] = {}  # all that are not lost yet
@@ -143,6 +148,10 @@ class LineLink(ConnectionOwner):
             await connection.wait_lost()
 
     # -- which connection stays
+
+    def may_connect(self) -> bool:
+        """Say whether the peer may connect once more; each time costs some of what it may send."""
+        return self._allowance.spend(CONNECTION_OCTETS) == 0
 
     def would_keep(self, dialled_by: str) -> bool:
         """Return whether a connection dialled by that node would become the one that stands.
@@ -212,6 +221,20 @@ class LineLink(ConnectionOwner):
             self._handler.link_frame(data)
         except PeerError as error:
             connection.close(CloseCode.POLICY_VIOLATION, str(error))
+        if not is_refill(data):  # that we have asked for
+            self._charge(connection, len(data))
+
+    def _charge(self, connection: Connection, octets: int) -> None:
+        pause_s = self._allowance.spend(octets)
+        if pause_s:
+            connection.pause(pause_s)
+            if not self._is_slowed:
+                self._is_slowed = True
+                _LOG.warning(
+                    "%s sends very much on line %s: it is read more slowly from now on",
+                    self.peer.peer_name,
+                    self.peer.line,
+                )
 
     def ended(self, connection: Connection, error: TelconError) -> None:
         """Report the link down if this was the connection that stood."""

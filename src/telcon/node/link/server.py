@@ -156,6 +156,8 @@ class LinkServer(ConnectionOwner):
             return http.HTTPStatus.NOT_FOUND
         if path != LINK_PATH + link.peer.line:
             return http.HTTPStatus.NOT_FOUND
+        if not link.may_connect():
+            return http.HTTPStatus.TOO_MANY_REQUESTS
         if not link.would_keep(link.peer.peer_name):
             link.doubt_current()
             return http.HTTPStatus.CONFLICT

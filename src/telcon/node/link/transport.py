@@ -73,6 +73,16 @@ class ByteTransport(asyncio.Protocol):
         self._session.send(data)
         self._flush()
 
+    def pause(self) -> None:
+        """Read nothing until `resume`: what the peer sends stays with it."""
+        if self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.resume_reading()
+
     def finish(self) -> None:
         """Send what is left, then the end; close when the peer does, or after a moment."""
         if self._tcp is None or self._closing:

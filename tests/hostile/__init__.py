@@ -1,0 +1,1 @@
+"""A peer with true keys, or a stranger, that wants to do harm; each test is named as its attack."""
