@@ -74,6 +74,8 @@ class Line:
         self.signals: list[tuple[str, str, dict[str, Any]]] = []
         self.answers: list[list[Any]] = []  # frames other than pushes, cosignatures and signals
         self.up = False
+        self.failure: Exception | None = None
+        self._pushed = 0  # how much of our log went out on this connection
         self._socket: Connection | None = None
         self._changed = asyncio.Condition()
 
@@ -87,7 +89,6 @@ class Line:
         context = self.me.certificate.dialling(self.peer.certificate)
         options: Any = {"host": host, "port": port, "ssl": context} | _OPTIONS
         async with connect(url, **options) as socket, asyncio.TaskGroup() as tasks:
-            self._check_certificate(socket)
             running = tasks.create_task(self._run(socket))
             yield
             running.cancel()
@@ -110,7 +111,6 @@ class Line:
         require(socket.request.path == self.path, f"path {socket.request.path}")
         require(socket.request.headers["Host"] == self.me.name, "Host")
         require("Sec-WebSocket-Extensions" not in socket.request.headers, "extensions")
-        self._check_certificate(socket)
         await self._run(socket)
 
     def _check_certificate(self, socket: Connection) -> None:
@@ -119,9 +119,19 @@ class Line:
         require(tls.version() == "TLSv1.3", "TLS 1.3")
 
     async def _run(self, socket: Connection) -> None:
+        try:
+            self._check_certificate(socket)
+            await self._talk(socket)
+        except Exception as error:  # noqa: BLE001 the edge of a task: whoever waits sees it
+            async with self._changed:
+                self.failure = error
+                self._changed.notify_all()
+
+    async def _talk(self, socket: Connection) -> None:
         self._socket = socket
+        self.up = False
         hello = ["hello", 1, self.me.name, self.me.line, self.ours.size, self.theirs.size]
-        await self._send([*hello, self._last()])
+        await self.send([*hello, self._last()])
         async for message in socket:
             if not isinstance(message, bytes):
                 raise ProtocolError("a text message")
@@ -129,7 +139,8 @@ class Line:
                 await self._receive(msgpack.decode(message))
                 self._changed.notify_all()
 
-    async def _send(self, frame: list[Any]) -> None:
+    async def send(self, frame: list[Any]) -> None:
+        """Send one frame as it is."""
         assert self._socket is not None
         data = msgpack.encode(frame)
         require(len(data) <= FRAME_LIMIT, "frame too long")
@@ -150,7 +161,7 @@ class Line:
             case "signal", 3:
                 self.signals.append((rest[0], rest[1], msgpack.decode(rest[2])))
             case "last?", 0:
-                await self._send(["last", self._last()])
+                await self.send(["last", self._last()])
             case ("last", 1) | ("refused", 3) | ("refill", 4):
                 self.answers.append(frame)
             case _:
@@ -162,11 +173,13 @@ class Line:
         require((version, name, line) == (1, self.peer.name, self.me.line), "hello of another")
         require(not self.up, "hello twice")
         require(size >= self.theirs.size and held <= self.ours.size, "sizes in hello")
+        require(bool(last) == bool(held), "last in hello")
         if held:
             require(self.open_last(last)[0] == held, "last is not what the peer holds")
         self.up = True
-        if held < self.ours.size:
-            await self._push(held)
+        self.ours.cosigned = held
+        self._pushed = held
+        await self.push()
 
     def open_last(self, last: bytes) -> tuple[int, bytes]:
         """Verify a checkpoint of ours as the peer gives it back, signed and cosigned."""
@@ -195,7 +208,7 @@ class Line:
         log.entries.extend(entries)
         log.openings.update(given)
         log.notes[size] = note
-        await self._send(["cosigned", size, self.me.mirror.cosign(note, int(time.time()))])
+        await self.send(["cosigned", size, self.me.mirror.cosign(note, int(time.time()))])
 
     def _check_seen(self, entry: Entry) -> None:
         size, root = entry["seen"]
@@ -216,7 +229,11 @@ class Line:
 
     # -- what we do
 
-    async def _push(self, first: int) -> None:
+    async def push(self) -> None:
+        """Push all that was appended and not pushed yet."""
+        first, self._pushed = self._pushed, self.ours.size
+        if first == self.ours.size:
+            return
         openings = [
             [index, opening.member, opening.key, opening.content]
             for index in range(first, self.ours.size)
@@ -224,7 +241,7 @@ class Line:
         ]
         note = self.me.log.checkpoint(self.ours.entries)
         self.ours.notes[self.ours.size] = note
-        await self._send(["push", first, self.ours.entries[first:], openings, note])
+        await self.send(["push", first, self.ours.entries[first:], openings, note])
 
     def append(self, kind: str, **members: Any) -> int:
         """Write an entry into our log; return its index. `from_` stands for `from`."""
@@ -239,25 +256,34 @@ class Line:
     async def write(self, kind: str, **members: Any) -> int:
         """Append an entry, push it and wait for its cosignature; return its index."""
         index = self.append(kind, **members)
-        await self._push(index)
+        await self.push()
         await self.wait(lambda: self.ours.cosigned > index)
         return index
 
     async def send_signal(self, kind: str, call: str, body: dict[str, Any]) -> None:
-        await self._send(["signal", kind, call, msgpack.encode(body)])
+        await self.send(["signal", kind, call, msgpack.encode(body)])
 
     async def ask(self, frame: list[Any], answer: str) -> list[Any]:
         """Send `frame`; return the answer of that kind."""
-        await self._send(frame)
+        await self.send(frame)
         await self.wait(lambda: any(given[0] == answer for given in self.answers))
         (found,) = (given for given in self.answers if given[0] == answer)
         self.answers.remove(found)
         return found
 
+    async def drop(self) -> None:
+        """Close the connection that stands, and wait until another one does."""
+        assert self._socket is not None
+        self.up = False
+        await self._socket.close()
+        await self.wait(lambda: self.up)
+
     async def wait(self, wanted: Callable[[], bool]) -> None:
         """Wait until `wanted` holds, asked after each frame."""
         async with asyncio.timeout(WAIT_S), self._changed:
-            await self._changed.wait_for(wanted)
+            await self._changed.wait_for(lambda: self.failure is not None or wanted())
+        if self.failure is not None:
+            raise self.failure
 
     async def entry(self, kind: str, after: int = -1) -> tuple[int, Entry]:
         """Wait for their first entry of this type beyond index `after`."""
