@@ -78,6 +78,10 @@ class _Calls(Mapping[str, CallState]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._drawn)
 
+    def __reversed__(self) -> Iterator[str]:
+        """Return the calls in reversed order: the one that was first seen last comes first."""
+        return reversed(self._drawn)
+
     def __len__(self) -> int:
         return len(self._drawn)
 
