@@ -1,53 +1,55 @@
 """Puts a node together: the one place that knows every part of `telcon.node`.
 
-Start: settings, lock and store, media port, link and pairing listeners, lines; then the control socket.
-End: the same backwards, so that nothing that was acknowledged is still on its way when the lock goes.
+Start: settings, lock and store, media port, link and pairing listeners, lines; then the control
+socket. End: the same backwards, so that nothing that was acknowledged is still on its way when the
+lock goes.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from telcon import __version__
-from telcon.core import draft as drafts
+from telcon.core.books import origin_of
 from telcon.core.events import (
     Event,
     ForkFound,
     LineBroken,
-    LineIdentity,
     PeerMisbehaved,
     PushRefused,
 )
-from telcon.core.seal import Text
-from telcon.errors import LockedError, MalformedError, OperatorError, PortError, StorageError
-from telcon.ledger import SigningKey, format_key_card, key_card_hash, parse_key_card
+from telcon.errors import LockedError, PinError, PortError, StorageError, TelconError
 from telcon.node.audit import AuditEvent, AuditFile
+from telcon.node.commands import Commands
 from telcon.node.contents import Contents
-from telcon.node.control import ControlServer, Progress, control_socket
+from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
+from telcon.node.interrupted import close_interrupted
 from telcon.node.introductions import Introductions
-from telcon.node.line import Line
+from telcon.node.line import Line, identity_of, open_log
 from telcon.node.link.line_link import LinkPeer
 from telcon.node.link.pairing_link import PairingServer
 from telcon.node.link.server import LinkServer
 from telcon.node.link.statement import parse_statement_untrusted
 from telcon.node.link.tls import load_or_make_certificate
 from telcon.node.media.plane import MediaPlane
-from telcon.node.media.recording import recover
 from telcon.node.people import SignIn
+from telcon.node.restraint import Restraint
+from telcon.node.running import Site
 from telcon.node.settings import NodeSettings
 from telcon.node.store import Store
-from telcon.node.store.records import LineRecord, RecordingRecord, find_open_recordings
+from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
 
 __all__ = ["Node"]
 
-TEST_TIMEOUT_S = 10.0
+ENDING_S = 8.0  # for calls to be ended and recordings to be closed when the node ends
+FORKED = "The other node has signed two histories. Do not trust this line."
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,34 +57,42 @@ _LOG = logging.getLogger(__name__)
 class Node:
     """A running node. `start` makes one; `close` ends it."""
 
-    def __init__(self, folder: Path, settings: NodeSettings, store: Store) -> None:
+    def __init__(
+        self, folder: Path, settings: NodeSettings, store: Store, clock: Callable[[], float]
+    ) -> None:
         """Hold the parts; use `start`."""
         self.folder = folder
         self.settings = settings
         self.store = store
-        self.audit_file = AuditFile(folder / "audit.jsonl")
+        self.web_port = settings.web.port
+        self._audit_file = AuditFile(folder / "audit.jsonl")
+        self.audit = Restraint(self._audit_file.event, time.monotonic).event
         self.desk = PrincipalDesk(settings.principal, settings.name)
         self.sign_in = SignIn(store, os.urandom, lambda: time.time_ns() // 1_000)
+        self._clock = clock
         self._contents = Contents(store)
         self._certificate = load_or_make_certificate(folder / "keys", settings.name)
-        self._introductions = Introductions(settings, self._certificate, store, self.audit)
+        self.introductions = Introductions(
+            settings, self._certificate, store, self.audit, known=self._known
+        )
         self._link = LinkServer(
             self._certificate, on_refused=self._peer_refused, on_dial_failed=self._dial_failed
         )
         self._pairing = PairingServer(
             self._certificate,
-            self._introductions,
+            self.introductions,
             on_refused=self._pairing_refused,
             on_paired=lambda paired: None,
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lines: dict[str, Line] = {}
+        self._writers: set[asyncio.Task[None]] = set()
+        self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
         self._plane: MediaPlane
-        self._control = ControlServer(control_socket(folder), self._commands())
+        self._parts = AsyncExitStack()  # what is to be ended, the first begun last
 
     @classmethod
-    async def start(cls, folder: Path) -> Self:
-        """Start the node in `folder` on the running loop.
+    async def start(cls, folder: Path, clock: Callable[[], float] = time.monotonic) -> Self:
+        """Start the node in `folder` on the running loop; `clock` is for its calls' time-outs.
 
         Raises:
             SettingsError: `node.toml` is missing or cannot be used.
@@ -97,99 +107,110 @@ class Node:
             with AuditFile(folder / "audit.jsonl") as audit:
                 audit.event(AuditEvent.NODE_SECOND, folder=folder.name)
             raise
-        node = cls(folder, settings, store)
+        try:
+            node = cls(folder, settings, store, clock)
+        except BaseException:
+            await store.close()
+            raise
         try:
             await node._open()
-        except PortError as error:
-            node.audit(AuditEvent.PORT_IN_USE, why=str(error))
-            await node.close()
-            raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, PortError):
+                node.audit(AuditEvent.PORT_IN_USE, why=str(error))
             await node.close()
             raise
         return node
 
     async def _open(self) -> None:
-        media, link = self.settings.media, self.settings.link
+        parts, media, link = self._parts, self.settings.media, self.settings.link
+        parts.callback(self._audit_file.close)
+        parts.callback(self.audit, AuditEvent.NODE_STOPPED)
+        parts.push_async_callback(self.store.close)
         self._plane = MediaPlane.open(media.host, media.port, media.hosts, audit=self.audit)
+        parts.callback(self._plane.close)
+        parts.push_async_callback(self._end_lines)
+        parts.push_async_callback(self._link.close)
         await self._link.start(link.host, link.port)
+        parts.push_async_callback(self._pairing.close)
         await self._pairing.start(link.host, link.pairing_port)
-        for record in self.store.lines():
-            await self._start_line(record)
-        await self._close_interrupted_recordings()
-        await self._control.start()
+        parts.push_async_callback(self._end_calls)
+        for record in sorted(self.store.lines(), key=lambda one: one.confirmed_at_us):
+            self.start_line(record)
+        lines = {line: desk.line for line, desk in self._desks.items()}
+        self.spawn(close_interrupted(self.folder, self.store, lines, self.audit))
+        control = ControlServer(control_socket(self.folder), Commands(self).by_name())
+        parts.push_async_callback(control.close)
+        await control.start()
         self.audit(AuditEvent.NODE_STARTED, version=__version__)
+
+    # -- the end
 
     async def close(self) -> None:
         """End calls, links and listeners, finish what is being written, let go of the folder."""
-        await self._control.close()
-        for desk in self.desk.lines():
+        await self._parts.aclose()
+
+    async def _end_calls(self) -> None:
+        """End all calls, and let their last entries and recordings be written."""
+        for desk in self._desks.values():
             desk.board.close()
-        await self._pairing.close()
-        await self._link.close()
-        for line in self._lines.values():
-            line.close()
         if self._tasks:
-            await asyncio.wait(self._tasks)
-        if hasattr(self, "_plane"):
-            self._plane.close()
-        await self.store.close()
-        self.audit(AuditEvent.NODE_STOPPED)
-        self.audit_file.close()
+            await asyncio.wait(self._tasks, timeout=ENDING_S)
 
-    def audit(self, event: str, /, **fields: str | int | bool | None) -> None:
-        """Write one event to the audit file; never a secret."""
-        self.audit_file.event(event, **fields)
+    async def _end_lines(self) -> None:
+        """Let every line write what waits, then end what is still running."""
+        for desk in self._desks.values():
+            desk.line.close()
+        for task in self._tasks:
+            task.cancel()
+        if tasks := self._tasks | self._writers:
+            await asyncio.wait(tasks)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    # -- tasks
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task of this node; an error ends that task alone, and is logged."""
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._own(self._tasks, _guarded(work))
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception:  # noqa: BLE001 -- the edge of a task: one act must not take the node down
-            _LOG.exception("a task of the node failed")
+    def _own(
+        self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]
+    ) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
 
     # -- lines
 
-    async def _start_line(self, record: LineRecord) -> Line:
-        own_card, peer_card = parse_key_card(record.own_card), parse_key_card(record.peer_card)
-        identity = LineIdentity(
-            own_name=record.own_name,
-            peer_name=record.peer_name,
-            line=record.line,
-            own_card=own_card,
-            peer_card=peer_card,
-            log_key=SigningKey(record.log_seed),
-            mirror_key=SigningKey(record.mirror_seed),
-        )
-        board = Switchboard(
-            principal=self.settings.principal,
-            plane=self._plane,
-            hosts=self.settings.media.hosts,
-            store=self.store,
-            folder=self.folder,
-            audit=self.audit,
-            spawn=self.spawn,
-            changed=self.desk.changed,
-            devices=self.desk.pages,
-        )
+    @property
+    def pairing_port(self) -> int:
+        """Return the port of the pairing listener."""
+        return self._pairing.port
+
+    def desks(self) -> list[LineDesk]:
+        """Return the lines, those in use last, of these the one confirmed last."""
+        return sorted(self._desks.values(), key=_is_in_use)
+
+    def _known(self) -> set[str]:
+        return {desk.line.identity.peer_name for desk in self._desks.values() if _is_in_use(desk)}
+
+    def start_line(self, record: LineRecord) -> None:
+        """Run a line of the store."""
         line = Line(
-            identity,
+            identity_of(record),
             self.store,
             self.store.read_marker(record.line),
             on_event=lambda event: self._event(record.line, event),
             on_storage=lambda error: self._storage(record.line, error),
         )
-        self._lines[record.line] = line
-        self.spawn(line.run())
-        board.attach(line)
-        self.desk.add(LineDesk(line, board, record.peer_principal, self._contents))
-        if line.machine.fold.size(identity.own_card.log.name) == 0:
-            await self._open_log(line, record)
+        board = Switchboard(line, self._site())
+        desk = LineDesk(line, board, record.peer_principal, self._contents)
+        evidence = self.store.evidence(record.line)
+        if any(origin_of(note) == record.peer_origin for note, _ in evidence):
+            desk.broken = FORKED
+        self._desks[record.line] = desk
+        self.desk.add(desk)
+        self._own(self._writers, self._run(desk))
+        self.spawn(open_log(line, record.link_lost))
         statement = parse_statement_untrusted(record.peer_statement)
         peer = LinkPeer(
             line=record.line,
@@ -199,70 +220,55 @@ class Node:
             addresses=record.peer_addresses,
         )
         self._link.add_line(peer, line)
-        return line
 
-    async def _open_log(self, line: Line, record: LineRecord) -> None:
-        cards = sorted((line.identity.own_card, line.identity.peer_card), key=lambda c: c.name)
-        hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
-        await line.act(drafts.line_opened(hashes, None))
-        await line.act(drafts.line_terms(record.link_lost))
+    def _site(self) -> Site:
+        return Site(
+            principal=self.settings.principal,
+            plane=self._plane,
+            hosts=self.settings.media.hosts,
+            store=self.store,
+            folder=self.folder,
+            audit=self.audit,
+            spawn=self.spawn,
+            changed=self.desk.changed,
+            passed=self.desk.passed,
+            devices=self.desk.pages,
+            clock=self._clock,
+        )
+
+    async def _run(self, desk: LineDesk) -> None:
+        try:
+            await desk.line.run()
+        except Exception as error:  # noqa: BLE001 -- the edge of a task: one line must not take the node down
+            _LOG.exception("line %s has stopped", desk.line.identity.line)
+            desk.broken = f"This line has stopped by a defect of this node: {error}."
+            self.audit(AuditEvent.LINE_BROKEN, line=desk.line.identity.line, reason=str(error))
+            desk.line.close()
+            self.desk.changed()
 
     def _event(self, line: str, event: Event) -> None:
-        desk = self._desk_of(line)
+        desk = self._desks[line]
         match event:
             case PeerMisbehaved(reason=reason):
-                self.audit(AuditEvent.PEER_MISBEHAVED, line=line, reason=reason)
+                self.audit(_misbehaviour(reason), line=line, reason=reason)
             case PushRefused(code=code, detail=detail):
-                self.audit(AuditEvent.PUSH_REFUSED, line=line, code=code, detail=detail)
-            case ForkFound():
-                desk.broken = "The other node has signed two histories. Do not trust this line."
-                self.audit(AuditEvent.FORK_FOUND, line=line)
+                self.audit(AuditEvent.PUSH_REFUSED, line=line, by="them", code=code, detail=detail)
+            case ForkFound(note_a=note):
+                self.audit(AuditEvent.FORK_FOUND, line=line, origin=origin_of(note))
+                if origin_of(note) != desk.line.identity.own_card.log.name:
+                    desk.broken = FORKED
             case LineBroken(reason=reason):
                 desk.broken = f"This line has ended: {reason}. Pair it anew."
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
         desk.board.event(event)
 
     def _storage(self, line: str, error: StorageError | None) -> None:
-        desk = self._desk_of(line)
-        desk.broken = None
+        desk = self._desks[line]
+        desk.trouble = None
         if error is not None:
-            desk.broken = f"Nothing can be written now: {error}. {error.advice()}"
+            desk.trouble = f"Nothing can be written now: {error}. {error.advice()}"
             self.audit(AuditEvent.STORAGE_REFUSED, line=line, error=str(error))
         self.desk.changed()
-
-    def _desk_of(self, line: str) -> LineDesk:
-        return next(d for d in self.desk.lines() if d.line.identity.line == line)
-
-    # -- recordings that a crash left open
-
-    async def _close_interrupted_recordings(self) -> None:
-        for record in self.store.read(find_open_recordings):
-            await self._close_interrupted(record)
-
-    async def _close_interrupted(self, record: RecordingRecord) -> None:
-        try:
-            closed = await asyncio.to_thread(recover, self.folder / record.path)
-        except (MalformedError, OSError) as error:
-            self.audit(AuditEvent.RECORDER_FAILED, call=record.call, reason=str(error))
-            return
-        ended = RecordingRecord(
-            call=record.call,
-            origin=record.origin,
-            track=record.track,
-            path=record.path,
-            opened_at_us=record.opened_at_us,
-            sha256=closed.sha256,
-            size_octets=closed.size,
-        )
-        await self.store.close_recording(ended)
-        line = self._lines.get(record.origin.rpartition("/")[2])
-        if line is not None:
-            reason = Text("en", "the node was interrupted")
-            draft = drafts.record_off(
-                record.call, (record.origin, record.track), closed.sha256, closed.size, reason
-            )
-            with contextlib.suppress(OperatorError):
-                await line.act(draft)
 
     # -- what strangers do
 
@@ -275,103 +281,26 @@ class Node:
         del fingerprint  # the pairing listener asks for none
         self.audit(AuditEvent.PAIRING_REFUSED, reason=reason, address=address)
 
-    def _dial_failed(self, line: str, address: str, error: Exception) -> None:
+    def _dial_failed(self, line: str, address: str, error: TelconError) -> None:
         _LOG.info("dialling %s for line %s failed: %s", address, line, error)
+        if isinstance(error.__cause__, PinError):
+            self.audit(AuditEvent.WRONG_PEER_KEY, line=line, address=address, reason=str(error))
 
-    # -- commands of the operator
 
-    def _commands(self) -> dict[str, Callable[..., Any]]:
-        return {
-            "invite": self._invite,
-            "accept": self._accept,
-            "confirm": self._confirm,
-            "lines": self._list_lines,
-            "test": self._test,
-            "freeze": self._freeze,
-            "link": self._sign_in_link,
-            "card": self._card,
-        }
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:  # noqa: BLE001 -- the edge of a task: one act must not take the node down
+        _LOG.exception("a task of the node failed")
 
-    async def _invite(self, request: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        out = Path(request["out"])
-        hosts = [address.rpartition(":")[0] for address in self.settings.link.addresses]
-        addresses = tuple(f"{host}:{self._pairing.port}" for host in hosts)
-        line = await self._introductions.invite(out, addresses)
-        progress({"say": f"{out} written: hand it over. It works once, for ten minutes. Waiting …"})
-        paired = await self._introductions.wait_accepted(line)
-        return {"words": " ".join(paired.words), "peer": paired.peer_card.name}
 
-    async def _accept(self, request: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        paired = await self._introductions.accept(request["invitation"])
-        return {"words": " ".join(paired.words), "peer": paired.peer_card.name}
+def _is_in_use(desk: LineDesk) -> bool:
+    return desk.broken is None and not desk.line.machine.fold.line.frozen_by
 
-    async def _confirm(self, request: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        record = self._introductions.confirm(request["peer"], request["words"])
-        await self.store.add_line(record)
-        self._introductions.forget(request["peer"])
-        await self._start_line(record)
-        self.audit(AuditEvent.LINE_CONFIRMED, line=record.line, peer=record.peer_name)
-        return {"line": record.line}
 
-    async def _list_lines(
-        self, request: Mapping[str, Any], progress: Progress
-    ) -> Mapping[str, Any]:
-        return {"lines": [self._line_report(line) for line in self._lines.values()]}
-
-    def _line_report(self, line: Line) -> Mapping[str, Any]:
-        identity, machine = line.identity, line.machine
-        since = line.up_since_us
-        return {
-            "line": identity.line,
-            "peer": identity.peer_name,
-            "up": since is not None,
-            "since_us": since if since is not None else line.down_since_us,
-            "own_size": machine.fold.size(identity.own_card.log.name),
-            "cosigned": machine.cosigned_by_peer,
-            "their_size": machine.fold.size(identity.peer_card.log.name),
-        }
-
-    async def _test(self, request: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        line = self._line_to(request["peer"])
-        began = time.monotonic()
-        held = await line.act(drafts.line_test())
-        board = self._desk_of(line.identity.line).board
-        try:
-            async with asyncio.timeout(TEST_TIMEOUT_S):
-                await board.wait_tested((held.origin, held.index))
-        except TimeoutError as error:
-            raise OperatorError(
-                f"{request['peer']} has not answered the test within {TEST_TIMEOUT_S:g} s",
-                advice="The test stands in the log. See: telcon line list",
-            ) from error
-        return {"ms": round((time.monotonic() - began) * 1_000, 1)}
-
-    async def _freeze(self, request: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        line = self._line_to(request["peer"])
-        await line.act(drafts.line_frozen(Text("en", request["reason"])))
-        return {}
-
-    async def _sign_in_link(
-        self, request: Mapping[str, Any], progress: Progress
-    ) -> Mapping[str, Any]:
-        if request["name"] != self.settings.principal.name:
-            raise OperatorError(
-                f"nobody here is called {request['name']!r}",
-                advice=f"The principal of this node is {self.settings.principal.name!r}.",
-            )
-        secret = await self.sign_in.make_link()
-        self.audit(AuditEvent.LINK_MADE)
-        web = self.settings.web
-        return {"link": f"http://{web.names[0]}:{self.web_port}/sign-in#{secret}"}
-
-    async def _card(self, request: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        card = self._line_to(request["peer"]).identity.own_card
-        return {"card": format_key_card(card).decode(), "hash": key_card_hash(card).hex()}
-
-    web_port = 0
-
-    def _line_to(self, peer: str) -> Line:
-        found = [line for line in self._lines.values() if line.identity.peer_name == peer]
-        if not found:
-            raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
-        return found[-1]
+def _misbehaviour(reason: str) -> AuditEvent:
+    """Return the audit event that says best what the peer did."""
+    if reason.startswith("a push was refused, limit"):
+        return AuditEvent.ENTRY_OVER_LIMIT
+    is_frame = reason.startswith(("a frame", "not a frame"))
+    return AuditEvent.MALFORMED_FRAME if is_frame else AuditEvent.PEER_MISBEHAVED

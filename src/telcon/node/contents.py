@@ -43,8 +43,15 @@ class Contents:
         except MalformedError:
             return None  # shown as unreadable: it is what was sealed
 
+    def is_held(self, place: tuple[str, int]) -> bool:
+        """Say whether the entry at `place` is durable; our own have effect a moment before."""
+        origin, index = place
+        return index < self._store.stored_log(origin).size
+
     def _of(self, place: tuple[str, int]) -> dict[str, bytes]:
         if place not in self._kept:
+            if not self.is_held(place):
+                return {}  # not to be kept: it will be there in a moment
             origin, index = place
             found = self._store.stored_log(origin).openings(index, 1)
             self._kept[place] = {opening.member: opening.content for _, opening in found}

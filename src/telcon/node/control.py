@@ -1,7 +1,7 @@
 """The node's control socket: how commands that change something reach the running node.
 
-A Unix socket in the node's never-restore folder, mode 0600. One JSON object a line in, lines out: any
-number of `{"progress": …}`, then `{"ok": true, …}` or `{"ok": false, "error": …, "advice": …}`.
+A Unix socket in the node's never-restore folder, mode 0600. One JSON object a line in, lines out:
+any number of `{"progress": …}`, then `{"ok": true, …}` or `{"ok": false, "error": …, "advice": …}`.
 """
 
 import asyncio

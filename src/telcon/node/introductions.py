@@ -1,27 +1,17 @@
 """Pairing as this node's operator does it: invite or accept, compare six words, confirm.
 
-The exchange itself is `telcon.node.link.pairing`'s. What it came to lives in memory until the operator
-confirms the words, ten minutes at most: a node that restarts meanwhile begins anew.
+The exchange itself is `telcon.node.link.pairing`'s. What it came to is stored before the other side
+can see the words, and waits ten minutes for the operator: a node that restarts meanwhile goes on.
 """
 
 import asyncio
-import base64
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from telcon.errors import InvitationError, StorageError
-from telcon.ledger import (
-    COSIGNATURE_ED25519,
-    ED25519,
-    KeyCard,
-    SigningKey,
-    VerifierKey,
-    format_key_card,
-)
-from telcon.ledger.keycard import log_origin, mirror_name
 from telcon.node.audit import AuditEvent
 from telcon.node.link.invitation import (
     INVITATION_LIFE_US,
@@ -32,40 +22,27 @@ from telcon.node.link.invitation import (
 )
 from telcon.node.link.pairing import OwnSide, Paired
 from telcon.node.link.pairing_link import accept_invitation
-from telcon.node.link.statement import Statement, Terms, format_statement
 from telcon.node.link.tls import NodeCertificate
+from telcon.node.link.words import words_match
+from telcon.node.pairings import begun, emptied, line_of, peer_name, words_of
 from telcon.node.settings import NodeSettings
 from telcon.node.store import Store
 from telcon.node.store.invitations import (
     InvitationRecord,
     add_invitation,
+    change_invitation,
     delete_expired_invitations,
+    find_invitation,
+    find_invitations,
     use_invitation,
 )
 from telcon.node.store.records import LineRecord
 
 __all__ = ["Introductions"]
 
-SEED_OCTETS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """Fresh keys of this node for a line, and what it states with them."""
-
-    line: str
-    own: OwnSide
-    log_seed: bytes
-    mirror_seed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Unconfirmed:
-    """What a pairing came to, waiting for the operator."""
-
-    keys: _Keys
-    paired: Paired
-    until_us: int
+LINE_OCTETS = 16
+KEPT_EXPIRED_US = 24 * 3_600 * 1_000_000  # so that who comes too late is told so
+BEGIN_AGAIN = "Begin again with: telcon line invite --out FILE"
 
 
 class Introductions:
@@ -77,15 +54,21 @@ class Introductions:
         certificate: NodeCertificate,
         store: Store,
         audit: Callable[..., None],
+        *,
+        known: Callable[[], Collection[str]],
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
-        """Pair in the name of `settings`, with lines kept in `store`."""
+        """Pair in the name of `settings`, with lines kept in `store`.
+
+        `known` are the nodes with which a line is in use; nobody needs a second one with them.
+        """
         self._settings = settings
         self._certificate = certificate
         self._store = store
         self._audit = audit
-        self._invited: dict[str, _Keys] = {}  # by line
-        self._arrived: dict[str, asyncio.Future[Paired]] = {}  # by line
-        self._unconfirmed: dict[str, _Unconfirmed] = {}  # by peer name
+        self._known = known
+        self._now_us = now_us
+        self._arrived: dict[str, asyncio.Future[Paired]] = {}  # by line, while somebody waits
 
     # -- the inviter
 
@@ -93,43 +76,42 @@ class Introductions:
         """Write an invitation to `out`; return the line's id. `addresses`: the pairing listener's.
 
         Raises:
-            StorageError: the file or the store cannot be written.
+            StorageError: the file or the store cannot be written; there is no invitation.
         """
-        keys = self._make_keys(os.urandom(16).hex())
-        now_us = _now_us()
-        invitation = make_invitation(keys.own.card, addresses, now_us=now_us)
-        record = InvitationRecord(
-            line=keys.line,
-            invited=True,
-            own_card=keys.own.card,
-            log_seed=keys.log_seed,
-            mirror_seed=keys.mirror_seed,
-            own_statement=keys.own.statement,
+        now_us = self._now_us()
+        record = self._begin(os.urandom(LINE_OCTETS).hex(), invited=True)
+        invitation = make_invitation(record.own_card, addresses, now_us=now_us)
+        record = replace(
+            record,
             secret_hash=secret_hash(bytes.fromhex(invitation.secret)),
             expires_at_us=invitation.expires,
         )
-        await self._store.commit(lambda c: delete_expired_invitations(c, now_us))
-        await self._store.commit(lambda c: add_invitation(c, record))
-        self._invited[keys.line] = keys
-        self._arrived[keys.line] = asyncio.get_running_loop().create_future()
-        _write_secret_file(out, format_invitation(invitation))
-        self._audit(AuditEvent.INVITATION_MADE, line=keys.line)
-        return keys.line
+        await self._add(record)
+        try:
+            _write_secret_file(out, format_invitation(invitation))
+        except StorageError:
+            await self._drop([record])
+            raise
+        self._arrived[record.line] = asyncio.get_running_loop().create_future()
+        self._audit(AuditEvent.INVITATION_MADE, line=record.line)
+        return record.line
 
     async def wait_accepted(self, line: str) -> Paired:
-        """Wait until the invitation for `line` was accepted.
+        """Wait until the invitation for `line`, made just now, was accepted.
 
         Raises:
             InvitationError: nobody accepted it within its ten minutes.
         """
         try:
             async with asyncio.timeout(INVITATION_LIFE_US / 1e6):
-                return await asyncio.shield(self._arrived[line])
+                return await self._arrived[line]
         except TimeoutError as error:
             raise InvitationError(
                 "nobody accepted the invitation in ten minutes",
                 advice="Make a new one and send it again.",
             ) from error
+        finally:
+            del self._arrived[line]
 
     async def use(self, secret_hash: bytes, now_us: int) -> OwnSide:
         """Use the invitation up; return what this side states.
@@ -140,22 +122,24 @@ class Introductions:
         try:
             record = await self._store.commit(lambda c: use_invitation(c, secret_hash, now_us))
         except InvitationError as error:
-            reason = str(error)
-            event = AuditEvent.INVITATION_UNKNOWN
-            if "expired" in reason:
-                event = AuditEvent.INVITATION_EXPIRED
-            elif "used" in reason:
-                event = AuditEvent.INVITATION_REUSED
-            self._audit(event, reason=reason)
+            self._audit(_refusal(str(error)), reason=str(error))
             raise
         return OwnSide(record.own_card, record.own_statement)
 
     async def keep(self, paired: Paired) -> None:
-        """Keep what a pairing came to until it is confirmed."""
-        keys = self._invited.pop(paired.line)
-        self._remember(keys, paired)
-        arrived = self._arrived[paired.line]
-        if not arrived.done():
+        """Keep what a pairing came to until it is confirmed.
+
+        Raises:
+            InvitationError: a line with that node is in use already.
+            StorageError: it cannot be stored.
+        """
+        self._require_new(paired.peer_card.name)
+        record = await self._store.commit(lambda c: find_invitation(c, paired.line))
+        if record is None:
+            raise InvitationError("the invitation is no longer here", advice=BEGIN_AGAIN)
+        await self._change(self._filled(record, paired))
+        arrived = self._arrived.get(paired.line)
+        if arrived is not None and not arrived.done():
             arrived.set_result(paired)
 
     # -- the accepter
@@ -164,93 +148,94 @@ class Introductions:
         """Accept an invitation given as the text of its file.
 
         Raises:
-            InvitationError: it cannot be read, is expired, used, or the other side is another.
+            InvitationError: it cannot be read, is expired, used, or the other side is another; it
+                is this node's own, or a line with that node is in use already.
             LinkDownError: the inviter cannot be reached.
+            StorageError: it cannot be stored.
         """
         invitation = parse_invitation_untrusted(invitation_text.encode())
         if invitation.node == self._settings.name:
             raise InvitationError("this invitation is this node's own", advice="Send it to them.")
-        keys = self._make_keys(invitation.line)
-        paired = await accept_invitation(invitation, keys.own)
-        self._remember(keys, paired)
+        self._require_new(invitation.node)
+        record = self._begin(invitation.line, invited=False)
+        paired = await accept_invitation(invitation, OwnSide(record.own_card, record.own_statement))
+        await self._add(self._filled(record, paired))
         return paired
 
     # -- both
 
-    def confirm(self, peer: str, typed: str) -> LineRecord:
-        """Return the line to `peer` if `typed` are the six words; the caller stores it.
+    async def confirm(self, peer: str, typed: str) -> LineRecord:
+        """Return the line to `peer`, which is stored now, if `typed` are the six words.
 
         Raises:
-            InvitationError: no pairing with `peer` waits, it is too late, or the words differ.
+            InvitationError: no pairing with `peer` waits, it is too late, or the words differ;
+                then nothing is kept of it.
+            StorageError: the line cannot be stored.
         """
-        waiting = self._unconfirmed.get(peer)
-        if waiting is None or waiting.until_us < _now_us():
+        now_us = self._now_us()
+        waiting = [
+            record
+            for record in self._store.read(find_invitations)
+            if peer_name(record) == peer and record.expires_at_us > now_us
+        ]
+        if not waiting:
             raise InvitationError(
-                f"no pairing with {peer} waits to be confirmed",
-                advice="Begin again with: telcon line invite --out FILE",
+                f"no pairing with {peer} waits to be confirmed", advice=BEGIN_AGAIN
             )
-        if not waiting.paired.confirm(typed):
-            del self._unconfirmed[peer]
-            self._audit(AuditEvent.PAIRING_REFUSED, line=waiting.keys.line, reason="words differ")
+        self._require_new(peer)
+        fitting = [record for record in waiting if words_match(words_of(record), typed)]
+        if not fitting:
+            await self._drop(waiting)
+            self._audit(AuditEvent.PAIRING_REFUSED, peer=peer, reason="words differ")
             raise InvitationError(
-                "These are not the words. Somebody may sit between the two nodes; nothing was kept.",
+                "these are not the words: somebody may sit between the two nodes; nothing was kept",
                 advice="Begin again with a new invitation, and read the words slowly.",
             )
-        return self._line(waiting)
-
-    def forget(self, peer: str) -> None:
-        """Drop the pairing with `peer`, after its line was stored."""
-        self._unconfirmed.pop(peer, None)
+        line = line_of(fitting[0], self._settings.name, now_us)
+        await self._store.add_line(line)
+        await self._drop([record for record in waiting if record is not fitting[0]])
+        return line
 
     # -- pieces
 
-    def _make_keys(self, line: str) -> _Keys:
-        name = self._settings.name
-        log_seed, mirror_seed = os.urandom(SEED_OCTETS), os.urandom(SEED_OCTETS)
-        card = KeyCard(
-            name=name,
-            line=line,
-            log=VerifierKey(log_origin(name, line), ED25519, SigningKey(log_seed).public),
-            mirror=VerifierKey(
-                mirror_name(name, line), COSIGNATURE_ED25519, SigningKey(mirror_seed).public
-            ),
-            tls=self._certificate.hash,
-        )
-        statement = Statement(
-            addresses=self._settings.link.addresses,
-            principal=self._settings.principal,
-            terms=Terms(policy="mirror", conditions=(), link_lost="go on"),
-            previous=None,
-            certificate=base64.b64encode(self._certificate.der).decode(),
-        )
-        own = OwnSide(format_key_card(card), format_statement(statement))
-        return _Keys(line, own, log_seed, mirror_seed)
+    def _require_new(self, peer: str) -> None:
+        if peer in self._known():
+            raise InvitationError(
+                f"there is a line with {peer} already",
+                advice="Use that one, or freeze it first if it is not to be trusted.",
+            )
 
-    def _remember(self, keys: _Keys, paired: Paired) -> None:
-        until_us = _now_us() + INVITATION_LIFE_US
-        self._unconfirmed[paired.peer_card.name] = _Unconfirmed(keys, paired, until_us)
+    def _begin(self, line: str, *, invited: bool) -> InvitationRecord:
+        return begun(self._settings, self._certificate, line, invited=invited)
 
-    def _line(self, waiting: _Unconfirmed) -> LineRecord:
-        keys, paired = waiting.keys, waiting.paired
-        return LineRecord(
-            line=keys.line,
-            own_name=self._settings.name,
-            peer_name=paired.peer_card.name,
-            own_card=keys.own.card,
+    def _filled(self, record: InvitationRecord, paired: Paired) -> InvitationRecord:
+        """Return `record` with what the exchange brought, good for as long as an invitation is."""
+        return replace(
+            record,
             peer_card=paired.peer.card,
-            log_seed=keys.log_seed,
-            mirror_seed=keys.mirror_seed,
-            own_statement=keys.own.statement,
             peer_statement=paired.peer.statement,
-            peer_principal=paired.peer_statement.principal,
-            peer_addresses=paired.peer_statement.addresses,
-            link_lost=paired.peer_statement.terms.link_lost,
-            confirmed_at_us=_now_us(),
+            words=" ".join(paired.words),
+            expires_at_us=self._now_us() + INVITATION_LIFE_US,
         )
 
+    async def _add(self, record: InvitationRecord) -> None:
+        before_us = self._now_us() - KEPT_EXPIRED_US
+        await self._store.commit(lambda c: delete_expired_invitations(c, before_us))
+        await self._store.commit(lambda c: add_invitation(c, record))
 
-def _now_us() -> int:
-    return time.time_ns() // 1_000
+    async def _drop(self, records: Collection[InvitationRecord]) -> None:
+        """Forget pairings, with their keys."""
+        for record in records:
+            await self._change(emptied(record, self._now_us()))
+
+    async def _change(self, record: InvitationRecord) -> None:
+        await self._store.commit(lambda c: change_invitation(c, record))
+
+
+def _refusal(reason: str) -> AuditEvent:
+    if "expired" in reason:
+        return AuditEvent.INVITATION_EXPIRED
+    return AuditEvent.INVITATION_REUSED if "used" in reason else AuditEvent.INVITATION_UNKNOWN
 
 
 def _write_secret_file(path: Path, data: bytes) -> None:

@@ -2,14 +2,16 @@
 
 The machine (`telcon.core.machine`) decides; this module carries out what it decides and nothing
 else: writes its commits, sends its frames, keeps its deadlines, and hands its events to those who
-asked for them. It knows nothing of calls; `telcon.node.switchboard` does.
+asked for them. It knows nothing of calls; `telcon.node.calls` does.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
 
+from telcon.core import draft as drafts
 from telcon.core.draft import Draft
 from telcon.core.events import (
     ActDropped,
@@ -24,13 +26,15 @@ from telcon.core.events import (
     Ticket,
 )
 from telcon.core.machine import LineMachine
-from telcon.core.stored import Marker
+from telcon.core.stored import Commit, Marker
 from telcon.errors import IllegalActError, LinkDownError, StorageError
+from telcon.ledger import SigningKey, key_card_hash, parse_key_card
 from telcon.node.store import Store
+from telcon.node.store.records import LineRecord
 
-__all__ = ["Line", "now"]
+__all__ = ["Line", "identity_of", "now", "open_log"]
 
-MAX_FRAMES_PER_TURN = 64  # so that a flood from the peer never starves the media on the same loop
+_LOG = logging.getLogger(__name__)
 
 
 def now() -> Now:
@@ -72,12 +76,13 @@ class Line:
         self._store = store
         self._on_event = on_event
         self._on_storage = on_storage
-        self._is_refused = False
+        self._refused = ""
         self._send: Callable[[bytes], None] | None = None
         self._close_link: Callable[[str], None] | None = None
         self._waiting: dict[Ticket, asyncio.Future[EntryHeld]] = {}
         self._work = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_turning = False
         self._ended = False
 
     # -- acts
@@ -91,6 +96,7 @@ class Line:
 
         Cancellation: the act stays appended; only the wait ends.
         """
+        self._require_open()
         return await self._wait(self.machine.append(draft, now()))
 
     async def act_bulk(self, draft: Draft) -> EntryHeld:
@@ -102,7 +108,12 @@ class Line:
 
         Cancellation: the act stays appended; only the wait ends.
         """
+        self._require_open()
         return await self._wait(self.machine.append_bulk(draft, now()))
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise LinkDownError("the node is closing")
 
     def signal(self, kind: str, call: str, body: bytes) -> None:
         """Send an unlogged signal if the link is up; lost otherwise, as signals may be."""
@@ -135,27 +146,34 @@ class Line:
         """Write commits until `close`; one at a time, what arrives meanwhile goes into the next."""
         while True:
             commit = self.machine.take_commit(now())
-            if commit is None and self._ended:
+            if commit is not None:
+                await self._write(commit)
+                self._turn()
+            elif self._ended:
                 return
-            if commit is None:
+            else:
                 self._work.clear()
                 await self._work.wait()
-                continue
-            try:
-                await self._store.commit_line(self.identity.line, commit)
-            except StorageError as error:
-                self.machine.commit_failed(commit, now())  # offered again after a second
-                self._is_refused = True
+
+    async def _write(self, commit: Commit) -> None:
+        try:
+            await self._store.commit_line(self.identity.line, commit)
+        except StorageError as error:
+            self.machine.commit_failed(commit, now())  # offered again after a second
+            if self._refused != str(error):
+                self._refused = str(error)
                 self._on_storage(error)
-            else:
-                self.machine.committed(commit, now())
-                if self._is_refused:
-                    self._is_refused = False
-                    self._on_storage(None)
-            self._turn()
+        else:
+            self.machine.committed(commit, now())
+            if self._refused:
+                self._refused = ""
+                self._on_storage(None)
 
     def close(self) -> None:
-        """End `run` once nothing waits to be written; waiting acts get `LinkDownError`."""
+        """End `run` once nothing waits to be written; waiting acts get `LinkDownError`.
+
+        A disk that refuses is not waited for: what it did not take was not acknowledged either.
+        """
         self._ended = True
         self.machine.close(now())
         if self._timer is not None:
@@ -176,6 +194,17 @@ class Line:
 
     def _turn(self) -> None:
         """Send what is to be sent, hand out events, wake the writer, set the next deadline."""
+        if self._is_turning:
+            return  # whoever handles an event may act; the turn under way goes on with it
+        self._is_turning = True
+        try:
+            self._hand_out()
+        finally:
+            self._is_turning = False
+        self._work.set()
+        self._arm()
+
+    def _hand_out(self) -> None:
         self._send_frames()
         while (event := self.machine.next_event()) is not None:
             self._dispatch(event)
@@ -205,7 +234,10 @@ class Line:
                 self.up_since_us, self.down_since_us = None, now().utc_us
             case PeerMisbehaved(reason=reason, close=True) if self._close_link is not None:
                 self._close_link(reason)
-        self._on_event(event)
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001 -- the edge: a defect above must not cut link or log
+            _LOG.exception("an event of line %s was not handled to its end", self.identity.line)
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -226,3 +258,32 @@ class Line:
             if not future.done():
                 future.set_exception(error)
         self._waiting.clear()
+
+
+async def open_log(line: Line, link_lost: str) -> None:
+    """Write the first two entries of our log, those that are not there yet.
+
+    Raises:
+        LinkDownError: the node is closing.
+    """
+    if line.machine.state != "going":
+        return
+    fold, identity = line.machine.fold, line.identity
+    if fold.size(identity.own_card.log.name) == 0:
+        cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
+        await line.act(drafts.line_opened((key_card_hash(cards[0]), key_card_hash(cards[1])), None))
+    if identity.own_card.log.name not in fold.line.terms:
+        await line.act(drafts.line_terms(link_lost))
+
+
+def identity_of(record: LineRecord) -> LineIdentity:
+    """Return who the two sides of a stored line are, and our keys."""
+    return LineIdentity(
+        own_name=record.own_name,
+        peer_name=record.peer_name,
+        line=record.line,
+        own_card=parse_key_card(record.own_card),
+        peer_card=parse_key_card(record.peer_card),
+        log_key=SigningKey(record.log_seed),
+        mirror_key=SigningKey(record.mirror_seed),
+    )

@@ -1,0 +1,297 @@
+"""The calls of one line: entries on one side, devices and media on the other.
+
+Entries that are held arrive as events; what people do arrives through `telcon.node.acts`. Both end
+in the same place, `settle`: it looks at the fold, asks `telcon.core.gate` what may be heard, and
+lets the floor obey.
+"""
+
+import asyncio
+import time
+from collections import deque
+
+from telcon.core import draft as drafts
+from telcon.core.call import CallState
+from telcon.core.draft import Draft
+from telcon.core.entry import CallAnswer, CallJoin, CallRing
+from telcon.core.events import EntryHeld, Event, LineUp, SignalReceived
+from telcon.core.gate import CLOSED, gate_of
+from telcon.core.signals import (
+    HintKind,
+    HintSignal,
+    TrunkSignal,
+    format_signal,
+    parse_hint_untrusted,
+    parse_recorder_untrusted,
+    parse_trunk_untrusted,
+)
+from telcon.core.transitions import ENDS, Phase
+from telcon.errors import MalformedError, TelconError
+from telcon.node.audit import AuditEvent
+from telcon.node.floor import Floor, Speaker
+from telcon.node.line import Line
+from telcon.node.running import RunningCall, Site
+
+__all__ = ["Calls"]
+
+MAX_RUNNING = 4  # calls at once that get media; principals have one, two after glare
+MAX_EARLY_TRUNKS = 8  # trunk signals that came before their ring was held
+MAX_WRITING = 16  # acts of the node's own on their way at once
+MAX_OWED = 4_096  # such acts that wait; what time asks for is asked for again
+ENDED_SHOWN_S = 6.0  # how long the screen keeps an ended call, so that a person can read why
+HINT_HOLDS_S = 5.0  # a hint that nothing follows is forgotten
+
+
+class Calls:
+    """One line's calls as they run here. Everything happens on the loop's thread."""
+
+    def __init__(self, line: Line, site: Site) -> None:
+        """Run the calls of `line`; what rings here rings on after a restart."""
+        self.line = line
+        self.site = site
+        self.own_origin = line.identity.own_card.log.name
+        self.running: dict[str, RunningCall] = {}
+        self._early: dict[str, TrunkSignal] = {}
+        self._hushed: set[str] = set()  # calls that the terms mute while the link is away
+        self._owed: deque[Draft] = deque()
+        self._writing = 0
+        for state in line.machine.fold.going_on():
+            self._ring_on(state)
+
+    def close(self) -> None:
+        """Cut all media and end the recordings; the node is closing."""
+        for running in self.running.values():
+            running.end(self.site.clock())
+            running.forget()
+
+    # -- what is going on
+
+    def current(self) -> RunningCall | None:
+        """Return the call that is going on; of two, as in glare, the older."""
+        return next((one for one in self.running.values() if one.ended_at is None), None)
+
+    def shown(self) -> RunningCall | None:
+        """Return the call that the screens show, one that ended just now too."""
+        return self.current() or next(reversed(self.running.values()), None)
+
+    def is_live(self, call: str) -> bool:
+        """Say whether the fold has `call` live."""
+        state = self.line.machine.fold.calls.get(call)
+        return state is not None and state.phase is Phase.LIVE
+
+    def begin(self, call: str) -> RunningCall:
+        """Begin to run `call`, with fresh keys for its media."""
+        site = self.site
+        floor = Floor(
+            site.plane, site.hosts, call, self.own_origin, clock=site.clock, lost=site.changed
+        )
+        running = self.running[call] = RunningCall(call, floor, site.audit)
+        trunk = self._early.pop(call, None)
+        if trunk is not None:
+            running.take_trunk(trunk)
+        return running
+
+    def forget(self, call: str) -> None:
+        """Take `call` off the screens."""
+        gone = self.running.pop(call, None)
+        if gone is not None:
+            gone.forget()
+            self._hushed.discard(call)
+            self.site.changed()
+
+    # -- to the other node
+
+    def signal_trunk(self, running: RunningCall) -> None:
+        """Tell the peer our half of the trunk."""
+        if not running.floor.is_cut:
+            body = format_signal(running.floor.trunk_signal())
+            self.line.signal("trunk", running.call, body)
+
+    def hint(self, running: RunningCall, kind: HintKind, handle: str) -> None:
+        """Tell the peer what is about to be logged, or that a microphone went quiet."""
+        if handle:
+            self.line.signal("hint", running.call, format_signal(HintSignal(kind, handle)))
+
+    def write(self, draft: Draft) -> None:
+        """Append an act of the node's own, that nobody waits for; a flood is written bit by bit."""
+        if len(self._owed) < MAX_OWED:
+            self._owed.append(draft)
+        if self._writing < MAX_WRITING:
+            self._writing += 1
+            self.site.spawn(self._write_owed())
+
+    async def _write_owed(self) -> None:
+        try:
+            while self._owed:
+                await self._write(self._owed.popleft())
+        finally:
+            self._writing -= 1
+
+    async def _write(self, draft: Draft) -> None:
+        try:
+            await self.line.act(draft)
+        except TelconError as error:  # it was overtaken
+            why = str(error)
+            self.site.audit(AuditEvent.ACT_REFUSED, call=draft.call, act=draft.type, why=why)
+
+    # -- what the line tells
+
+    def event(self, event: Event) -> None:
+        """Take one event of the line."""
+        match event:
+            case EntryHeld():
+                self._held(event)
+            case SignalReceived():
+                self._signal(event)
+            case LineUp():
+                self._hushed.clear()
+                for running in self.running.values():
+                    self._signal_again(running)
+                self._settle_all()
+            case _:
+                self._settle_all()
+
+    def _held(self, held: EntryHeld) -> None:
+        entry = held.entry
+        if entry is None or held.void is not None:
+            return
+        ours = held.origin == self.own_origin
+        if isinstance(entry, CallRing) and not ours:
+            self._rung(entry.call, held)
+        if isinstance(entry, CallRing | CallAnswer | CallJoin):
+            contents = {opening.member: opening.content for opening in held.openings}
+            running = self.running.get(entry.call)
+            if running is not None:
+                opens = not ours and not isinstance(entry, CallJoin)
+                running.introduce(entry.by, contents, opens_theirs=opens)
+        self._settle_all()  # an entry may move two calls, as when rings merge, or all of them
+
+    def _rung(self, call: str, held: EntryHeld) -> None:
+        """Let a ring of the other side ring here, unless it is over or one too many."""
+        state = self.line.machine.fold.calls[call]
+        if state.phase is not Phase.RINGING or call in self.running:
+            return
+        rung = (held.origin, held.index)
+        if sum(one.ended_at is None for one in self.running.values()) >= MAX_RUNNING:
+            self.write(drafts.missed(call, rung))
+            return
+        self.begin(call)
+        self.write(drafts.ringing(call, rung, self.site.devices()))
+
+    def _ring_on(self, state: CallState) -> None:
+        """Take up a ring of the other side that a restart met; its trunk is signalled again."""
+        if state.phase is not Phase.RINGING or state.rung[0] == self.own_origin:
+            return
+        if len(self.running) >= MAX_RUNNING:
+            return
+        origin, index = state.rung
+        found = self.site.store.stored_log(origin).openings(index, 1)
+        running = self.begin(state.call)
+        for seat in state.roster.values():
+            if (seat.origin, seat.opening) == state.rung:
+                contents = {opening.member: opening.content for _, opening in found}
+                running.introduce(seat.handle, contents, opens_theirs=True)
+
+    # -- signals: unverified beyond their form
+
+    def _signal(self, signal: SignalReceived) -> None:
+        running = self.running.get(signal.call)
+        try:
+            match signal.kind:
+                case "trunk":
+                    self._take_trunk(signal.call, parse_trunk_untrusted(signal.body))
+                case "hint" if running is not None:
+                    self._take_hint(running, parse_hint_untrusted(signal.body))
+                case "recorder" if running is not None:
+                    beat = parse_recorder_untrusted(signal.body)
+                    running.their_recorder = (beat, time.monotonic())
+        except MalformedError as error:
+            self.site.audit(AuditEvent.PEER_MISBEHAVED, call=signal.call, reason=str(error))
+
+    def _take_trunk(self, call: str, trunk: TrunkSignal) -> None:
+        running = self.running.get(call)
+        if running is not None:
+            running.take_trunk(trunk)
+            return
+        self._early[call] = trunk
+        while len(self._early) > MAX_EARLY_TRUNKS:
+            del self._early[next(iter(self._early))]
+
+    def _take_hint(self, running: RunningCall, hint: HintSignal) -> None:
+        state = self.line.machine.fold.calls.get(running.call)
+        if state is None or not running.take_hint(hint, state):
+            return
+        running.hushed_until = self.site.clock() + HINT_HOLDS_S
+        self.settle(running.call)
+        self.site.passed({"hint": {"call": running.call, "kind": hint.kind}})
+        asyncio.get_running_loop().call_later(HINT_HOLDS_S, self.settle, running.call)
+
+    def _signal_again(self, running: RunningCall) -> None:
+        """Say again what may have been lost with the link."""
+        self.signal_trunk(running)
+        for handle in running.muted & set(running.seats.values()):
+            self.hint(running, "mute", handle)
+
+    # -- settling
+
+    def hush_unsigned(self, call: str) -> None:
+        """Let nobody be heard in `call` until the link is back: the terms say so."""
+        self._hushed.add(call)
+        self.settle(call)
+
+    def _settle_all(self) -> None:
+        for call in list(self.running):
+            self.settle(call)
+
+    def settle(self, call: str) -> None:
+        """Let the media of `call` follow its fold."""
+        running, state = self.running.get(call), self.line.machine.fold.calls.get(call)
+        if running is None or state is None or running.ended_at is not None:
+            return
+        machine = self.line.machine
+        target = self.running.get(state.merged_into or "")
+        if target is not None:
+            self._merge(running, target)
+            return
+        if state.phase in ENDS or machine.state == "broken":
+            self._end(running)
+            return
+        speakers = _speakers(state)
+        gate = gate_of(
+            machine.fold, call, self.own_origin, machine.cosigned_by_peer, machine.cosigned_here
+        )
+        if call in self._hushed or (running.hushed_until or 0.0) > self.site.clock():
+            gate = CLOSED
+        if state.mode != "audio" and running.tape is not None:
+            running.tape.finish()
+        elif state.mode == "audio" and (gate.send or gate.play) and not running.floor.is_cut:
+            running.record(self.site, self.line, speakers)
+        running.floor.apply(gate, speakers, running.seats)
+
+    def _merge(self, running: RunningCall, target: RunningCall) -> None:
+        """Both sides rang: devices of the ring that was merged move to the call that lives."""
+        state = self.line.machine.fold.calls[target.call]
+        answered = [
+            seat.handle
+            for seat in state.roster.values()
+            if seat.origin == self.own_origin and (seat.origin, seat.opening) == state.answered
+        ]
+        target.adopt(running, next(iter(answered), None))
+        self.forget(running.call)
+        self.settle(target.call)
+
+    def _end(self, running: RunningCall) -> None:
+        """End the media of a call that is over; the newest alone stays on the screens a while."""
+        for other in [one for one in self.running.values() if one.ended_at is not None]:
+            self.forget(other.call)
+        running.end(self.site.clock())
+        loop = asyncio.get_running_loop()
+        running.leaving = loop.call_later(ENDED_SHOWN_S, self.forget, running.call)
+
+
+def _speakers(state: CallState) -> list[Speaker]:
+    openings = (state.rung, state.answered)
+    return [
+        Speaker(seat.handle, seat.origin, seat.track, (seat.origin, seat.opening) not in openings)
+        for seat in state.roster.values()
+        if seat.left is None
+    ]

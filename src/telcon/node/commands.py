@@ -1,0 +1,152 @@
+"""What the node's operator asks of it over the control socket; see `telcon.cli.line`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from telcon.core import draft as drafts
+from telcon.core.seal import Text
+from telcon.errors import InvitationError, OperatorError
+from telcon.ledger import format_key_card, key_card_hash
+from telcon.node.audit import AuditEvent
+from telcon.node.control import Command, Progress
+from telcon.node.introductions import Introductions
+from telcon.node.line_desk import LineDesk
+from telcon.node.link.pairing import Paired
+from telcon.node.people import SignIn
+from telcon.node.running import Audit
+from telcon.node.settings import NodeSettings
+from telcon.node.store.records import LineRecord
+
+__all__ = ["Commands", "Host"]
+
+Answer = Mapping[str, Any]
+
+
+class Host(Protocol):
+    """The node, as its commands need it."""
+
+    settings: NodeSettings
+    sign_in: SignIn
+    introductions: Introductions
+    web_port: int
+
+    @property
+    def audit(self) -> Audit:
+        """Return what writes to the audit file."""
+
+    @property
+    def pairing_port(self) -> int:
+        """Return the port of the pairing listener."""
+
+    def desks(self) -> list[LineDesk]:
+        """Return the lines, those in use last."""
+
+    def start_line(self, record: LineRecord) -> None:
+        """Run a line that was stored just now."""
+
+
+class Commands:
+    """The commands by name."""
+
+    def __init__(self, node: Host) -> None:
+        """Carry out what is asked of `node`."""
+        self._node = node
+
+    def by_name(self) -> Mapping[str, Command]:
+        """Return every command."""
+        return {
+            "invite": self._invite,
+            "accept": self._accept,
+            "confirm": self._confirm,
+            "lines": self._lines,
+            "test": self._test,
+            "freeze": self._freeze,
+            "link": self._sign_in_link,
+            "card": self._card,
+        }
+
+    # -- pairing
+
+    async def _invite(self, request: Answer, progress: Progress) -> Answer:
+        out = Path(request["out"])
+        node = self._node
+        hosts = [address.rpartition(":")[0] for address in node.settings.link.addresses]
+        if not hosts:
+            raise InvitationError(
+                "this node states no address at which it can be reached",
+                advice="Set link.addresses in node.toml, or accept an invitation of theirs.",
+            )
+        addresses = tuple(f"{host}:{node.pairing_port}" for host in hosts)
+        line = await node.introductions.invite(out, addresses)
+        progress({"say": f"{out} written: hand it over. It works once, for ten minutes. Waiting …"})
+        return _words(await node.introductions.wait_accepted(line))
+
+    async def _accept(self, request: Answer, progress: Progress) -> Answer:
+        return _words(await self._node.introductions.accept(request["invitation"]))
+
+    async def _confirm(self, request: Answer, progress: Progress) -> Answer:
+        node = self._node
+        record = await node.introductions.confirm(request["peer"], request["words"])
+        node.start_line(record)
+        node.audit(AuditEvent.LINE_CONFIRMED, line=record.line, peer=record.peer_name)
+        return {"line": record.line}
+
+    # -- lines
+
+    async def _lines(self, request: Answer, progress: Progress) -> Answer:
+        return {"lines": [_report(desk) for desk in self._node.desks()]}
+
+    async def _test(self, request: Answer, progress: Progress) -> Answer:
+        return {"ms": round(await self._desk(request["peer"]).board.test(), 1)}
+
+    async def _freeze(self, request: Answer, progress: Progress) -> Answer:
+        desk = self._desk(request["peer"])
+        for running in desk.board.calls.running.values():
+            running.cut()  # nobody waits for the disk to be heard no more
+        await desk.line.act(drafts.line_frozen(Text("en", request["reason"])))
+        return {}
+
+    async def _card(self, request: Answer, progress: Progress) -> Answer:
+        card = self._desk(request["peer"]).line.identity.own_card
+        return {"card": format_key_card(card).decode(), "hash": key_card_hash(card).hex()}
+
+    def _desk(self, peer: str) -> LineDesk:
+        found = [one for one in self._node.desks() if one.line.identity.peer_name == peer]
+        if not found:
+            raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
+        return found[-1]
+
+    # -- people
+
+    async def _sign_in_link(self, request: Answer, progress: Progress) -> Answer:
+        node = self._node
+        principal = node.settings.principal.name
+        if request["name"] != principal:
+            raise OperatorError(
+                f"nobody here is called {request['name']!r}",
+                advice=f"The principal of this node is {principal!r}.",
+            )
+        secret = await node.sign_in.make_link()
+        node.audit(AuditEvent.LINK_MADE)
+        return {"link": f"http://{node.settings.web.names[0]}:{node.web_port}/sign-in#{secret}"}
+
+
+def _words(paired: Paired) -> Answer:
+    return {"words": " ".join(paired.words), "peer": paired.peer_card.name}
+
+
+def _report(desk: LineDesk) -> Answer:
+    """Return how a line stands."""
+    machine, identity, view = desk.line.machine, desk.line.identity, desk.view()
+    return {
+        "line": identity.line,
+        "peer": identity.peer_name,
+        "up": view["up"],
+        "since_us": view["since_us"],
+        "frozen": view["frozen"],
+        "broken": view["broken"],
+        "own_size": machine.fold.size(identity.own_card.log.name),
+        "cosigned": machine.cosigned_by_peer,
+        "their_size": machine.fold.size(identity.peer_card.log.name),
+    }

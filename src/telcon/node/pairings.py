@@ -1,0 +1,109 @@
+"""A pairing as a record: begun with fresh keys, turned into a line, or emptied."""
+
+import base64
+import os
+from dataclasses import replace
+
+from telcon.errors import InvitationError
+from telcon.ledger import (
+    COSIGNATURE_ED25519,
+    ED25519,
+    KeyCard,
+    SigningKey,
+    VerifierKey,
+    format_key_card,
+    parse_key_card,
+)
+from telcon.ledger.keycard import log_origin, mirror_name
+from telcon.node.link.statement import Statement, Terms, format_statement, parse_statement_untrusted
+from telcon.node.link.tls import NodeCertificate
+from telcon.node.settings import NodeSettings
+from telcon.node.store.invitations import InvitationRecord
+from telcon.node.store.records import LineRecord
+
+__all__ = ["begun", "emptied", "line_of", "peer_name", "words_of"]
+
+SEED_OCTETS = 32
+
+
+def begun(
+    settings: NodeSettings, certificate: NodeCertificate, line: str, *, invited: bool
+) -> InvitationRecord:
+    """Make fresh keys for `line`, and what this node states with them."""
+    name = settings.name
+    log_seed, mirror_seed = os.urandom(SEED_OCTETS), os.urandom(SEED_OCTETS)
+    card = KeyCard(
+        name=name,
+        line=line,
+        log=VerifierKey(log_origin(name, line), ED25519, SigningKey(log_seed).public),
+        mirror=VerifierKey(
+            mirror_name(name, line), COSIGNATURE_ED25519, SigningKey(mirror_seed).public
+        ),
+        tls=certificate.hash,
+    )
+    statement = Statement(
+        addresses=settings.link.addresses,
+        principal=settings.principal,
+        terms=Terms(policy="mirror", conditions=(), link_lost="go on"),
+        previous=None,
+        certificate=base64.b64encode(certificate.der).decode(),
+    )
+    return InvitationRecord(
+        line=line,
+        invited=invited,
+        own_card=format_key_card(card),
+        log_seed=log_seed,
+        mirror_seed=mirror_seed,
+        own_statement=format_statement(statement),
+        secret_hash=b"",
+        expires_at_us=0,
+    )
+
+
+def emptied(record: InvitationRecord, now_us: int) -> InvitationRecord:
+    """Return what is left of a pairing that has failed: no keys, and out of date."""
+    return replace(
+        record,
+        log_seed=b"",
+        mirror_seed=b"",
+        peer_card=None,
+        peer_statement=None,
+        words=None,
+        expires_at_us=now_us,
+    )
+
+
+def line_of(record: InvitationRecord, own_name: str, now_us: int) -> LineRecord:
+    """Return the line that a confirmed pairing came to.
+
+    Raises:
+        InvitationError: the exchange has not taken place.
+    """
+    if record.peer_card is None or record.peer_statement is None:
+        raise InvitationError("nobody has accepted this invitation yet")
+    peer = parse_statement_untrusted(record.peer_statement)
+    return LineRecord(
+        line=record.line,
+        own_name=own_name,
+        peer_name=peer_name(record),
+        own_card=record.own_card,
+        peer_card=record.peer_card,
+        log_seed=record.log_seed,
+        mirror_seed=record.mirror_seed,
+        own_statement=record.own_statement,
+        peer_statement=record.peer_statement,
+        peer_principal=peer.principal,
+        peer_addresses=peer.addresses,
+        link_lost=parse_statement_untrusted(record.own_statement).terms.link_lost,
+        confirmed_at_us=now_us,
+    )
+
+
+def peer_name(record: InvitationRecord) -> str:
+    """Return the node at the other end; empty before the exchange."""
+    return "" if record.peer_card is None else parse_key_card(record.peer_card).name
+
+
+def words_of(record: InvitationRecord) -> tuple[str, ...]:
+    """Return the six words; none before the exchange."""
+    return tuple((record.words or "").split())

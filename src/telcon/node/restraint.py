@@ -1,0 +1,64 @@
+"""How much of one kind goes to the audit file: nobody outside may be able to fill the disk.
+
+Of each event that a stranger or the other side can cause at will, a burst is written in full, after
+that one each few seconds, which says how many were left out.
+"""
+
+from collections.abc import Callable
+
+from telcon.node.audit import AuditEvent
+
+__all__ = ["Restraint"]
+
+BURST = 32
+REFILL_S = 5.0  # one more of its kind each so many seconds
+
+AT_WILL = frozenset(
+    {
+        AuditEvent.SIGN_IN_REFUSED,
+        AuditEvent.WRONG_ORIGIN,
+        AuditEvent.WRONG_HOST,
+        AuditEvent.INVITATION_UNKNOWN,
+        AuditEvent.PAIRING_REFUSED,
+        AuditEvent.UNKNOWN_PEER_KEY,
+        AuditEvent.WRONG_PEER_KEY,
+        AuditEvent.MALFORMED_FRAME,
+        AuditEvent.ENTRY_OVER_LIMIT,
+        AuditEvent.PUSH_REFUSED,
+        AuditEvent.PEER_MISBEHAVED,
+        AuditEvent.ACT_REFUSED,
+        AuditEvent.OPENING_UNREADABLE,
+        AuditEvent.TRUNK_KEY_MISMATCH,
+        AuditEvent.WRONG_FINGERPRINT,
+        AuditEvent.WRONG_ICE_PASSWORD,
+        AuditEvent.UNKNOWN_ICE_USER,
+        AuditEvent.RECORD_UNLOGGED,
+    }
+)
+
+
+class Restraint:
+    """An audit function in front of another one."""
+
+    def __init__(self, write: Callable[..., None], clock: Callable[[], float]) -> None:
+        """Pass on to `write`; `clock` gives seconds and never goes back."""
+        self._write = write
+        self._clock = clock
+        self._left: dict[str, tuple[float, float]] = {}  # how many may be written, and since when
+        self._left_out: dict[str, int] = {}
+
+    def event(self, event: str, /, **fields: str | int | bool | None) -> None:
+        """Write `event`, or count it as left out."""
+        if event in AT_WILL and not self._may_write(event):
+            self._left_out[event] = self._left_out.get(event, 0) + 1
+            return
+        left_out = self._left_out.pop(event, 0)
+        self._write(event, **(fields | {"left_out": left_out} if left_out else fields))
+
+    def _may_write(self, event: str) -> bool:
+        now = self._clock()
+        left, since = self._left.get(event, (float(BURST), now))
+        left = min(BURST, left + (now - since) / REFILL_S)
+        may = left >= 1
+        self._left[event] = (left - 1 if may else left, now)
+        return may

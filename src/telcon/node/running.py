@@ -1,0 +1,233 @@
+"""What a node holds of one call besides the fold: media, devices, what the peer signalled.
+
+Nothing here decides. `telcon.node.calls` keeps the calls and lets their media follow the fold;
+`telcon.node.acts` does what people ask for.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from telcon.core.call import CallState
+from telcon.core.seal import Media, Person, parse_media_untrusted, parse_person_untrusted
+from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
+from telcon.errors import MalformedError, OperatorError, PinError
+from telcon.node.audit import AuditEvent
+from telcon.node.floor import Floor, Speaker
+from telcon.node.line import Line
+from telcon.node.media.plane import MediaPlane
+from telcon.node.media.recorder import RecorderStatus
+from telcon.node.store import Store
+from telcon.node.tape import Tape
+
+__all__ = ["Audit", "RunningCall", "Site"]
+
+HANDLE_OCTETS = 8
+HEARTBEAT_S = 1.0  # docs/protocol.md §6, recorder
+
+
+class Audit(Protocol):
+    """Writes one event to the node's audit file."""
+
+    def __call__(self, event: str, /, **fields: str | int | bool | None) -> None:
+        """Write `event` with its fields; never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the calls of all lines of a node share."""
+
+    principal: Person
+    plane: MediaPlane
+    hosts: Sequence[str]
+    """IP addresses at which the other node reaches our media port."""
+    store: Store
+    folder: Path
+    audit: Audit
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    """Runs a task that the node owns."""
+    changed: Callable[[], None]
+    """Hears that screens differ now."""
+    passed: Callable[[Mapping[str, Any]], None]
+    """Tells every page something that passes by."""
+    devices: Callable[[], int]
+    """Counts the pages that would ring."""
+    clock: Callable[[], float]
+    """Monotonic seconds, for all time-outs of calls."""
+
+    def media(self, certificate: str, trunk: str) -> Media:
+        """Return what an entry seals about media: our DTLS certificate, the device's, the trunk."""
+        return Media(node=self.plane.certificate_sha256.hex(), device=certificate, trunk=trunk)
+
+
+@dataclass(slots=True)
+class RunningCall:
+    """One call as it runs here, from its ring until some seconds after its end."""
+
+    call: str
+    floor: Floor
+    audit: Audit
+    seats: dict[str, str] = field(default_factory=dict)  # device -> own handle
+    certificates: dict[str, bytes] = field(default_factory=dict)  # device -> as its entry names it
+    persons: dict[str, Person] = field(default_factory=dict)  # handle -> as stated by its side
+    muted: set[str] = field(default_factory=set)  # handles, by both sides' hints
+    tape: Tape | None = None
+    their_recorder: tuple[RecorderSignal, float] | None = None  # and when it came, monotonic
+    hushed_until: float | None = None  # the peer says that it has hung up
+    ended_at: float | None = None  # monotonic
+    leaving: asyncio.TimerHandle | None = None  # takes the ended call off the screens
+    _beating: asyncio.Task[None] | None = None
+    _trunk_hash: str | None = None  # as the peer sealed it
+    _trunk: TrunkSignal | None = None  # as the peer signalled it
+
+    def recorder(self) -> RecorderStatus:
+        """Return our recorder's lamp."""
+        return RecorderStatus(on=False, age_ms=None) if self.tape is None else self.tape.status()
+
+    # -- devices
+
+    def sit(self, device: str, certificate: str) -> str:
+        """Give `device` a fresh handle; the leg must show the certificate that is logged.
+
+        Raises:
+            OperatorError: it has a seat already.
+            PinError: its leg shows another one already.
+        """
+        if device in self.seats:
+            raise OperatorError("This device is on the call already.")
+        try:
+            self.floor.require_certificate(device, bytes.fromhex(certificate))
+        except PinError as error:
+            self.audit(AuditEvent.WRONG_FINGERPRINT, call=self.call, why=str(error))
+            raise
+        self.certificates[device] = bytes.fromhex(certificate)
+        self.seats[device] = os.urandom(HANDLE_OCTETS).hex()
+        return self.seats[device]
+
+    def stand_up(self, device: str) -> None:
+        """Take the seat of `device` away, if it has one."""
+        self.seats.pop(device, None)
+        self.certificates.pop(device, None)
+
+    def seat_of(self, device: str) -> str:
+        """Return the handle under which `device` is on the call.
+
+        Raises:
+            OperatorError: it is not.
+        """
+        handle = self.seats.get(device)
+        if handle is None:
+            raise OperatorError("This device is not on the call.", advice="Join on this device.")
+        return handle
+
+    def adopt(self, merged: "RunningCall", handle: str | None) -> None:
+        """Take over the devices of our ring that `merged` into this call, there with `handle`."""
+        self.floor.adopt(merged.floor)
+        if handle is not None:
+            self.seats.update(dict.fromkeys(merged.seats, handle))
+            self.certificates.update(merged.certificates)
+
+    # -- what the peer states
+
+    def introduce(self, handle: str, contents: Mapping[str, bytes], *, opens_theirs: bool) -> None:
+        """Keep who stands behind `handle`, as the entry with these `contents` states it.
+
+        In the peer's ring or answer (`opens_theirs`) it also sealed its trunk key.
+        """
+        try:
+            self.persons[handle] = parse_person_untrusted(contents.get("person", b""))
+            if opens_theirs:
+                self._trunk_hash = parse_media_untrusted(contents.get("media", b"")).trunk
+        except MalformedError as error:
+            self.audit(AuditEvent.OPENING_UNREADABLE, call=self.call, why=str(error))
+        self._join_trunk()
+
+    def take_trunk(self, trunk: TrunkSignal) -> None:
+        """Take the peer's half of the trunk; it is used once its key was sealed."""
+        self._trunk = trunk
+        self._join_trunk()
+
+    def _join_trunk(self) -> None:
+        """Use the peer's trunk key only if it is the one that the peer sealed in its log."""
+        trunk = self._trunk
+        if trunk is None or self._trunk_hash is None or self.floor.is_cut:
+            return
+        self._trunk = None
+        if hashlib.sha256(trunk.key).hexdigest() != self._trunk_hash:
+            self.audit(AuditEvent.TRUNK_KEY_MISMATCH, call=self.call)
+            return
+        try:
+            self.floor.set_peer(trunk)
+        except MalformedError as error:
+            self.audit(AuditEvent.PEER_MISBEHAVED, call=self.call, reason=str(error))
+
+    def take_hint(self, hint: HintSignal, state: CallState) -> bool:
+        """Note a hint, where it is about somebody of the peer's; say whether it ends the call.
+
+        No proof stands behind it: it may close something for a while, and never opens anything.
+        """
+        is_ours = hint.handle in self.seats.values()
+        if hint.kind == "decline":  # who declines has no handle yet: it names the one who rang
+            return is_ours
+        if is_ours or all(seat.handle != hint.handle for seat in state.roster.values()):
+            return False
+        if hint.kind == "mute":
+            self.muted.add(hint.handle)
+        elif hint.kind == "unmute":
+            self.muted.discard(hint.handle)
+        return hint.kind in ("hang-up", "cancel")
+
+    # -- recording
+
+    def record(self, site: Site, line: Line, speakers: Iterable[Speaker]) -> None:
+        """Record `speakers` from now on, those who are not recorded yet."""
+        if self.tape is None:
+            self.tape = self.floor.tape = Tape(
+                call=self.call,
+                own_origin=line.identity.own_card.log.name,
+                folder=site.folder,
+                store=site.store,
+                act=line.act,
+                audit=site.audit,
+            )
+            site.spawn(self.tape.run())
+            self._beating = site.spawn(self._beat(site, line))
+        for speaker in speakers:
+            person = self.persons.get(speaker.handle)
+            self.tape.add_track(speaker.origin, speaker.track, person.name if person else "")
+
+    async def _beat(self, site: Site, line: Line) -> None:
+        """Tell the other side each second how our recorder is."""
+        while True:
+            lamp = self.recorder()
+            body = format_signal(RecorderSignal(on=lamp.on, age_ms=lamp.age_ms))
+            line.signal("recorder", self.call, body)
+            site.changed()
+            await asyncio.sleep(HEARTBEAT_S)
+
+    # -- the end
+
+    def cut(self) -> None:
+        """Stop all media now and for ever; no disk, link or peer can delay that."""
+        self.floor.cut()
+        if self.tape is not None:
+            self.tape.finish()
+
+    def end(self, now: float) -> None:
+        """Note that the call is over."""
+        self.cut()
+        self.ended_at = now
+        if self._beating is not None:
+            self._beating.cancel()
+
+    def forget(self) -> None:
+        """Leave no timer behind; the call leaves the screens."""
+        self.cut()
+        if self.leaving is not None:
+            self.leaving.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
