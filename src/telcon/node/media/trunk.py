@@ -6,8 +6,10 @@ here, where they are forwarded. Its low 16 bits are the RTP sequence number, fro
 rollover counter is the rest of the index on both sides.
 
 Both sides send reports to every address the other signalled until one answers; a side behind a
-firewall is found by what it sends itself. The trunk owns neither socket nor timer: the mux gives it
-datagrams, and the caller calls `handle_deadline` when `next_deadline` has come.
+firewall is found by what it sends itself. Media goes only where an authentic packet has come from:
+the addresses are the peer's word, and whoever is there may have asked for nothing. The trunk owns
+neither socket nor timer: the mux gives it datagrams, and the caller calls `handle_deadline` when
+`next_deadline` has come.
 """
 
 import ipaddress
@@ -56,6 +58,10 @@ LOST_PATH_S = 5.0
 
 CONSENT_S = 30.0
 """Silence after which no media is sent (RFC 7675 §5.1): nobody there has asked for it."""
+
+MAX_PACKETS_A_SECOND = 2_000
+"""Taken of one peer, with a burst of as many: twenty speakers with the shortest usual packets. Each
+is forwarded to every listener, so what is beyond is dropped."""
 
 _MAX_REPORTED = 16
 """Tracks in one report, each way; more do not fit into a datagram."""
@@ -107,6 +113,8 @@ class TrunkStatistics:
     """Forged, altered, under another key, or seen before."""
     malformed: int
     """Authentic, but no RTP or RTCP for this trunk: the other node is at fault."""
+    flooded: int
+    """Authentic, and more than anybody needs: dropped."""
     round_trip_ms: float | None
     """From its last report; None before."""
 
@@ -148,7 +156,8 @@ class Trunk:
         self._srtcp_index = -1
         self._next_report = 0.0
         self._burst_left = 0
-        self._sent = self._refused = self._malformed = 0
+        self._sent = self._refused = self._malformed = self._flooded = 0
+        self._room = float(MAX_PACKETS_A_SECOND)  # packets that may come now
         self._round_trip_ms: float | None = None
 
     def signal(self, addresses: Iterable[tuple[str, int]]) -> TrunkSignal:
@@ -164,35 +173,39 @@ class Trunk:
     def set_peer(self, peer: TrunkSignal) -> None:
         """Begin, with what the other node signalled; again, to learn of new addresses.
 
-        Reports go out at once. That the key is the one sealed in its ring or answer is for the
-        caller to check.
+        Reports go out at once the first time; new addresses get the next one, so that nobody can
+        make us send more than one a second to whom it likes. That the key is the one sealed in its
+        ring or answer is for the caller to check.
 
         Raises:
-            MalformedError: an address that nobody can be at, or another key than before.
+            MalformedError: an address that nobody can be at, another key than before, or ours.
             MisuseError: the trunk is closed.
         """
         if self._protector is None:
             raise MisuseError("a closed trunk takes no peer")
         addresses = tuple(_parse_address(host, port) for host, port in peer.addresses)
         digest = sha256(peer.key).digest()
-        if self._peer is None:
-            unprotector = Unprotector(AEAD_AES_256_GCM, peer.key)
-            self._peer = _Peer(unprotector, peer.ssrc, digest, addresses)
-            self._port.register_trunk(peer.ssrc, self)
-            self._heard = self._clock()
-        elif (self._peer.prefix, self._peer.key_digest) != (peer.ssrc, digest):
-            raise MalformedError("the other node changed its trunk's key within one call")
-        self._peer.addresses = addresses
+        if self._peer is not None:
+            if (self._peer.prefix, self._peer.key_digest) != (peer.ssrc, digest):
+                raise MalformedError("the other node changed its trunk's key within one call")
+            self._peer.addresses = addresses
+            return
+        if peer.key == self._key:  # else it could have us hear ourselves
+            raise MalformedError("the other node signalled our own key as its own")
+        unprotector = Unprotector(AEAD_AES_256_GCM, peer.key)
+        self._peer = _Peer(unprotector, peer.ssrc, digest, addresses)
+        self._port.register_trunk(peer.ssrc, self)
+        self._heard = self._clock()
         self._burst_left = BURST
-        self.handle_deadline(self._clock())
+        self.handle_deadline(self._heard)
 
     def send(self, track: int, timestamp: int, payload: bytes, marker: bool) -> Forwarded | None:
         """Forward one Opus packet of our `track` (1 to 255), `timestamp` in 48 kHz, any wrap.
 
         Returns None when it was not forwarded, and so has no index and is not to be recorded:
-        the other node is not known yet or silent for CONSENT_S, or the packet is too long.
+        the other node was not heard yet or is silent for CONSENT_S, or the packet is too long.
         """
-        if self._protector is None or self._peer is None or len(payload) > _MAX_PAYLOAD_BYTES:
+        if self._protector is None or self._address is None or len(payload) > _MAX_PAYLOAD_BYTES:
             return None
         now = self._clock()
         if now - self._heard > CONSENT_S:
@@ -203,7 +216,7 @@ class Trunk:
         forwarded = stream.count(timestamp, len(payload), now)
         sequence, stamp = forwarded.index & 0xFFFF, forwarded.timestamp & 0xFFFF_FFFF
         packet = RtpPacket(PAYLOAD_TYPE, marker, sequence, stamp, stream.ssrc, payload)
-        self._transmit(self._protector.protect(format_rtp(packet)))
+        self._port.send(self._protector.protect(format_rtp(packet)), self._address)
         self._sent += 1
         return forwarded
 
@@ -219,7 +232,9 @@ class Trunk:
         except SrtpError:
             self._refused += 1
             return False
-        self._heard = self._clock()
+        if not self._has_room():
+            self._flooded += 1
+            return True
         try:
             if is_rtcp:
                 self._receive_rtcp(data, parse_rtcp_untrusted(plain), address)
@@ -227,6 +242,16 @@ class Trunk:
                 self._receive_rtp(parse_rtp_untrusted(plain), address)
         except MalformedError:
             self._malformed += 1
+        return True
+
+    def _has_room(self) -> bool:
+        now = self._clock()
+        earned = (now - self._heard) * MAX_PACKETS_A_SECOND
+        self._room = min(MAX_PACKETS_A_SECOND, self._room + earned)
+        self._heard = now
+        if self._room < 1:
+            return False
+        self._room -= 1
         return True
 
     def next_deadline(self) -> float | None:
@@ -255,6 +280,7 @@ class Trunk:
             lost=sum(stream.lost for stream in incoming),
             refused=self._refused,
             malformed=self._malformed,
+            flooded=self._flooded,
             round_trip_ms=self._round_trip_ms,
         )
 
@@ -270,14 +296,6 @@ class Trunk:
         if not 1 <= track <= 255:
             raise MisuseError(f"a track is 1 to 255, not {track}")
         return self._prefix << 8 | track
-
-    def _transmit(self, data: bytes, *, everywhere: bool = False) -> None:
-        if self._address is not None:
-            self._port.send(data, self._address)
-        if self._peer is not None and (everywhere or self._address is None):
-            for address in self._peer.addresses:
-                if address != self._address:
-                    self._port.send(data, address)
 
     def _receive_rtp(self, packet: RtpPacket, address: Address) -> None:
         track = packet.ssrc & 0xFF
@@ -338,7 +356,13 @@ class Trunk:
         packets: list[RtcpPacket] = [ReceiverReport(self._prefix << 8, blocks)]
         newest = sorted(self._outgoing.values(), key=lambda stream: stream.sent_at)
         packets += (stream.report(now, ntp) for stream in newest[-_MAX_REPORTED:])
-        self._transmit(self._protector.protect_rtcp(format_rtcp(packets)), everywhere=everywhere)
+        sealed = self._protector.protect_rtcp(format_rtcp(packets))
+        if self._address is not None:
+            self._port.send(sealed, self._address)
+        if self._peer is not None and (everywhere or self._address is None):
+            for address in self._peer.addresses:
+                if address != self._address:
+                    self._port.send(sealed, address)
 
 
 @dataclass(slots=True)
