@@ -41,6 +41,7 @@ def by_hand() -> int:
     except KeyboardInterrupt:
         print("\nending both nodes; what they hold stays in demo-data/")
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave a node behind
         for node in nodes:
             node.stop()
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 READY = "ready"
-START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,19 @@ class DemoNode:
         raise SystemExit(f"{self.party.node} did not start")
 
     def stop(self) -> int:
-        """Ask the process to end and wait for it; return its exit status."""
+        """Ask the process to end and wait for it; return its exit status.
+
+        One that does not end within `STOP_TIMEOUT_S` is killed and said: none stays behind.
+        """
         if self._process is None:
             return 0
         self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(timeout=20)
+            return self._process.wait(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            print(f"{self.party.node} did not end in {STOP_TIMEOUT_S} s; killed", file=sys.stderr)
+            self._process.kill()
+            return self._process.wait()
         finally:
             self._forget()
 
