@@ -73,7 +73,11 @@ class DemoNode:
                 self.web_port = int(found[1])
             if line.strip().endswith(READY):
                 return
-        raise SystemExit(f"{self.party.node} did not start")
+        raise SystemExit(
+            f"{self.party.node} did not start; it says why above. Its settings are in"
+            f" {self.folder / 'node.toml'}.\n"
+            f"To begin anew, with other ports and without its calls: rm -r {self.folder.parent}"
+        )
 
     def stop(self) -> int:
         """Ask the process to end and wait for it; return its exit status.
