@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stranger.entries import Entry, Opening, read_entry, seal
-from stranger.tlog import Policy, VerifierKey, parse_policy, require, unb64, verify_receipt
+from stranger.tlog import (
+    Policy,
+    VerifierKey,
+    cosignature_in,
+    leaf_hash,
+    open_checkpoint,
+    open_cosignature,
+    parse_policy,
+    require,
+    tree_root,
+    unb64,
+    verify_receipt,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,23 @@ def read_side(folder: Path, log: VerifierKey, mirror: VerifierKey) -> list[Prove
     policy = parse_policy((folder / "policy.txt").read_text())
     require(policy == Policy(log, mirror), "a policy of other keys")
     return list(_receipts(folder / "receipts", policy))
+
+
+def read_log(folder: Path, log: VerifierKey, mirror: VerifierKey) -> list[bytes]:
+    """Verify a whole log of up to 255 entries, which lie in one partial bundle (tlog-tiles)."""
+    note = (folder / "checkpoint").read_bytes()
+    size, root = open_checkpoint(note, log)
+    open_cosignature(note, cosignature_in(note, mirror), mirror)
+    bundle = (folder / f"tile/entries/000.p/{size}").read_bytes()
+    entries = []
+    while bundle:
+        end = 2 + int.from_bytes(bundle[:2])
+        entries.append(bundle[2:end])
+        bundle = bundle[end:]
+    require(tree_root(entries) == root and len(entries) == size, "another log than was signed")
+    hashes = (folder / f"tile/0/000.p/{size}").read_bytes()
+    require(hashes == b"".join(map(leaf_hash, entries)), "tile of other entries")
+    return entries
 
 
 def _receipts(folder: Path, policy: Policy) -> Iterator[Proven]:

@@ -11,8 +11,8 @@ import pytest
 from demo.device import ScriptedDevice
 from demo.nodes import DemoNode
 from stranger.calls import OUR_SSRC, Call, be_rung
-from stranger.entries import compact
-from stranger.folder import check_sums, read_side
+from stranger.entries import Entry, compact, read_entry
+from stranger.folder import check_sums, read_log, read_side
 from stranger.lines import OURS, be_invited, be_opened, open_log, sign_in
 from stranger.node import Line
 from stranger.trunk import Packet, SrtpKey, Trunk, chunk_root
@@ -29,8 +29,8 @@ def test_a_stranger_that_was_invited_has_a_call_and_proves_it(
     line, call = asyncio.run(call_with(arcadia, tmp_path))
     assert arcadia.stop() == 0
     folder = tmp_path / "folder"
-    arcadia.telcon("export", "--call", call, "--out", str(folder))
-    check_folder(folder, line)
+    arcadia.telcon("export", "--call", call, "--out", str(folder), "--whole-log")
+    check_folder(folder, line, call)
     cards = [tmp_path / "ours.card", tmp_path / "theirs.card"]
     for card, data in zip(cards, (line.me.card, line.peer.card), strict=True):
         card.write_bytes(data)
@@ -118,15 +118,27 @@ async def exchange_messages(line: Line, device: ScriptedDevice) -> None:
     assert json.loads(line.theirs.content(index, "text")) == {"lang": "de", "text": said}
 
 
-def check_folder(folder: Path, line: Line) -> None:
-    check_sums(folder)
+def check_folder(folder: Path, line: Line, call: str) -> None:
+    files = check_sums(folder)
     sides = (
         ("ours", line.theirs, line.me.mirror.key),
         ("theirs", line.ours, line.peer.mirror),
     )
     for name, log, mirror in sides:
+        assert read_log(folder / name / "log", log.key, mirror) == log.entries
         proven = read_side(folder / name, log.key, mirror)
-        assert len(proven) > 3
+        of_call = [n for n, data in enumerate(log.entries) if read_entry(data).get("call") == call]
+        assert [one.index for one in proven] == of_call
         for one in proven:
+            assert f"{name}/receipts/{one.index:06}-{one.entry['type']}.entry" in files
             assert one.data == log.entries[one.index]
             assert one.openings == log.openings[one.index]
+            check_recording(folder / "recordings", one.entry)
+
+
+def check_recording(folder: Path, entry: Entry) -> None:
+    """Hold a file of the folder against the entry that closed it."""
+    if entry["type"] == "call.record-off":
+        origin, track = entry["track"]
+        data = (folder / f"{origin.partition('/')[0]}-{track}.opus").read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["size"], entry["sha256"])

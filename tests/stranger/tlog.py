@@ -198,11 +198,13 @@ def verify_receipt(receipt: bytes, entry: bytes, policy: Policy) -> tuple[int, i
     require(index < size, "beyond the tree")
     proof = [unb64(row) for row in rows[2:]]
     require(root_by_proof(index, size, leaf_hash(entry), proof) == root, "another root")
-    cosigned = [line for line in split_note(note)[1] if line.startswith(_begin(policy.mirror))]
-    require(len(cosigned) == 1, "not cosigned")
-    open_cosignature(note, cosigned[0], policy.mirror)
+    open_cosignature(note, cosignature_in(note, policy.mirror), policy.mirror)
     return index, size
 
 
-def _begin(key: VerifierKey) -> bytes:
-    return DASH + key.name.encode() + b" "
+def cosignature_in(note: bytes, mirror: VerifierKey) -> bytes:
+    """Return the one signature line of `note` under the mirror's name."""
+    begin = DASH + mirror.name.encode() + b" "
+    lines = [line for line in split_note(note)[1] if line.startswith(begin)]
+    require(len(lines) == 1, f"not cosigned once by {mirror.name}")
+    return lines[0]
