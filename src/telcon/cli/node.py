@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from telcon.core.seal import Person
+from telcon.node.folder import prepare_folder
 from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebSettings
-from telcon.node.store.folder import prepare_folder
 
 __all__ = ["add_commands"]
 

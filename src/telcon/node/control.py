@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from telcon.errors import MisuseError, OperatorError, TelconError
-from telcon.node.store.folder import NEVER_RESTORE
+from telcon.node.folder import NEVER_RESTORE
 
 __all__ = ["Command", "ControlServer", "Progress", "call_node", "control_socket"]
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from telcon.core.stored import NEW_LOG, Commit, Marker
 from telcon.errors import MisuseError
+from telcon.node.folder import NEVER_RESTORE, FolderLock, prepare_folder
 from telcon.node.store import records
 from telcon.node.store.chores import StoreChores
 from telcon.node.store.commits import CommitStatistics, CommitThread
@@ -29,7 +30,6 @@ from telcon.node.store.engine import (
     transaction,
     translate,
 )
-from telcon.node.store.folder import NEVER_RESTORE, FolderLock, prepare_folder
 from telcon.node.store.log import HeldLog, write_commit
 from telcon.node.store.marker import Markers
 from telcon.node.store.reader import Reader
