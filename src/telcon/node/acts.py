@@ -238,7 +238,7 @@ class Acts:
             raise
 
     def _require_link(self, advice: str) -> None:
-        if self._line.up_since_us is None:
+        if not self._line.is_up:
             raise LinkDownError("The line is down.", advice=advice)
 
     def _require_side(self, state: CallState, *, ours: bool) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from telcon.core import draft as drafts
-from telcon.core.seal import Text
 from telcon.errors import InvitationError, OperatorError
 from telcon.ledger import format_key_card, key_card_hash
 from telcon.node.audit import AuditEvent
@@ -101,10 +99,7 @@ class Commands:
         return {"ms": round(await self._desk(request["peer"]).board.test(), 1)}
 
     async def _freeze(self, request: Answer, progress: Progress) -> Answer:
-        desk = self._desk(request["peer"])
-        for running in desk.board.calls.running.values():
-            running.cut()  # nobody waits for the disk to be heard no more
-        await desk.line.act(drafts.line_frozen(Text("en", request["reason"])))
+        await self._desk(request["peer"]).freeze(request["reason"])
         return {}
 
     async def _card(self, request: Answer, progress: Progress) -> Answer:

@@ -73,7 +73,8 @@ class Floor:
         self._devices: dict[str, Device] = {}
         self._speakers: dict[str, Speaker] = {}
         self._theirs: dict[int, Source] = {}  # by track
-        self._gate = CLOSED
+        self.gate = CLOSED
+        """What is obeyed now; set by `apply`."""
         self._muted: set[str] = set()
 
     # -- the trunk
@@ -173,7 +174,7 @@ class Floor:
         """Obey `gate` for the roster `speakers`; `seats`: as whom each device is on the call."""
         if self.is_cut:
             return
-        self._gate = gate
+        self.gate = gate
         self._speakers = {speaker.handle: speaker for speaker in speakers}
         for name, held in self._devices.items():
             held.handle = seats.get(name)
@@ -192,8 +193,8 @@ class Floor:
         speaker = self._speakers.get(handle)
         if speaker is None:
             return False
-        is_covered = handle in self._gate.send or handle in self._gate.local
-        return is_covered or (bool(self._gate.play) and not speaker.joined)
+        is_covered = handle in self.gate.send or handle in self.gate.local
+        return is_covered or (bool(self.gate.play) and not speaker.joined)
 
     def mute(self, handle: str, *, muted: bool) -> None:
         """Stop or resume forwarding of `handle` on this node, at once."""
@@ -203,7 +204,7 @@ class Floor:
     def cut(self) -> None:
         """Stop all media of the call now and for ever; legs and trunk are closed, keys erased."""
         self.is_cut = True
-        self._gate = CLOSED
+        self.gate = CLOSED
         for device in list(self._devices):
             self._devices.pop(device).close()
         self._trunk.close()
@@ -215,7 +216,7 @@ class Floor:
 
     def _forwarder(self, handle: str) -> Callable[[RtpPacket], None]:
         def forward(packet: RtpPacket) -> None:
-            if handle not in self._gate.send or handle in self._muted:
+            if handle not in self.gate.send or handle in self._muted:
                 return
             track = self._speakers[handle].track
             sent = self._trunk.send(track, packet.timestamp, packet.payload, packet.marker)
@@ -229,7 +230,7 @@ class Floor:
     def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
         """Play and record a packet of the other side, if its speaker may be heard."""
         speaker = self._their_speaker(track)
-        if speaker is None or speaker.handle not in self._gate.play:
+        if speaker is None or speaker.handle not in self.gate.play:
             return
         source = self._theirs.get(track)
         if source is None:
@@ -291,8 +292,8 @@ class Floor:
 
     def _source_of(self, speaker: Speaker) -> Source | None:
         if speaker.origin != self._own_origin:
-            return self._theirs.get(speaker.track) if speaker.handle in self._gate.play else None
-        if speaker.handle not in self._gate.local or speaker.handle in self._muted:
+            return self._theirs.get(speaker.track) if speaker.handle in self.gate.play else None
+        if speaker.handle not in self.gate.local or speaker.handle in self._muted:
             return None
         for held in self._devices.values():
             if held.handle == speaker.handle:

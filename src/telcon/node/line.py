@@ -85,6 +85,11 @@ class Line:
         self._is_turning = False
         self._ended = False
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the other node hears us, and both sides have stated their terms."""
+        return self.up_since_us is not None and len(self.machine.fold.line.terms) == 2
+
     # -- acts
 
     async def act(self, draft: Draft) -> EntryHeld:

@@ -74,6 +74,16 @@ class LineDesk:
             self._pending.pop(tag, None)
         return f"{held.origin}#{held.index}"
 
+    async def freeze(self, reason: str) -> None:
+        """Trust the line no more: nobody is heard on it from now on, whatever the disk does.
+
+        Raises:
+            IllegalActError: the line is frozen already, or has ended.
+        """
+        for running in self.board.calls.running.values():
+            running.cut()
+        await self.line.act(drafts.line_frozen(Text("en", reason)))
+
     def _live_call(self) -> str | None:
         """Return the call that a message of this moment belongs to."""
         running = self.board.calls.current()
@@ -89,7 +99,7 @@ class LineDesk:
         return {
             "line": self.line.identity.line,
             "peer": person_view(self.peer) | {"node": self.line.identity.peer_name},
-            "up": up is not None,
+            "up": self.line.is_up,
             "since_us": up if up is not None else self.line.down_since_us,
             "waiting": machine.waiting,
             "frozen": bool(machine.fold.line.frozen_by),

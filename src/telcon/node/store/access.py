@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from telcon.node.store.engine import driver_of
 from telcon.node.store.tables import HOUSE
 from telcon.node.store.tables import session as _session
 from telcon.node.store.tables import sign_in_link as _link
@@ -24,6 +25,8 @@ __all__ = [
     "find_session",
     "mark_link_used",
 ]
+
+_FIND_SESSION = "SELECT id, created_at_us, expires_at_us FROM session WHERE token_hash = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,9 @@ def add_session(
 
 
 def find_session(connection: Connection, token_hash: bytes) -> SessionRecord | None:
-    """Return the session with that hash."""
-    query = select(_session).where(_session.c.token_hash == token_hash)
-    row = connection.execute(query).first()
-    return SessionRecord(row.id, row.created_at_us, row.expires_at_us) if row else None
+    """Return the session with that hash. As plain text: it is asked before all that a page gets."""
+    row = driver_of(connection).execute(_FIND_SESSION, (token_hash,)).fetchone()
+    return SessionRecord(*row) if row else None
 
 
 def delete_session(connection: Connection, token_hash: bytes) -> None:
