@@ -12,7 +12,7 @@ from demo.nodes import DemoNode, Party
 from demo.ports import FIRST, free_ports
 from stranger.entries import TYPES
 from stranger.node import Line
-from stranger.pairing import Invitation, Paired, Self, accept
+from stranger.pairing import Invitation, Paired, Self, accept, knock
 from stranger.tlog import sha256
 
 OURS = {"lang": "en", "name": "Sam Doe", "office": "Nobody you know", "organisation": "Elsewhere"}
@@ -65,7 +65,10 @@ async def be_invited(node: DemoNode, file: Path, name: str) -> Paired:
     inviting = node.begin("line", "invite", "--out", str(file))
     assert inviting.stdout is not None
     await asyncio.to_thread(inviting.stdout.readline)
-    paired = await accept(await asyncio.to_thread(file.read_bytes), name, OURS)
+    invitation = await asyncio.to_thread(file.read_bytes)
+    kind, _reason = await knock(invitation, os.urandom(16))
+    assert kind == "refused"  # and the invitation is not used up by that
+    paired = await accept(invitation, name, OURS)
     printed, _ = await asyncio.to_thread(inviting.communicate)
     assert paired.words == words_in(printed)
     await command(node, "line", "confirm", name, "--words", paired.words)
@@ -77,7 +80,7 @@ async def invite(node: DemoNode, file: Path, name: str, address: str) -> Paired:
     async with Invitation(Self(name, os.urandom(16).hex(), OURS, [address])) as invitation:
         await asyncio.to_thread(file.write_bytes, invitation.file)
         printed = await command(node, "line", "accept", str(file))
-        paired = await asyncio.wait_for(invitation.paired, 10)
+        paired = await asyncio.wait_for(invitation.paired, 30)
     assert paired.words == words_in(printed)
     await command(node, "line", "confirm", name, "--words", paired.words)
     return paired

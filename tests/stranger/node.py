@@ -30,7 +30,7 @@ from stranger.tlog import (
     tree_root,
 )
 
-WAIT_S = 15
+WAIT_S = 30
 FRAME_LIMIT = 65_536
 PING_S, DEAD_S = 5, 15
 
@@ -125,6 +125,7 @@ class Line:
         except Exception as error:  # noqa: BLE001 the edge of a task: whoever waits sees it
             async with self._changed:
                 self.failure = error
+                self.up = False
                 self._changed.notify_all()
 
     async def _talk(self, socket: Connection) -> None:

@@ -115,11 +115,8 @@ async def accept(invitation: bytes, me_named: str, person: dict[str, str]) -> Pa
     given = json.loads(invitation)
     require(given["invitation"] == "telcon invitation v1", "not an invitation")
     me = Self(me_named, given["line"], person)
-    host, port = _host_and_port(given["addresses"][0])
-    url = f"wss://{given['node']}/telcon/pair"
-    context = pinning(given["tls"])
     nonce = os.urandom(32)
-    async with connect(url, ssl=context, host=host, port=port, compression=None) as socket:
+    async with _listener_of(given) as socket:
         accepting = ["accept", 1, bytes.fromhex(given["secret"]), sha256(nonce)]
         await socket.send(msgpack.encode(accepting))
         card, statement, commitment = _take(await socket.recv(), "card", 3)
@@ -130,6 +127,21 @@ async def accept(invitation: bytes, me_named: str, person: dict[str, str]) -> Pa
     peer = Peer(card, statement)
     require((peer.name, peer.line, peer.tls) == (given["node"], me.line, given["tls"]), "the file")
     return Paired(me, peer, six_words(me, nonce, peer, their_nonce))
+
+
+async def knock(invitation: bytes, secret: bytes) -> list[Any]:
+    """Try another secret at the listener of an invitation; return its answer."""
+    async with _listener_of(json.loads(invitation)) as socket:
+        await socket.send(msgpack.encode(["accept", 1, secret, bytes(32)]))
+        answer: list[Any] = msgpack.decode(await socket.recv(decode=False))
+        return answer
+
+
+def _listener_of(given: dict[str, Any]) -> connect:
+    """Return the connection to come to the listener that an invitation names."""
+    host, port = _host_and_port(given["addresses"][0])
+    url = f"wss://{given['node']}/telcon/pair"
+    return connect(url, ssl=pinning(given["tls"]), host=host, port=port, compression=None)
 
 
 class Invitation:

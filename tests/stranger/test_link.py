@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
 from demo.nodes import DemoNode
 from stranger.entries import compact
-from stranger.lines import OURS, be_opened, invite, open_log, own_address, sign_in
+from stranger.lines import OURS, be_opened, command, invite, open_log, own_address, sign_in
 from stranger.node import Line
 
 pytestmark = pytest.mark.process
@@ -33,6 +34,7 @@ def test_a_stranger_that_invites_is_dialled(borealis: DemoNode, tmp_path: Path) 
         async with invited_line(borealis, tmp_path) as line:
             for asking in STEPS:
                 await asking(line)
+            await answers_a_test(line, borealis)
             await goes_on_where_it_was(line, borealis)
 
     asyncio.run(run())
@@ -95,6 +97,16 @@ async def what_is_held_is_cosigned_again(line: Line) -> None:
     await line.wait(lambda: line.ours.cosigned == line.ours.size)
 
 
+async def nonsense_closes_the_connection(line: Line) -> None:
+    await line.send(["nonsense"])
+    with pytest.raises(ConnectionClosedError) as closed:
+        await line.wait(lambda: False)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+    line.failure = None
+    await line.wait(lambda: line.up)  # the node has dialled again
+
+
 STEPS: list[Callable[[Line], Awaitable[None]]] = [
     a_test_is_answered,
     last_is_told,
@@ -104,7 +116,15 @@ STEPS: list[Callable[[Line], Awaitable[None]]] = [
     a_seal_without_opening_is_refused,
     another_root_is_refused,
     what_is_held_is_cosigned_again,
+    nonsense_closes_the_connection,
 ]
+
+
+async def answers_a_test(line: Line, node: DemoNode) -> None:
+    testing = asyncio.create_task(command(node, "line", "test", line.me.name))
+    index, _ = await line.entry("line.test")
+    await line.write("line.tested", re=[[line.theirs.origin, index]])
+    assert " ms" in await testing
 
 
 async def goes_on_where_it_was(line: Line, node: DemoNode) -> None:
