@@ -139,6 +139,9 @@ def _context(side: int, own: NodeCertificate | None) -> ssl.SSLContext:
     context.check_hostname = False  # the pin says who it is; a name in a certificate says nothing
     context.verify_mode = ssl.CERT_NONE
     context.verify_flags |= _NO_CHECK_TIME
+    # A pinned certificate is then found by all of its bytes. By its subject alone another peer's
+    # might be, for a hostile peer can have copied it; and the right peer would be refused.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if side == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0  # a resumed session would not show the certificate again
     if own is not None:
