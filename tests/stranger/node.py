@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import msgpack
@@ -18,10 +17,10 @@ from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 
 from stranger.entries import Entry, Opening, check_openings, compose, read_entry
+from stranger.log import Log
 from stranger.pairing import Paired
 from stranger.tlog import (
     ProtocolError,
-    VerifierKey,
     open_checkpoint,
     open_cosignature,
     require,
@@ -33,35 +32,6 @@ from stranger.tlog import (
 WAIT_S = 30
 FRAME_LIMIT = 65_536
 PING_S, DEAD_S = 5, 15
-
-
-@dataclass
-class Log:
-    """One side's line log as held here."""
-
-    key: VerifierKey  # its author's
-    mirror: VerifierKey  # the other side's
-    entries: list[bytes] = field(default_factory=list)
-    openings: dict[int, list[Opening]] = field(default_factory=dict)
-    notes: dict[int, bytes] = field(default_factory=dict)  # checkpoints by size, as signed
-    cosigned: int = 0  # size that its mirror has cosigned
-
-    @property
-    def origin(self) -> str:
-        return self.key.name
-
-    @property
-    def size(self) -> int:
-        return len(self.entries)
-
-    @property
-    def root(self) -> bytes:
-        return tree_root(self.entries)
-
-    def content(self, index: int, member: str) -> bytes:
-        """Return what a seal of entry `index` hides."""
-        (content,) = (o.content for o in self.openings[index] if o.member == member)
-        return content
 
 
 class Line:
