@@ -41,7 +41,7 @@ class Reader:
         """
         try:
             return work(self._connection)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise translate(error) from error
 
     def close(self) -> None:
