@@ -27,11 +27,13 @@ export default async function openMicrophone() {
   }
 }
 
+// Asked when the page comes: the browser takes some 10 ms, and an answer should not wait for it.
+// Its state follows the setting. Null where the browser does not tell: ask first, answer after.
+const permission = navigator.permissions
+  ?.query({ name: /** @type {any} */ ("microphone") })
+  .catch(() => null);
+
 /** Whether the person has allowed it before, so that no question will come up. */
 export async function isAllowed() {
-  try {
-    return (await navigator.permissions.query({ name: /** @type {any} */ ("microphone") })).state === "granted";
-  } catch {
-    return false; // the browser does not tell: ask first, answer after
-  }
+  return (await permission)?.state === "granted";
 }
