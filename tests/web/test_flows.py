@@ -144,7 +144,7 @@ def test_declines_with_a_reason(spoken: Page, pages: Served) -> None:
 def test_declines_in_own_words(spoken: Page, pages: Served) -> None:
     pages.show(in_call("ringing", "theirs"))
     spoken.click("Decline with a reason", "button")
-    spoken.click("In your own words", "textbox")
+    spoken.click("Your own words", "textbox")
     spoken.type("asleep, try 07:00")
     spoken.press("Enter")
     assert pages.desk.wait(lambda: bool(pages.desk.asked("decline")))
