@@ -244,9 +244,15 @@ class TwoNodes:
 
     def relink(self) -> None:
         """Let both nodes dial again."""
-        for node, peer in zip(self.nodes, self._peers, strict=True):
-            node._link.add_line(peer, line_of(node))
-        self._peers = []
+        for node in self.nodes:
+            self.relink_one(node)
+
+    def relink_one(self, node: Node) -> None:
+        """Let one node dial again."""
+        name = node.settings.name
+        (peer,) = (one for one in self._peers if one.own_name == name)
+        self._peers.remove(peer)
+        node._link.add_line(peer, line_of(node))
 
     async def up(self) -> None:
         """Wait until both nodes hear each other."""

@@ -87,6 +87,7 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.Task[None]] = set()
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
+        self._is_started = False
         self._plane: MediaPlane
         self._parts = AsyncExitStack()  # what is to be ended, the first begun last
 
@@ -124,7 +125,7 @@ class Node:
     async def _open(self) -> None:
         parts, media, link = self._parts, self.settings.media, self.settings.link
         parts.callback(self._audit_file.close)
-        parts.callback(self.audit, AuditEvent.NODE_STOPPED)
+        parts.callback(self._say_stopped)
         parts.push_async_callback(self.store.close)
         self._plane = MediaPlane.open(media.host, media.port, media.hosts, audit=self.audit)
         parts.callback(self._plane.close)
@@ -142,12 +143,17 @@ class Node:
         parts.push_async_callback(control.close)
         await control.start()
         self.audit(AuditEvent.NODE_STARTED, version=__version__)
+        self._is_started = True
 
     # -- the end
 
     async def close(self) -> None:
         """End calls, links and listeners, finish what is being written, let go of the folder."""
         await self._parts.aclose()
+
+    def _say_stopped(self) -> None:
+        if self._is_started:
+            self.audit(AuditEvent.NODE_STOPPED)
 
     async def _end_calls(self) -> None:
         """End all calls, and let their last entries and recordings be written."""

@@ -1,0 +1,138 @@
+"""Pairing as two operators do it, and what goes wrong when people or files do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.two_nodes import TwoNodes, ask, audited, content, exchange, pair, two_nodes, until
+from telcon.errors import InvitationError, StorageError
+from telcon.node.link.invitation import INVITATION_LIFE_US
+from telcon.node.store.invitations import find_invitations
+
+NAMES = ("arcadia.example", "borealis.example")
+
+
+def on_strangers(
+    test: Callable[[TwoNodes], Coroutine[Any, Any, None]],
+) -> Callable[[Path], None]:
+    """Run a test on two nodes that do not know each other."""
+
+    async def run(folder: Path) -> None:
+        async with two_nodes(folder, paired=False) as both:
+            await test(both)
+
+    def wrapped(tmp_path: Path) -> None:
+        asyncio.run(run(tmp_path))
+
+    wrapped.__name__ = test.__name__
+    return wrapped
+
+
+@on_strangers
+async def test_both_are_shown_the_same_six_words(both: TwoNodes) -> None:
+    ours, theirs = await exchange(*both.nodes, both.folder / "invitation")
+    assert ours == theirs
+    assert len(ours.split()) == 6
+
+
+@on_strangers
+async def test_who_accepted_may_confirm_first(both: TwoNodes) -> None:
+    words, _ = await exchange(*both.nodes, both.folder / "invitation")
+    await ask(both.borealis, "confirm", peer=NAMES[0], words=words)
+    await ask(both.arcadia, "confirm", peer=NAMES[1], words=words)
+    await both.up()
+
+
+@on_strangers
+async def test_capitals_and_spaces_do_not_matter_but_words_do(both: TwoNodes) -> None:
+    words, _ = await exchange(*both.nodes, both.folder / "invitation")
+    await ask(both.arcadia, "confirm", peer=NAMES[1], words="  " + words.upper().replace(" ", "  "))
+    wrong = " ".join(reversed(words.split()))
+    with pytest.raises(InvitationError, match="not the words"):
+        await ask(both.borealis, "confirm", peer=NAMES[0], words=wrong)
+
+
+@on_strangers
+async def test_wrong_words_leave_nothing_that_could_be_confirmed(both: TwoNodes) -> None:
+    words, _ = await exchange(*both.nodes, both.folder / "invitation")
+    with pytest.raises(InvitationError, match="not the words"):
+        await ask(both.arcadia, "confirm", peer=NAMES[1], words="one two three four five six")
+    with pytest.raises(InvitationError, match="no pairing with"):
+        await ask(both.arcadia, "confirm", peer=NAMES[1], words=words)
+    assert both.arcadia.store.lines() == []
+    (left,) = both.arcadia.store.read(find_invitations)
+    assert (left.log_seed, left.mirror_seed, left.words) == (b"", b"", None)
+    await until(lambda: bool(audited(both.arcadia, "audit.pairing.refused")))
+
+
+@on_strangers
+async def test_a_restart_between_the_words_and_the_confirming_loses_nothing(
+    both: TwoNodes,
+) -> None:
+    words, _ = await exchange(*both.nodes, both.folder / "invitation")
+    for node in both.nodes:
+        await both.restart(node)
+    await ask(both.arcadia, "confirm", peer=NAMES[1], words=words)
+    await ask(both.borealis, "confirm", peer=NAMES[0], words=words)
+    await both.up()
+
+
+@on_strangers
+async def test_words_that_nobody_confirms_in_ten_minutes_are_void(both: TwoNodes) -> None:
+    words, _ = await exchange(*both.nodes, both.folder / "invitation")
+    now_us = both.arcadia.introductions._now_us
+    both.arcadia.introductions._now_us = lambda: now_us() + INVITATION_LIFE_US
+    with pytest.raises(InvitationError, match="no pairing with"):
+        await ask(both.arcadia, "confirm", peer=NAMES[1], words=words)
+
+
+@on_strangers
+async def test_an_invitation_of_ones_own_is_not_accepted(both: TwoNodes) -> None:
+    file = both.folder / "invitation"
+    await both.arcadia.introductions.invite(file, ("127.0.0.1:1",))
+    with pytest.raises(InvitationError, match="this node's own"):
+        await ask(both.arcadia, "accept", invitation=content(file))
+
+
+@on_strangers
+async def test_a_second_line_with_the_same_node_needs_the_first_frozen(both: TwoNodes) -> None:
+    await pair(*both.nodes, both.folder / "first")
+    await both.up()
+    with pytest.raises(InvitationError, match="could not store"):  # the inviter's side refuses it
+        await both.borealis.introductions.accept(await invitation(both, known_to_borealis=False))
+    with pytest.raises(InvitationError, match="already"):
+        await ask(both.borealis, "accept", invitation=await invitation(both))
+    for node in both.nodes:
+        await ask(node, "freeze", peer=NAMES[node is both.arcadia], reason="anew")
+    await pair(*both.nodes, both.folder / "second")
+    await both.up()
+    lines = (await ask(both.arcadia, "lines"))["lines"]
+    assert [line["frozen"] for line in lines] == [True, False]
+
+
+async def invitation(both: TwoNodes, *, known_to_borealis: bool = True) -> str:
+    """Return a new invitation by Arcadia; let Borealis forget that it knows Arcadia, if so."""
+    file = both.folder / f"invitation-{known_to_borealis}"
+    await both.arcadia.introductions.invite(file, (f"127.0.0.1:{both.arcadia.pairing_port}",))
+    known = both.borealis._known if known_to_borealis else lambda: set[str]()
+    both.borealis.introductions._known = known
+    return content(file)
+
+
+@on_strangers
+async def test_an_invitation_that_cannot_be_written_leaves_no_pairing(both: TwoNodes) -> None:
+    with pytest.raises(StorageError, match="cannot be written"):
+        await ask(both.arcadia, "invite", out=str(both.folder / "nowhere" / "invitation"))
+    (left,) = both.arcadia.store.read(find_invitations)
+    assert (left.log_seed, left.mirror_seed) == (b"", b"")
+
+
+@on_strangers
+async def test_confirming_stores_the_line_and_forgets_the_pairing(both: TwoNodes) -> None:
+    await pair(*both.nodes, both.folder / "invitation")
+    for node in both.nodes:
+        assert node.store.read(find_invitations) == []
+        assert len(node.store.lines()) == 1
