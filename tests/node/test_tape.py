@@ -80,7 +80,7 @@ async def test_a_recorder_that_fails_is_off_on_both_screens_within_two_seconds(
     both: TwoNodes,
 ) -> None:
     spoil(both.arcadia.folder)
-    rey, voss, call = await both.call()
+    rey, voss, _ = await both.call()
     said = voice("Rey", 10)
     await asyncio.gather(rey.say(said), voss.say(voice("Voss", 10)))
     async with asyncio.timeout(2):

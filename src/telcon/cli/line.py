@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from telcon.errors import InvitationError
+from telcon.errors import InvitationError, StorageError
 from telcon.node.control import call_node, control_socket
 
 __all__ = ["add_commands"]
@@ -100,18 +100,27 @@ def _confirm(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    lines = _ask(arguments, {"do": "lines"})["lines"]
-    for line in lines:
+    answer = _ask(arguments, {"do": "lines"})
+    for line in answer["lines"]:
         since = datetime.fromtimestamp(line["since_us"] / 1e6, UTC)
-        state = "up" if line["up"] else "down"
-        print(f"{line['peer']}  {state} since {since:%Y-%m-%d %H:%M:%S} UTC  {line['line']}")
+        print(f"{line['peer']}  {_state(line)} since {since:%Y-%m-%d %H:%M:%S} UTC  {line['line']}")
         print(
             f"  our log {line['own_size']} entries, {line['cosigned']} held by them;"
             f" theirs {line['their_size']}"
         )
-    if not lines:
+        if line["broken"]:
+            print(f"  {line['broken']}")
+    for pairing in answer["pairings"]:
+        print(f"{pairing['peer']}  waits to be confirmed: {pairing['words']}")
+    if not answer["lines"] and not answer["pairings"]:
         print("No line yet. Begin with: telcon line invite --out FILE")
     return 0
+
+
+def _state(line: Mapping[str, Any]) -> str:
+    if line["frozen"]:
+        return "frozen, link " + ("up" if line["up"] else "down")
+    return "up" if line["up"] else "down"
 
 
 def _test(arguments: argparse.Namespace) -> int:
@@ -133,6 +142,12 @@ def _link(arguments: argparse.Namespace) -> int:
 
 def _card(arguments: argparse.Namespace) -> int:
     answer = _ask(arguments, {"do": "card", "peer": arguments.name})
-    arguments.out.write_bytes(answer["card"].encode())
+    try:
+        arguments.out.write_bytes(answer["card"].encode())
+    except OSError as error:
+        raise StorageError(
+            f"the key card cannot be written to {arguments.out}: {error.strerror}",
+            advice="Name a file in a folder that exists and that you may write to.",
+        ) from error
     print(f"{arguments.out}: {answer['hash']}")
     return 0

@@ -55,7 +55,7 @@ def _export(arguments: argparse.Namespace) -> int:
             recordings=[
                 (Path(recording.path).name, arguments.data / recording.path)
                 for recording in store.recordings(call)
-                if recording.sha256 is not None
+                if recording.size_octets
             ],
         )
     with AuditFile(arguments.data / "audit.jsonl") as audit:

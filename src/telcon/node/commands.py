@@ -11,6 +11,7 @@ from telcon.node.control import Command, Progress
 from telcon.node.introductions import Introductions
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.pairing import Paired
+from telcon.node.pairings import peer_name
 from telcon.node.people import SignIn
 from telcon.node.running import Audit
 from telcon.node.settings import NodeSettings
@@ -93,7 +94,11 @@ class Commands:
     # -- lines
 
     async def _lines(self, request: Answer, progress: Progress) -> Answer:
-        return {"lines": [_report(desk) for desk in self._node.desks()]}
+        waiting = self._node.introductions.waiting()
+        return {
+            "lines": [_report(desk) for desk in self._node.desks()],
+            "pairings": [{"peer": peer_name(one), "words": one.words} for one in waiting],
+        }
 
     async def _test(self, request: Answer, progress: Progress) -> Answer:
         return {"ms": round(await self._desk(request["peer"]).board.test(), 1)}

@@ -7,6 +7,7 @@ any number of `{"progress": …}`, then `{"ok": true, …}` or `{"ok": false, "e
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -20,6 +21,8 @@ __all__ = ["Command", "ControlServer", "Progress", "call_node", "control_socket"
 
 MAX_REQUEST_OCTETS = 256 * 1024
 ANSWER_TIMEOUT_S = 700.0  # an invitation is good for ten minutes
+
+_LOG = logging.getLogger(__name__)
 
 Progress = Callable[[Mapping[str, Any]], None]
 Command = Callable[[Mapping[str, Any], Progress], Awaitable[Mapping[str, Any]]]
@@ -38,7 +41,7 @@ class ControlServer:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Listen; a socket file left by a dead node is replaced (the folder's lock is ours)."""
@@ -52,34 +55,52 @@ class ControlServer:
             )
 
     async def close(self) -> None:
-        """Stop listening and remove the socket file. Commands under way are cancelled."""
-        if self._server is not None:
-            self._server.close()
-            for client in list(self._clients):
-                client.close()
-            self._path.unlink(missing_ok=True)
+        """Stop listening, cancel what is under way, and remove the socket file."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._serving:
+            task.cancel()
+        if self._serving:
+            await asyncio.wait(self._serving)
+        self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
         def progress(step: Mapping[str, Any]) -> None:
             writer.write(_line({"progress": step}))
 
-        self._clients.add(writer)
+        try:
+            writer.write(_line(await self._answer(reader, progress)))
+        except asyncio.CancelledError:
+            writer.write(_line(_refusal(OperatorError("the node is ending"))))
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, progress: Progress) -> Mapping[str, Any]:
         try:
             request = json.loads(await reader.readline())
-            answer = await self._run(request, progress)
-            writer.write(_line({"ok": True, **answer}))
+            return {"ok": True, **await self._run(request, progress)}
         except TelconError as error:
-            writer.write(_line({"ok": False, "error": str(error), "advice": error.advice()}))
-        except (ValueError, ConnectionError) as error:
-            writer.write(_line({"ok": False, "error": f"unreadable request: {error}"}))
-        finally:
-            self._clients.discard(writer)
-            writer.close()
+            return _refusal(error)
+        except (ValueError, OSError, RecursionError) as error:
+            return _refusal(MisuseError(f"unreadable request: {error}"))
+        except Exception:  # noqa: BLE001 -- the edge of a task: a defect ends this command alone
+            _LOG.exception("a command failed as it should not")
+            return _refusal(MisuseError("a defect of the node; its output says more"))
 
     async def _run(self, request: Any, progress: Progress) -> Mapping[str, Any]:
         if not isinstance(request, dict) or request.get("do") not in self._commands:
             raise MisuseError(f"no such command: {request!r:.100}")
         return await self._commands[request["do"]](request, progress)
+
+
+def _refusal(error: TelconError) -> Mapping[str, Any]:
+    return {"ok": False, "error": str(error), "advice": error.advice()}
 
 
 @contextlib.contextmanager
@@ -104,23 +125,38 @@ def call_node(path: Path, request: Mapping[str, Any]) -> Iterator[Mapping[str, A
     """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S)
+        _connect(connection, path)
         try:
-            with _short_path(path) as short:
-                connection.connect(short)
+            connection.sendall(_line(request))
+            with connection.makefile("rb") as answers:
+                for raw in answers:
+                    answer = json.loads(raw)
+                    if "progress" in answer:
+                        yield answer["progress"]
+                    elif answer["ok"]:
+                        yield answer
+                        return
+                    else:
+                        raise OperatorError(answer["error"], advice=answer.get("advice", ""))
         except OSError as error:
             raise OperatorError(
-                f"no node runs on {path.parent.parent}",
-                advice="Start it with: telcon --data FOLDER node run",
+                f"the node does not answer: {error}", advice="Look at its output."
             ) from error
-        connection.sendall(_line(request))
-        with connection.makefile("rb") as answers:
-            for raw in answers:
-                answer = json.loads(raw)
-                if "progress" in answer:
-                    yield answer["progress"]
-                elif answer["ok"]:
-                    yield answer
-                    return
-                else:
-                    raise OperatorError(answer["error"], advice=answer.get("advice", ""))
     raise OperatorError("the node ended before it answered", advice="Look at its output.")
+
+
+def _connect(connection: socket.socket, path: Path) -> None:
+    folder = path.parent.parent
+    try:
+        with _short_path(path) as short:
+            connection.connect(short)
+    except PermissionError as error:
+        raise OperatorError(
+            f"this user may not speak to the node on {folder}",
+            advice="Be the user that the node runs as.",
+        ) from error
+    except OSError as error:
+        raise OperatorError(
+            f"no node runs on {folder}",
+            advice=f"Start it with: telcon --data {folder} node run",
+        ) from error

@@ -164,6 +164,12 @@ class Introductions:
 
     # -- both
 
+    def waiting(self) -> list[InvitationRecord]:
+        """Return the pairings whose words wait to be compared."""
+        now_us = self._now_us()
+        records = self._store.read(find_invitations)
+        return [one for one in records if one.words is not None and one.expires_at_us > now_us]
+
     async def confirm(self, peer: str, typed: str) -> LineRecord:
         """Return the line to `peer`, which is stored now, if `typed` are the six words.
 
@@ -172,12 +178,7 @@ class Introductions:
                 then nothing is kept of it.
             StorageError: the line cannot be stored.
         """
-        now_us = self._now_us()
-        waiting = [
-            record
-            for record in self._store.read(find_invitations)
-            if peer_name(record) == peer and record.expires_at_us > now_us
-        ]
+        waiting = [record for record in self.waiting() if peer_name(record) == peer]
         if not waiting:
             raise InvitationError(
                 f"no pairing with {peer} waits to be confirmed", advice=BEGIN_AGAIN
@@ -191,7 +192,7 @@ class Introductions:
                 "these are not the words: somebody may sit between the two nodes; nothing was kept",
                 advice="Begin again with a new invitation, and read the words slowly.",
             )
-        line = line_of(fitting[0], self._settings.name, now_us)
+        line = line_of(fitting[0], self._settings.name, self._now_us())
         await self._store.add_line(line)
         await self._drop([record for record in waiting if record is not fitting[0]])
         return line
