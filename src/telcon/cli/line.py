@@ -1,6 +1,7 @@
 """`telcon line …`, `telcon link` and `telcon card`: pairing, the lines, signing in."""
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from telcon.errors import InvitationError, StorageError
 from telcon.node.control import call_node, control_socket
+from telcon.node.link.words import WORD_COUNT, word_list
 
 __all__ = ["add_commands"]
 
@@ -19,11 +21,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parts = line.add_subparsers(required=True, metavar="COMMAND")
 
     invite = parts.add_parser("invite", help="write an invitation, wait, show the six words")
-    invite.add_argument("--out", type=Path, required=True, metavar="FILE")
+    invite.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a new file, to be handed over"
+    )
     invite.set_defaults(run=_invite)
 
     accept = parts.add_parser("accept", help="accept an invitation, show the six words")
-    accept.add_argument("file", type=Path)
+    accept.add_argument("file", type=Path, help="the invitation that the other side sent")
     accept.set_defaults(run=_accept)
 
     confirm = parts.add_parser("confirm", help="type the six words that the other side read out")
@@ -35,12 +39,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listed.set_defaults(run=_list)
 
     test = parts.add_parser("test", help="test a line: the other node answers with a signed entry")
-    test.add_argument("name")
+    test.add_argument("name", help="the other node, like borealis.example")
     test.set_defaults(run=_test)
 
     freeze = parts.add_parser("freeze", help="trust a line no more; cannot be undone")
-    freeze.add_argument("name")
-    freeze.add_argument("--reason", required=True)
+    freeze.add_argument("name", help="the other node, like borealis.example")
+    freeze.add_argument("--reason", required=True, help="in words; the other side reads them")
     freeze.set_defaults(run=_freeze)
 
     link = commands.add_parser("link", help="print a sign-in link: 15 minutes, one use")
@@ -51,7 +55,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "card", help="write this node's key card of a line, for others to keep"
     )
     card.add_argument("name", help="the node at the other end of the line")
-    card.add_argument("--out", type=Path, required=True, metavar="FILE")
+    card.add_argument("--out", type=Path, required=True, metavar="FILE", help="the card's file")
     card.set_defaults(run=_card)
 
 
@@ -65,7 +69,7 @@ def _ask(arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[s
 
 def _invite(arguments: argparse.Namespace) -> int:
     answer = _ask(arguments, {"do": "invite", "out": str(arguments.out.absolute())})
-    _show_words(answer)
+    _show_words(arguments, answer)
     return 0
 
 
@@ -76,15 +80,15 @@ def _accept(arguments: argparse.Namespace) -> int:
         raise InvitationError(
             f"cannot read {arguments.file}: {error}", advice="Give the file the other side sent."
         ) from error
-    _show_words(_ask(arguments, {"do": "accept", "invitation": invitation}))
+    _show_words(arguments, _ask(arguments, {"do": "accept", "invitation": invitation}))
     return 0
 
 
-def _show_words(answer: Mapping[str, Any]) -> None:
+def _show_words(arguments: argparse.Namespace, answer: Mapping[str, Any]) -> None:
     print(f"Words: {answer['words']}")
     print(
-        f"Read them to {answer['peer']} over another channel, hear theirs, then:\n"
-        f"  telcon line confirm {answer['peer']}"
+        f"Read them to {answer['peer']} over another channel, hear theirs, then within ten"
+        f" minutes:\n  telcon --data {arguments.data} line confirm {answer['peer']}"
     )
 
 
@@ -94,9 +98,28 @@ def _confirm(arguments: argparse.Namespace) -> int:
         if not sys.stdin.isatty():
             raise InvitationError("no words given", advice="Give them with --words.")
         words = input("The six words that the other side read to you: ")
+    words = " ".join(_require_words(words))
     _ask(arguments, {"do": "confirm", "peer": arguments.name, "words": words})
     print(f"The line to {arguments.name} is open on this side.")
     return 0
+
+
+def _require_words(typed: str) -> list[str]:
+    """Return what was typed as words; a slip of the finger must not cost the pairing.
+
+    Raises:
+        InvitationError: they are not six, or one of them is no word of the list.
+    """
+    words = re.findall(r"[^\W\d_]+", typed.lower())
+    strange = [word for word in words if word not in word_list()]
+    if strange or len(words) != WORD_COUNT:
+        raise InvitationError(
+            f"{strange[0]!r} is not one of the words that nodes use"
+            if strange
+            else f"these are {len(words)} words, not {WORD_COUNT}",
+            advice="Nothing is lost: type all six again.",
+        )
+    return words
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -21,17 +21,30 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     which = export.add_mutually_exclusive_group(required=True)
     which.add_argument("--call", metavar="ID", help="32 hex digits")
     which.add_argument("--last", action="store_true", help="the call that was rung last")
-    export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
     export.add_argument("--show", choices=LAYERS, default=LAYERS[-1], help="each with those before")
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
 
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
-    verify.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    verify.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="proof folders or single receipts"
+    )
     keys = verify.add_mutually_exclusive_group()
-    keys.add_argument("--policy", type=Path, metavar="FILE")
-    keys.add_argument("--card", type=Path, action="append", default=[], metavar="FILE")
-    verify.add_argument("--json", action="store_true")
+    keys.add_argument(
+        "--policy", type=Path, metavar="FILE", help="a policy that you keep, for one log"
+    )
+    keys.add_argument(
+        "--card",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a key card that you keep; give it twice, once for each side",
+    )
+    verify.add_argument("--json", action="store_true", help="the report for programs")
     verify.set_defaults(run=_verify)
 
 
