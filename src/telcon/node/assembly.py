@@ -213,6 +213,9 @@ class Node:
         evidence = self.store.evidence(record.line)
         if any(origin_of(note) == record.peer_origin for note, _ in evidence):
             desk.broken = FORKED
+        for older in self._desks.values():
+            if older.line.identity.peer_name == record.peer_name and not _was_heard(older):
+                self.desk.remove(older)
         self._desks[record.line] = desk
         self.desk.add(desk)
         self._own(self._writers, self._run(desk))
@@ -301,7 +304,12 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _is_in_use(desk: LineDesk) -> bool:
-    return desk.broken is None and not desk.line.machine.fold.line.frozen_by
+    return desk.broken is None and not desk.line.machine.fold.line.frozen_by and _was_heard(desk)
+
+
+def _was_heard(desk: LineDesk) -> bool:
+    """Say whether the other side ever wrote on the line: one that it did not confirm is dead."""
+    return desk.line.machine.fold.size(desk.line.identity.peer_card.log.name) > 0
 
 
 def _misbehaviour(reason: str) -> AuditEvent:

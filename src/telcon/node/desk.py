@@ -35,6 +35,11 @@ class PrincipalDesk:
         self._lines[desk.line.identity.line] = desk
         self.changed()
 
+    def remove(self, desk: LineDesk) -> None:
+        """Show a line no more: nothing ever came of it."""
+        self._lines.pop(desk.line.identity.line, None)
+        self.changed()
+
     def lines(self) -> Iterable[LineDesk]:
         """Return the lines shown."""
         return self._lines.values()
