@@ -41,6 +41,7 @@ class LineDesk:
         """Why nothing can be written just now."""
         self._contents = contents
         self._own = line.identity.own_card.log.name
+        self._peer_origin = line.identity.peer_card.log.name
         self._pending: dict[str, View] = {}  # messages by tag, until they have a place in the log
 
     # -- acts
@@ -127,7 +128,10 @@ class LineDesk:
             "countersigned": self.line.machine.cosigned_by_peer
             >= self.line.machine.fold.size(self._own),
             "unsigned_since_us": None if self.line.up_since_us else self.line.down_since_us,
-            "recorders": {"ours": self._our_lamp(running), "theirs": self._their_lamp(running)},
+            "recorders": {
+                "ours": self._our_lamp(running, state),
+                "theirs": self._their_lamp(running, state),
+            },
             "people": [
                 self._seat(running, seat) for seat in state.roster.values() if seat.left is None
             ],
@@ -188,12 +192,13 @@ class LineDesk:
             "muted": seat.handle in running.muted,
         }
 
-    def _our_lamp(self, running: RunningCall) -> View:
+    def _our_lamp(self, running: RunningCall, state: CallState) -> View:
         lamp = running.recorder()
-        return {"on": lamp.on, "age_ms": lamp.age_ms}
+        return {"on": lamp.on and _records(state, self._own), "age_ms": lamp.age_ms}
 
-    def _their_lamp(self, running: RunningCall) -> View:
-        if running.their_recorder is None:
+    def _their_lamp(self, running: RunningCall, state: CallState) -> View:
+        """Return their lamp: their log must say that they record, and their recorder must beat."""
+        if running.their_recorder is None or not _records(state, self._peer_origin):
             return {"on": False, "age_ms": None}
         beat, came = running.their_recorder
         since_ms = round((time.monotonic() - came) * 1_000)
@@ -247,6 +252,11 @@ class LineDesk:
         """Say whether both sides have signed how the call ended."""
         held = self.line.machine.cosigned_by_peer
         return all(origin != self._own or index < held for origin, index in state.ended_by)
+
+
+def _records(state: CallState, author: str) -> bool:
+    """Say whether the log of `author` states that its node is recording the call."""
+    return any(one.author == author and one.off is None for one in state.recordings)
 
 
 def person_view(person: Person) -> View:
