@@ -34,6 +34,8 @@ from telcon.node.store.records import LineRecord
 
 __all__ = ["Line", "identity_of", "now", "open_log"]
 
+EVENTS_A_TURN = 64  # a peer may push thousands at once, and media is waiting on the same loop
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -211,10 +213,14 @@ class Line:
 
     def _hand_out(self) -> None:
         self._send_frames()
+        handed = 0
         while (event := self.machine.next_event()) is not None:
             self._dispatch(event)
-        self._work.set()
-        self._arm()
+            handed += 1
+            if handed == EVENTS_A_TURN and not self._ended:
+                asyncio.get_running_loop().call_soon(self._turn)
+                break
+        self._send_frames()  # what the events have led to
 
     def _send_frames(self) -> None:
         for frame in self.machine.frames_to_send():
