@@ -34,6 +34,7 @@ from telcon.node.running import RunningCall, Site
 __all__ = ["Calls"]
 
 MAX_RUNNING = 4  # calls at once that get media; principals have one, two after glare
+MAX_SPEAKERS = 16  # of one side, heard and recorded; a listener hears four others at once
 MAX_EARLY_TRUNKS = 8  # trunk signals that came before their ring was held
 MAX_WRITING = 16  # acts of the node's own on their way at once
 MAX_OWED = 4_096  # such acts that wait; what time asks for is asked for again
@@ -289,9 +290,14 @@ class Calls:
 
 
 def _speakers(state: CallState) -> list[Speaker]:
+    """Return who is on the call now, of each side the first: each costs a file and its packets."""
     openings = (state.rung, state.answered)
-    return [
-        Speaker(seat.handle, seat.origin, seat.track, (seat.origin, seat.opening) not in openings)
-        for seat in state.roster.values()
-        if seat.left is None
-    ]
+    speakers = []
+    left = dict.fromkeys((seat.origin for seat in state.roster.values()), MAX_SPEAKERS)
+    for seat in state.roster.values():
+        if seat.left is not None or not left[seat.origin]:
+            continue
+        left[seat.origin] -= 1
+        joined = (seat.origin, seat.opening) not in openings
+        speakers.append(Speaker(seat.handle, seat.origin, seat.track, joined))
+    return speakers
