@@ -6,6 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from telcon.errors import (
     KeyRefusedError,
@@ -260,3 +261,27 @@ def test_only_exactly_one_certificate_can_be_pinned(
 def test_junk_cannot_be_pinned(der: bytes) -> None:
     with pytest.raises(MalformedError):
         check_certificate(der)
+
+
+@pytest.mark.parametrize(
+    "usage", [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
+)
+def test_a_certificate_that_may_only_dial_or_only_listen_cannot_be_pinned(
+    usage: x509.ObjectIdentifier,
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "borealis.example")])
+    day = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(day)
+        .not_valid_after(day + datetime.timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    with pytest.raises(MalformedError, match="usages"):
+        check_certificate(certificate.public_bytes(serialization.Encoding.DER))

@@ -81,6 +81,19 @@ def check_certificate(der: bytes) -> None:
         raise MalformedError(f"not a certificate in DER: {error}") from error
     if certificate.public_bytes(serialization.Encoding.DER) != der:
         raise MalformedError("the certificate is not in its one DER form")
+    _check_usages(certificate)
+
+
+def _check_usages(certificate: x509.Certificate) -> None:
+    """Refuse now what TLS would refuse later: a certificate that may not dial, or not listen."""
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    except ValueError as error:
+        raise MalformedError(f"the certificate's extensions cannot be read: {error}") from error
+    if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH} <= set(usages):
+        raise MalformedError("the certificate's usages must allow both TLS client and TLS server")
 
 
 def load_or_make_certificate(folder: Path, name: str) -> NodeCertificate:
