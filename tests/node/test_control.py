@@ -13,6 +13,7 @@ from telcon.errors import OperatorError, SettingsError
 from telcon.node.control import ControlServer, Progress, _short_path, call_node, control_socket
 
 Answer = Mapping[str, Any]
+waiting = asyncio.Event()
 
 
 async def greet(request: Answer, progress: Progress) -> Answer:
@@ -30,6 +31,7 @@ async def break_down(request: Answer, progress: Progress) -> Answer:
 
 async def wait(request: Answer, progress: Progress) -> Answer:
     progress({"say": "waiting"})
+    waiting.set()
     await asyncio.Event().wait()
     return {}
 
@@ -58,6 +60,10 @@ def on_server(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Pa
     return wrapped
 
 
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
 def steps(path: Path, request: Answer) -> list[Answer]:
     return list(call_node(path, request))
 
@@ -74,7 +80,7 @@ def raw(path: Path, sent: bytes) -> Any:
 async def test_steps_come_before_the_answer(path: Path) -> None:
     came = await asyncio.to_thread(steps, path, {"do": "greet", "name": "Ada"})
     assert came == [{"say": "one moment"}, {"ok": True, "hello": "Ada"}]
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert mode_of(path) == 0o600
 
 
 @on_server
@@ -117,9 +123,9 @@ def test_a_command_under_way_hears_that_the_node_is_ending(tmp_path: Path) -> No
         path.parent.mkdir()
         server = ControlServer(path, COMMANDS)
         await server.start()
+        waiting.clear()
         asking = asyncio.create_task(asyncio.to_thread(steps, path, {"do": "wait"}))
-        while not server._serving:
-            await asyncio.sleep(0)
+        await waiting.wait()
         await server.close()
         with pytest.raises(OperatorError, match="the node is ending"):
             await asking

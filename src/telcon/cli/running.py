@@ -1,15 +1,19 @@
 """A node and its pages in one loop, until told to end."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from telcon.errors import OperatorError, PortError, SettingsError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from telcon.errors import MisuseError, TelconError
 from telcon.node.assembly import Node
 from telcon.node.audit import AuditEvent
 from telcon.web.app import build_app
 from telcon.web.serving import serve
 
-__all__ = ["run_node"]
+__all__ = ["run_node", "served_pages"]
 
 
 async def run_node(folder: Path, ending: asyncio.Event) -> None:
@@ -20,43 +24,60 @@ async def run_node(folder: Path, ending: asyncio.Event) -> None:
     """
     node = await Node.start(folder)
     try:
-        await _run_pages(node, ending)
+        async with served_pages(node) as serving:
+            name, host = node.settings.name, node.settings.web.names[0]
+            print(f"{name} page: http://{host}:{node.web_port}/", flush=True)
+            print(f"{name} ready", flush=True)
+            await _first_of(serving, ending)
     finally:
         await node.close()
 
 
-async def _run_pages(node: Node, ending: asyncio.Event) -> None:
-    web = node.settings.web
+@asynccontextmanager
+async def served_pages(node: Node) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve the pages of `node`; yields once they are there, with the task that serves them.
+
+    Raises:
+        SettingsError: the port is in use, or the address is not this machine's.
+    """
     started = asyncio.Event()
+    built: list[ASGIApp] = []
 
     def ready(port: int) -> None:
         node.web_port = port
+        built.append(_app(node, port))
         started.set()
 
-    app = build_app(
-        node.desk,
-        node.sign_in,
-        node.audit,
-        name=node.settings.name,
-        hosts=[f"{name}:{web.port}" for name in (*web.names, web.host)],
-    )
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await built[0](scope, receive, send)
+
+    web = node.settings.web
     serving = asyncio.create_task(serve(app, web.host, web.port, started=ready))
-    waiting = [asyncio.create_task(event.wait()) for event in (started, ending)]
     try:
-        await asyncio.wait([serving, waiting[0]], return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            _raise_refused(node, serving)
-        print(f"{node.settings.name} page: http://{web.names[0]}:{node.web_port}/", flush=True)
-        print(f"{node.settings.name} ready", flush=True)
-        await asyncio.wait([serving, waiting[1]], return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(serving, started)
+        yield serving
+    except TelconError as error:
+        if not built:
+            node.audit(AuditEvent.PORT_IN_USE, why=str(error))
+        raise
     finally:
-        for task in (serving, *waiting):
-            task.cancel()
-        await asyncio.gather(serving, *waiting, return_exceptions=True)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
-def _raise_refused(node: Node, serving: "asyncio.Task[None]") -> None:
-    error = serving.exception()
-    if isinstance(error, SettingsError | PortError):
-        node.audit(AuditEvent.PORT_IN_USE, why=str(error))
-    raise error or OperatorError("the pages ended before they began")
+def _app(node: Node, port: int) -> ASGIApp:
+    web = node.settings.web
+    hosts = [f"{name}:{port}" for name in (*web.names, web.host)]
+    return build_app(node.desk, node.sign_in, node.audit, name=node.settings.name, hosts=hosts)
+
+
+async def _first_of(serving: "asyncio.Task[None]", event: asyncio.Event) -> None:
+    """Return when `event` is set; raise what ends the pages before."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if serving.done() and not event.is_set():
+        await serving
+        raise MisuseError("the pages have ended by themselves")

@@ -15,6 +15,7 @@ from telcon.errors import InvitationError, StorageError
 from telcon.node.audit import AuditEvent
 from telcon.node.link.invitation import (
     INVITATION_LIFE_US,
+    Invitation,
     format_invitation,
     make_invitation,
     parse_invitation_untrusted,
@@ -153,7 +154,13 @@ class Introductions:
             LinkDownError: the inviter cannot be reached.
             StorageError: it cannot be stored.
         """
-        invitation = parse_invitation_untrusted(invitation_text.encode())
+        try:
+            return await self._accept(parse_invitation_untrusted(invitation_text.encode()))
+        except InvitationError as error:
+            self._audit(_refusal(str(error)), reason=str(error))
+            raise
+
+    async def _accept(self, invitation: Invitation) -> Paired:
         if invitation.node == self._settings.name:
             raise InvitationError("this invitation is this node's own", advice="Send it to them.")
         self._require_new(invitation.node)
@@ -234,9 +241,14 @@ class Introductions:
 
 
 def _refusal(reason: str) -> AuditEvent:
-    if "expired" in reason:
-        return AuditEvent.INVITATION_EXPIRED
-    return AuditEvent.INVITATION_REUSED if "used" in reason else AuditEvent.INVITATION_UNKNOWN
+    """Return the event for why an invitation opened nothing, by its words."""
+    words = {
+        "expired": AuditEvent.INVITATION_EXPIRED,
+        "used already": AuditEvent.INVITATION_REUSED,
+        "is unknown": AuditEvent.INVITATION_UNKNOWN,
+    }
+    found = (event for word, event in words.items() if word in reason)
+    return next(found, AuditEvent.PAIRING_REFUSED)
 
 
 def _write_secret_file(path: Path, data: bytes) -> None:
