@@ -22,6 +22,7 @@ __all__ = ["LineDesk", "View", "person_view"]
 
 SHOWN_MESSAGES = 50
 SHOWN_CALLS = 50
+SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
 STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
 
 View = dict[str, Any]
@@ -149,7 +150,7 @@ class LineDesk:
         return {
             "call": running.call,
             "slots": [
-                {"slot": slot, "handle": handle, "name": person.name if person else ""}
+                {"slot": slot, "handle": handle, "name": _short(person.name) if person else ""}
                 for slot, handle in heard
                 for person in [names[handle]]
             ],
@@ -186,8 +187,8 @@ class LineDesk:
         return {
             "handle": seat.handle,
             "side": "ours" if seat.origin == self._own else "theirs",
-            "name": person.name if person else "",
-            "office": person.office if person else "",
+            "name": _short(person.name) if person else "",
+            "office": _short(person.office) if person else "",
             "role": seat.role,
             "muted": seat.handle in running.muted,
         }
@@ -222,7 +223,7 @@ class LineDesk:
             "text": text.text if text else None,
             "time_us": message.time_us,
             "state": "signed by both" if signed else "waiting",
-            "from": sender.name if sender else "",
+            "from": _short(sender.name) if sender else "",
         }
 
     def _ended(self, state: CallState) -> View:
@@ -231,7 +232,7 @@ class LineDesk:
         if sides:
             by = "both" if len(sides) > 1 else ("ours" if self._own in sides else "theirs")
         reasons = (self._contents.text(place, "reason") for place in state.ended_by)
-        reason = next((words.text for words in reasons if words is not None), None)
+        reason = next((_short(words.text) for words in reasons if words is not None), None)
         return {"phase": str(state.phase), "by": by, "reason": reason}
 
     def _past(self, state: CallState) -> View:
@@ -261,4 +262,13 @@ def _records(state: CallState, author: str) -> bool:
 
 def person_view(person: Person) -> View:
     """Return a person as pages show them."""
-    return {"name": person.name, "office": person.office, "organisation": person.organisation}
+    return {
+        "name": _short(person.name),
+        "office": _short(person.office),
+        "organisation": _short(person.organisation),
+    }
+
+
+def _short(words: str) -> str:
+    """Cut what the other side may have made as long as 8 KiB: the buttons stand below it."""
+    return words if len(words) <= SHOWN_CHARACTERS else words[:SHOWN_CHARACTERS] + "…"
