@@ -1,0 +1,134 @@
+"""Commands to a node that runs: what its operator types and reads."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from fakes.two_nodes import TwoNodes, on_two_nodes, two_nodes, until, voice
+from telcon.cli import main
+from telcon.errors import IllegalActError
+from telcon.node.assembly import Node
+
+
+async def telcon(node: Node, *arguments: str) -> int:
+    return await asyncio.to_thread(main, ["--data", str(node.folder), *arguments])
+
+
+def test_two_operators_pair_by_typing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path, paired=False) as both:
+            file = str(tmp_path / "invitation")
+            inviting = asyncio.create_task(telcon(both.arcadia, "line", "invite", "--out", file))
+            await until(lambda: (tmp_path / "invitation").exists())
+            assert await telcon(both.borealis, "line", "accept", file) == 0
+            assert await inviting == 0
+            shown = capfd.readouterr().out
+            words = re.findall("^Words: (.*)$", shown, re.MULTILINE)
+            assert len(words) == 2
+            assert await telcon(both.arcadia, "line", "list") == 0
+            assert f"borealis.example  waits to be confirmed: {words[0]}" in capfd.readouterr().out
+            for node, other in (both.nodes, tuple(reversed(both.nodes))):
+                name = other.settings.name
+                assert await telcon(node, "line", "confirm", name, "--words", words[0]) == 0
+            await both.up()
+            capfd.readouterr()
+            assert await telcon(both.arcadia, "line", "list") == 0
+            assert re.search("^borealis.example  up since", capfd.readouterr().out)
+
+    asyncio.run(run())
+
+
+def test_a_line_is_tested_then_frozen_and_the_page_shows_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            page = both.phone(both.arcadia)
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+            assert "Answered and signed by borealis.example in" in capfd.readouterr().out
+            freeze = ("line", "freeze", "borealis.example", "--reason", "keys were seen")
+            assert await telcon(both.arcadia, *freeze) == 0
+            assert page.shown["lines"][0]["frozen"]
+            with pytest.raises(IllegalActError, match="line frozen"):
+                await page.ring()
+            assert await telcon(both.arcadia, *freeze) == 2
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 2
+            assert await telcon(both.arcadia, "line", "list") == 0
+            printed = capfd.readouterr()
+            assert "frozen, link up" in printed.out
+            assert "line frozen" in printed.err
+
+    asyncio.run(run())
+
+
+def test_a_sign_in_link_is_for_the_principal_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            assert await telcon(both.arcadia, "link", "Adrian Rey") == 0
+            link = capfd.readouterr().out.strip()
+            session = await both.arcadia.sign_in.redeem(link.partition("#")[2])
+            assert both.arcadia.sign_in.who(session)
+            assert await telcon(both.arcadia, "link", "Elena Voss") == 2
+            assert "The principal of this node is 'Adrian Rey'" in capfd.readouterr().err
+
+    asyncio.run(run())
+
+
+def test_a_node_without_that_line_says_where_to_look(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            for command in (("test",), ("freeze", "--reason", "x")):
+                arguments = ("line", command[0], "cassiopeia.example", *command[1:])
+                assert await telcon(both.arcadia, *arguments) == 2
+                assert "See: telcon line list" in capfd.readouterr().err
+            out = str(tmp_path / "no" / "card")
+            assert await telcon(both.arcadia, "card", "borealis.example", "--out", out) == 2
+            assert "cannot be written" in capfd.readouterr().err
+
+    asyncio.run(run())
+
+
+def test_a_call_is_exported_once_into_an_empty_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            await a_call(both)
+            out = str(tmp_path / "proof")
+            assert await telcon(both.arcadia, "export", "--last", "--out", out) == 0
+            assert "layer content" in capfd.readouterr().out
+            before = sorted((tmp_path / "proof").rglob("*"))
+            assert await telcon(both.arcadia, "export", "--last", "--out", out) == 2
+            assert sorted((tmp_path / "proof").rglob("*")) == before
+            unknown = ("export", "--call", "0" * 32, "--out", str(tmp_path / "other"))
+            assert await telcon(both.arcadia, *unknown) == 2
+            assert "no call 0000" in capfd.readouterr().err
+            assert not (tmp_path / "other").exists()
+
+    asyncio.run(run())
+
+
+async def a_call(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    said = voice("Rey", 5)
+    await rey.say(said)
+    await voss.hears(said)
+    await rey.do("hang-up", call=call)
+    await rey.wait_past(call)
+
+
+@on_two_nodes
+async def test_a_command_waits_for_nothing_when_the_node_ends(both: TwoNodes) -> None:
+    file = str(both.folder / "another")
+    known = both.arcadia.introductions._known
+    assert known() == {"borealis.example"}
+    inviting = asyncio.create_task(telcon(both.arcadia, "line", "invite", "--out", file))
+    await until(lambda: (both.folder / "another").exists())
+    await both.arcadia.close()
+    assert await inviting == 2

@@ -1,0 +1,98 @@
+"""Every command where there is nothing to talk to: one sentence, one of advice, no traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from telcon.cli import main
+
+ASKING = [
+    ["line", "invite", "--out", "invitation"],
+    ["line", "confirm", "borealis.example", "--words", "zoo " * 6],
+    ["line", "list"],
+    ["line", "test", "borealis.example"],
+    ["line", "freeze", "borealis.example", "--reason", "no reason"],
+    ["link", "Adrian Rey"],
+    ["card", "borealis.example", "--out", "card"],
+]
+INIT = ["node", "init", "--name", "arcadia.example", "--organisation", "Arcadia"]
+INIT += ["--principal", "Adrian Rey", "--office", "President of Arcadia"]
+
+
+def said(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """Run a command that fails; return what it says."""
+    assert main(["--data", str(folder), *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = printed.err.splitlines()
+    assert lines[0].startswith("telcon: ")
+    return lines
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=lambda arguments: " ".join(arguments[:2]))
+def test_a_command_to_a_node_that_does_not_run_says_how_to_start_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    what, advice = said(tmp_path / "nowhere", capsys, *arguments)
+    assert f"no node runs on {tmp_path / 'nowhere'}" in what
+    assert "node run" in advice
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_accepting_a_file_that_is_not_there_is_told_before_the_node_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what, _ = said(tmp_path, capsys, "line", "accept", str(tmp_path / "invitation"))
+    assert "No such file" in what
+
+
+def test_running_a_folder_without_settings_says_to_make_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what, advice = said(tmp_path / "nowhere", capsys, "node", "run")
+    assert "node.toml" in what
+    assert "node init" in advice
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_node_is_set_up_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path / "node"), *INIT]) == 0
+    capsys.readouterr()
+    what, _ = said(tmp_path / "node", capsys, *INIT)
+    assert "is there already" in what
+
+
+def test_a_name_that_no_node_can_have_leaves_no_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = [word.replace("arcadia.example", "Arcadia!") for word in INIT]
+    what, advice = said(tmp_path / "node", capsys, *wrong)
+    assert "a name like arcadia.example" in what
+    assert advice
+    assert not (tmp_path / "node" / "node.toml").exists()
+
+
+def test_exporting_from_where_no_node_was_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what, advice = said(tmp_path / "no", capsys, "export", "--last", "--out", str(tmp_path / "out"))
+    assert "no" in what
+    assert advice
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verifying_what_is_not_there_could_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(tmp_path / "nowhere")]) == 2
+    printed = capsys.readouterr()
+    assert str(tmp_path / "nowhere") in printed.out + printed.err
+
+
+def test_a_card_that_is_none_could_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "card").write_text("a visiting card")
+    assert main(["verify", str(tmp_path), "--card", str(tmp_path / "card")]) == 2
+    printed = capsys.readouterr()
+    assert "card" in printed.out + printed.err
