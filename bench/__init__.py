@@ -13,6 +13,8 @@ machine makes both worse. What is not a time (a packet lost, a task left behind)
     media_fanout    CPU of a node for each packet that it delivers to 100 listeners
     media_cycles    what 500 legs that come and go leave behind
     recorder_cost   CPU of the recorder for each packet
+    core_machine    CPU of the pure core for each message of a burst, without disk and network
+    ledger_rates    hashing, proofs and signatures, and which Ed25519 is fastest
 """
 
 NAMES = (
@@ -24,4 +26,6 @@ NAMES = (
     "media_fanout",
     "media_cycles",
     "recorder_cost",
+    "core_machine",
+    "ledger_rates",
 )

@@ -4,23 +4,27 @@ Two Chromium pages on two nodes, each node a process of its own; microphones are
 are read in the pages on one clock (`Date.now`, whole milliseconds): the tap in the event that it
 makes, the first sound in an audio worklet on the received track, that is after network, jitter
 buffer and decoder. All calls use the same two pages, as people do; the first one is not counted.
+
+Beside each call stands what the browser takes alone: the same two pages, connected to each other
+without any node, from opening a microphone to the first sound at the other. On few cores most of
+either time is the browser's.
 """
 
-import statistics
+import json
 import tempfile
 from pathlib import Path
 
-from demo.nodes import DemoNode
-
-from bench.figures import every, spread
+from bench.figures import every, median, spread
 from bench.two_nodes import paired_nodes
 from browser.audio import voice
 from browser.cdp import Browser, Page
+from demo.nodes import DemoNode
 
 __all__ = ["run"]
 
 CALLS = 20
 ARCADIAN_HZ, BOREALIAN_HZ = 440, 880
+SHOW_ADDRESSES = "--disable-features=WebRtcHideLocalIpsWithMdns"  # for the direct connection
 REACTION_S = 1.0  # between the first ring and the tap; both legs are armed by then
 
 # The tests' own ears look ten times a second at most; these look at every sample.
@@ -28,9 +32,10 @@ EARS_JS = """
 (() => {
   const worklet = `registerProcessor("first", class extends AudioWorkletProcessor {
     process([[samples]]) {
-      if (!samples || !samples.some((sample) => Math.abs(sample) > 0.01)) return true;
+      if (this.told || !samples?.some((sample) => Math.abs(sample) > 0.01)) return true;
+      this.told = true;
       this.port.postMessage(Date.now());
-      return false;
+      return true;
     }
   });`;
   const loaded = tests.context().audioWorklet.addModule(
@@ -45,6 +50,35 @@ EARS_JS = """
       .connect(ear);
   };
   addEventListener("click", () => { tests.tapped = Date.now(); }, {capture: true});
+
+  const described = async (connection) => {
+    await connection.setLocalDescription();
+    while (connection.iceGatheringState !== "complete") {
+      await new Promise((done) => { connection.onicegatheringstatechange = done; });
+    }
+    return connection.localDescription.sdp;
+  };
+  tests.offer = () => {
+    tests.direct = new RTCPeerConnection();
+    tests.sender = tests.direct.addTransceiver("audio", {direction: "sendonly"}).sender;
+    return described(tests.direct);
+  };
+  tests.answer = async (sdp) => {
+    tests.direct = new RTCPeerConnection();
+    tests.direct.ontrack = ({track}) => {
+      const player = new Audio();
+      player.srcObject = new MediaStream([track]);
+      player.play();
+    };
+    await tests.direct.setRemoteDescription({type: "offer", sdp});
+    return described(tests.direct);
+  };
+  tests.accept = (sdp) => tests.direct.setRemoteDescription({type: "answer", sdp});
+  tests.speak = async () => {
+    tests.tapped = Date.now();
+    const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+    await tests.sender.replaceTrack(stream.getTracks()[0]);
+  };
 })();
 """
 
@@ -69,13 +103,13 @@ def signed_in(browser: Browser, node: DemoNode, hz: int) -> Page:
 
 def call(browser: Browser, caller: Page, callee: Page) -> tuple[float, float]:
     """Call, answer, hang up; return the milliseconds to first sound at caller and callee."""
-    for page in (caller, callee):
-        page.evaluate("tests.first = 0")
     caller.click("Call Elena Voss", "button")
     callee.wait_text("Incoming call")
     for page in (caller, callee):
         page.wait_for("tests.connections.at(-1)?.connectionState === 'connected'")
     browser.pump(REACTION_S)
+    for page in (caller, callee):
+        page.evaluate("tests.first = 0")
     callee.click("Answer", "button")
     for page in (caller, callee):
         page.wait_for("tests.first")
@@ -87,21 +121,51 @@ def call(browser: Browser, caller: Page, callee: Page) -> tuple[float, float]:
     return times[0], times[1]
 
 
+def direct(browser: Browser, listener: Page, speaker: Page) -> float:
+    """Connect the pages to each other; return the milliseconds from microphone to first sound."""
+    offer = speaker.evaluate("tests.offer()")
+    answer = listener.evaluate(f"tests.answer({json.dumps(offer)})")
+    speaker.evaluate(f"tests.accept({json.dumps(answer)})")
+    for page in (listener, speaker):
+        page.wait_for("tests.direct.connectionState === 'connected'")
+    browser.pump(REACTION_S)
+    listener.evaluate("tests.first = 0")
+    speaker.evaluate("tests.speak()")
+    listener.wait_for("tests.first")
+    took: float = listener.evaluate("tests.first") - speaker.evaluate("tests.tapped")
+    for page in (listener, speaker):
+        page.evaluate("tests.direct.close(), tests.tracks.at(-1)?.stop()")
+    return took
+
+
 def run() -> None:
     """Measure and print."""
     found: list[tuple[float, float]] = []
+    floor: list[float] = []
     with (
         tempfile.TemporaryDirectory(prefix="telcon-bench-") as place,
         paired_nodes(Path(place)) as (arcadia, borealis),
-        Browser() as browser,
+        Browser(SHOW_ADDRESSES) as browser,
     ):
         caller = signed_in(browser, arcadia, ARCADIAN_HZ)
         callee = signed_in(browser, borealis, BOREALIAN_HZ)
         callee.wait_text("Adrian Rey")
         call(browser, caller, callee)
-        found = [call(browser, caller, callee) for _ in range(CALLS)]
+        direct(browser, caller, callee)
+        for _ in range(CALLS):
+            found.append(call(browser, caller, callee))
+            floor.append(direct(browser, caller, callee))
+    report(found, floor)
+
+
+def report(found: list[tuple[float, float]], floor: list[float]) -> None:
+    """Print all values, and how the medians compare."""
+    caller, callee = ([times[side] for times in found] for side in (0, 1))
     print("tap on Answer to the first sound at the far page, ms")
-    for name, times in zip(("caller hears", "callee hears"), zip(*found, strict=True), strict=True):
+    for name, times in (("caller hears", caller), ("callee hears", callee)):
         print(f"  {name}\n{every(times, digits=0)}\n    {spread(times, digits=0)}")
-    both = [max(times) for times in found]
-    print(f"  both hear: median {statistics.median(both):.0f} ms, worst {max(both):.0f} ms")
+    print("the same pages connected to each other, microphone to first sound, ms")
+    print(f"{every(floor, digits=0)}\n    {spread(floor, digits=0)}")
+    for name, times in (("caller", caller), ("callee", callee)):
+        more = median(times) - median(floor)
+        print(f"  {name}: {median(times) / median(floor):.2f} of that, {more:.0f} ms more")

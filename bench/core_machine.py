@@ -1,24 +1,20 @@
 """What the machine costs for each message of a burst, on both sides, without disk and network.
 
-    python bench/core_machine.py [MESSAGES]
-
 Time is that of the thread's CPU, so that a busy computer disturbs less. Each figure holds all that
 the pure core does: composing, sealing, hashing, signing; reading, verifying, folding, cosigning.
 """
 
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
+from bench.figures import every, spread
 from fakes.joined import Pair, Side, message
 from telcon.core.draft import Draft
 from telcon.errors import BusyError
 
-ROUNDS = 3
+MESSAGES = 5_000
+ROUNDS = 5
 
 Result = TypeVar("Result")
 
@@ -72,19 +68,17 @@ class Burst:
         return result
 
 
-def main() -> None:
-    """Print the best of some rounds."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
+def run() -> None:
+    """Print all rounds and the worst."""
     bursts = []
     for _ in range(ROUNDS):
         burst = Burst()
-        burst.run(count)
+        burst.run(MESSAGES)
         bursts.append(burst)
-    best = min(bursts, key=lambda burst: sum(burst.spent.values()))
-    author, mirror = (spent / count * 1e6 for spent in best.spent.values())
-    print(f"{count} messages in {best.frames} frames and {best.commits} commits")
-    print(f"author {author:.0f} us, mirror {mirror:.0f} us of CPU for each message")
-
-
-if __name__ == "__main__":
-    main()
+    for burst in bursts:
+        print(f"{MESSAGES} messages in {burst.frames} frames and {burst.commits} commits")
+    for role, at in (("author", 0), ("mirror", 1)):
+        times = [list(burst.spent.values())[at] / MESSAGES * 1e6 for burst in bursts]
+        print(
+            f"{role}, microseconds of CPU a message\n{every(times)}\n    {spread(times, digits=1)}"
+        )

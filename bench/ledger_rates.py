@@ -1,8 +1,6 @@
 """What one entry costs in the ledger: hashing, signing, verifying, and by which Ed25519.
 
-    python bench/ledger_rates.py
-
-Prints microseconds, the best of five runs; `cryptography` stands beside PyNaCl for comparison.
+Microseconds, five runs of each; `cryptography` stands beside PyNaCl for comparison.
 """
 
 from collections.abc import Callable
@@ -11,6 +9,7 @@ from timeit import repeat
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl import signing as nacl_signing
 
+from bench.figures import every
 from telcon.ledger import (
     COSIGNATURE_ED25519,
     ED25519,
@@ -30,12 +29,13 @@ from telcon.ledger import (
 )
 
 ENTRIES = 20_000
+RUNS = 5
 SEED = bytes(range(32))
 ORIGIN = "arcadia.example/line/" + "0" * 32
 MIRROR = "borealis.example/mirror/" + "0" * 32
 
 
-def main() -> None:
+def run() -> None:
     """Measure and print."""
     rows: list[bytes] = []
     frontier = EMPTY_FRONTIER
@@ -94,10 +94,6 @@ def measure_notes(root: bytes) -> None:
 
 
 def show(what: str, work: Callable[[], object], *, per: int = 1, number: int = 500) -> None:
-    """Run `work` and print the time of one of its `per` parts."""
-    best = min(repeat(work, number=number, repeat=5)) / number / per
-    print(f"{what:34} {best * 1e6:8.2f} µs")
-
-
-if __name__ == "__main__":
-    main()
+    """Run `work` and print the times of one of its `per` parts, and the worst."""
+    times = [took / number / per * 1e6 for took in repeat(work, number=number, repeat=RUNS)]
+    print(f"{what:30}{every(times, digits=2)}   worst {max(times):8.2f}")

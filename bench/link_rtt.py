@@ -1,18 +1,16 @@
 """Round trip of a 400-octet frame over the link of two nodes, and over a bare asyncio TLS echo.
 
 Both in one process and one event loop, on loopback, in turns, so that a busy machine slows both.
-Run: python bench/link_rtt.py [ROUNDS]
 """
 
 import asyncio
 import ssl
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bench.figures import every, median, spread
 from telcon.node.link.line_link import LinkPeer
 from telcon.node.link.server import LinkServer
 from telcon.node.link.tls import (
@@ -24,6 +22,7 @@ from telcon.node.link.tls import (
 
 FRAME = bytes(400)
 BLOCK = 100  # round trips of one kind before the other's turn
+BLOCKS = 50
 LINE = "0" * 32
 
 
@@ -64,7 +63,8 @@ class Near:
         await self._came
 
 
-async def measure(round_trip: Callable[[], Awaitable[None]], into: list[float]) -> None:
+async def take(round_trip: Callable[[], Awaitable[None]], into: list[float]) -> None:
+    """Time one block, in microseconds."""
     for _ in range(BLOCK):
         began = time.perf_counter_ns()
         await round_trip()
@@ -110,7 +110,8 @@ async def bare_tls(
     return round_trip, close
 
 
-async def main(rounds: int) -> None:
+async def measure() -> None:
+    """Time both in turn and print."""
     with tempfile.TemporaryDirectory() as folder:
         near = load_or_make_certificate(Path(folder) / "a", "arcadia.example")
         far = load_or_make_certificate(Path(folder) / "b", "borealis.example")
@@ -120,9 +121,9 @@ async def main(rounds: int) -> None:
         )
         ours: list[float] = []
         theirs: list[float] = []
-        for _ in range(max(1, rounds // BLOCK)):
-            await measure(link.round_trip, ours)
-            await measure(bare, theirs)
+        for _ in range(BLOCKS):
+            await take(link.round_trip, ours)
+            await take(bare, theirs)
         await close()
         for server in servers:
             await server.close()
@@ -130,11 +131,14 @@ async def main(rounds: int) -> None:
 
 
 def report(ours: list[float], theirs: list[float]) -> None:
+    """Print the median of every block, the spread, and how they compare."""
     for name, times in (("link of two nodes", ours), ("bare asyncio TLS", theirs)):
-        ninety = statistics.quantiles(times, n=10)[-1]
-        print(f"{name:18}  median {statistics.median(times):6.0f} µs   90 % {ninety:6.0f} µs")
-    print(f"ratio of medians   {statistics.median(ours) / statistics.median(theirs):.2f}")
+        blocks = [median(times[at : at + BLOCK]) for at in range(0, len(times), BLOCK)]
+        print(f"{name}, microseconds; medians of {BLOCK}\n{every(blocks, digits=0)}")
+        print(f"    {spread(times, digits=0)}")
+    print(f"ratio of medians: {median(ours) / median(theirs):.2f}")
 
 
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000))
+def run() -> None:
+    """Measure and print."""
+    asyncio.run(measure())

@@ -96,7 +96,3 @@ def run() -> None:
     """
     if not asyncio.run(measure()):
         raise SystemExit("something was left behind")
-
-
-if __name__ == "__main__":
-    run()

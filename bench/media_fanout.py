@@ -221,7 +221,3 @@ def run() -> None:
     print(f"worst: {max(results, key=lambda one: one.cpu_us)}")
     if any(one.delivered != one.expected for one in results):
         raise SystemExit("a packet was lost")
-
-
-if __name__ == "__main__":
-    run()

@@ -7,11 +7,10 @@ and this is committed and cosigned here: four syncs one after the other. L is pr
 import asyncio
 import time
 
-from demo.device import ScriptedDevice
-
 from bench.figures import every, median, spread
 from bench.terms import Terms, terms_of
 from bench.two_nodes import DEVICE, TwoNodes, two_nodes
+from demo.device import ScriptedDevice
 
 __all__ = ["run"]
 

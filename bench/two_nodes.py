@@ -16,7 +16,6 @@ from typing import Any
 
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
 from demo.ports import FIRST, free_ports
-
 from telcon.node.assembly import Node
 from telcon.node.desk import LineDesk, PrincipalDesk
 
