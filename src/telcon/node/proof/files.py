@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from telcon.errors import MalformedError, OperatorError, StorageError
-from telcon.node.proof.layout import MAX_FILES, SUMS, format_sums
+from telcon.node.proof.layout import MAX_FILE_OCTETS, MAX_FILES, SUMS, format_sums
 
 _PIECE_OCTETS = 1024 * 1024
 
@@ -41,7 +41,7 @@ class Files(Protocol):
 
         Raises:
             StorageError: the system refuses it.
-            MalformedError: it is no plain file.
+            MalformedError: it is no plain file, or larger than any recording.
         """
 
 
@@ -77,6 +77,8 @@ class DiskFiles:
         hashing = sha256()
         size = 0
         with _open_plain(self._root / path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_OCTETS:  # with holes it costs nothing
+                raise MalformedError(f"{path} is above {MAX_FILE_OCTETS} octets")
             while piece := file.read(_PIECE_OCTETS):
                 hashing.update(piece)
                 size += len(piece)

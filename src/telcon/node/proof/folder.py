@@ -23,7 +23,7 @@ from telcon.node.proof.receipt import ProvenReceipt, check_receipt
 from telcon.node.proof.report import NOT_SHOWN, NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict
 from telcon.node.proof.summary import tell
 from telcon.node.proof.trust import Keys, keys_from_policies
-from telcon.node.proof.whole import WholeLog, fold_call, read_log
+from telcon.node.proof.whole import Unseen, WholeLog, fold_call, read_log
 from telcon.node.proof.wording import utc_from_seconds
 
 
@@ -45,6 +45,7 @@ def check_folder(name: str, files: Files, given: Keys | None) -> PathReport:
         verdict = Verdict.NOT_PROVEN
     else:
         verdict = Verdict.CONSISTENT if given is None else Verdict.PROVEN
+    general = NOT_SHOWN if len(check.logs) == len(SIDES) else NOT_SHOWN_WITHOUT_LOGS
     return PathReport(
         path=name,
         verdict=verdict,
@@ -52,7 +53,7 @@ def check_folder(name: str, files: Files, given: Keys | None) -> PathReport:
         receipts=tuple(check.receipts),
         also=tuple(check.also),
         unsigned=tuple(check.unsigned()),
-        not_shown=NOT_SHOWN if len(check.logs) == len(SIDES) else NOT_SHOWN_WITHOUT_LOGS,
+        not_shown=(*check.not_shown, *general),
     )
 
 
@@ -70,6 +71,7 @@ class _FolderCheck:
         self.receipts: list[ProvenReceipt] = []
         self.logs: dict[str, WholeLog] = {}
         self.also: list[str] = []
+        self.not_shown: list[str] = []
 
     def run(self) -> None:
         self._check_sums()  # 1
@@ -226,7 +228,8 @@ class _FolderCheck:
     def _check_fold(self, summary: Summary) -> None:
         if len(self.logs) < len(SIDES):
             return
-        call = fold_call(self.logs, summary.call)
+        call, unseen = fold_call(self.logs, summary.call)
+        self.not_shown += [_unseen_words(one, self.logs[one.log].size) for one in unseen]
         if call is None:
             self.faults.append(f"the whole logs know no call {summary.call}")
             return
@@ -236,7 +239,10 @@ class _FolderCheck:
                 if getattr(summary, member) != value:
                     self.faults.append(f"call.json says another {member} than the whole logs")
         ended = f", ended {told.ended}" if told.ended else ""
-        self.also.append(f"Both logs together tell: {told.outcome}, rung {told.rung}{ended}.")
+        reach = ", as far as they are here" if unseen else ""
+        self.also.append(
+            f"Both logs together tell{reach}: {told.outcome}, rung {told.rung}{ended}."
+        )
 
     def _check_recordings(self, summary: Summary) -> None:
         offs = {
@@ -268,6 +274,13 @@ class _FolderCheck:
 
     def _below(self, folder: str) -> list[str]:
         return [path.removeprefix(folder) for path in self._paths if path.startswith(folder)]
+
+
+def _unseen_words(unseen: Unseen, size: int) -> str:
+    return (
+        f"what stands in {unseen.log} from entry {size} on, if anything: {unseen.count} entries of"
+        f" {unseen.author} claim to have seen {unseen.size} entries of it, and count for nothing"
+    )
 
 
 def _check_place(receipt: ProvenReceipt, stem: str, origin: str) -> None:

@@ -38,6 +38,7 @@ OPENED_SUFFIX: Final = ".opened.json"
 LAYER_NAMES: Final = tuple(layer.name for layer in LAYERS)
 
 MAX_FILES: Final = 1_000_000
+MAX_FILE_OCTETS: Final = 16 * 1024**3  # three weeks of one speaker
 MAX_SUMS_OCTETS: Final = 256 * 1024 * 1024
 MAX_SMALL_OCTETS: Final = 1024 * 1024  # call.json and policies; each has limits of its own inside
 MAX_ENTRY_OCTETS: Final = 65_535  # what fits a bundle; a foreign log's entry may be so long

@@ -1,5 +1,6 @@
 """What a verification found, in words: what is proven, by whose keys, and what is not shown."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,6 +22,7 @@ NOT_SHOWN: Final = (
     "which person spoke or heard",
     "that no other line exists",
     "that the clocks were right",
+    "what was logged after these checkpoints",
 )
 NOT_SHOWN_WITHOUT_LOGS: Final = (
     "what else stands in the logs, and so whether these acts had effect",
@@ -96,7 +98,8 @@ def format_json(report: VerifyReport) -> str:
         "exit": report.exit_code,
         "paths": [_path_members(path) for path in report.paths],
     }
-    return msgspec.json.format(msgspec.json.encode(members), indent=2).decode() + "\n"
+    # ASCII: what others wrote cannot turn the text or speak to the terminal.
+    return json.dumps(msgspec.to_builtins(members), indent=2) + "\n"
 
 
 def sentence(receipt: ProvenReceipt) -> str:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from telcon.core.call import CallState
+from telcon.core.fold import Applied
 from telcon.core.seal import Opening
 from telcon.errors import ProofError
 from telcon.ledger import (
@@ -20,6 +22,8 @@ from telcon.ledger import (
 )
 from telcon.node.proof.receipt import ProvenReceipt
 from telcon.node.proof.selection import fold_line
+
+TILE_ENTRIES: Final = 256  # leaves of a full tile
 
 Fetch = Callable[[str], bytes]
 
@@ -111,6 +115,8 @@ def read_log(checkpoint: bytes, policy: Policy, paths: Sequence[str], fetch: Fet
     """
     accepted = verify_checkpoint(checkpoint, policy)
     size, root = accepted.checkpoint.size, accepted.checkpoint.root
+    if size > TILE_ENTRIES * len(paths):  # before a list of them is made: it may say 2^63
+        raise ProofError(f"{len(paths)} files are too few for {size} entries")
     expected = expected_files(size)
     for path in sorted(expected.symmetric_difference(paths)):
         what = "is missing" if path in expected else "is no file of this log"
@@ -122,7 +128,37 @@ def read_log(checkpoint: bytes, policy: Policy, paths: Sequence[str], fetch: Fet
     return ReadLog(log, tuple((key.name, time_s) for key, time_s in accepted.cosigned))
 
 
-def fold_call(logs: Mapping[str, WholeLog], call: str) -> CallState | None:
-    """Fold both whole logs, by origin, and return what they tell of `call`; None if nothing."""
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Entries of `author` that claim to have seen what `log` does not hold here.
+
+    They have no effect in the fold. Either `log` was cut off or they claim falsely; who reads both
+    logs cannot tell.
+    """
+
+    author: str
+    log: str
+    count: int
+    size: int
+    """How many entries of `log` they claim to have seen, at most."""
+
+
+def fold_call(
+    logs: Mapping[str, WholeLog], call: str
+) -> tuple[CallState | None, tuple[Unseen, ...]]:
+    """Fold both whole logs, by origin, and return what they tell of `call`, and what they lack."""
     first, second = logs.values()
-    return fold_line(first, second).calls.get(call)
+    other = {first.origin: second, second.origin: first}
+    claims: dict[str, list[int]] = {origin: [] for origin in other}
+
+    def note(origin: str, _: int, applied: Applied) -> None:
+        if applied.entry is not None and applied.entry.seen[0] > other[origin].size:
+            claims[origin].append(applied.entry.seen[0])
+
+    state = fold_line(first, second, note).calls.get(call)
+    unseen = (
+        Unseen(author, other[author].origin, len(sizes), max(sizes))
+        for author, sizes in claims.items()
+        if sizes
+    )
+    return state, tuple(unseen)
