@@ -1,6 +1,7 @@
 """Pairing as two operators do it, and what goes wrong when people or files do."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from fakes.two_nodes import TwoNodes, ask, audited, content, exchange, pair, two_nodes, until
 from telcon.errors import InvitationError, StorageError
+from telcon.ledger import root_at
 from telcon.node.link.invitation import INVITATION_LIFE_US
 from telcon.node.store.invitations import find_invitations
 
@@ -111,6 +113,11 @@ async def test_a_second_line_with_the_same_node_needs_the_first_frozen(both: Two
     await both.up()
     lines = (await ask(both.arcadia, "lines"))["lines"]
     assert [line["frozen"] for line in lines] == [True, False]
+    old, new = sorted(both.arcadia.store.lines(), key=lambda one: one.confirmed_at_us)
+    opened = json.loads(both.arcadia.store.stored_log(new.own_origin).entries(0, 1)[0])
+    ended = both.arcadia.store.stored_log(old.own_origin)
+    root = root_at(ended.size, ended.hash).hex()
+    assert opened["previous"] == [old.own_origin, ended.size, root]
 
 
 async def invitation(both: TwoNodes, *, known_to_borealis: bool = True) -> str:

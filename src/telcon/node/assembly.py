@@ -24,6 +24,7 @@ from telcon.core.events import (
     PushRefused,
 )
 from telcon.errors import LockedError, PinError, PortError, StorageError, TelconError
+from telcon.ledger import root_at
 from telcon.node.audit import AuditEvent, AuditFile
 from telcon.node.commands import Commands
 from telcon.node.contents import Contents
@@ -219,7 +220,7 @@ class Node:
         self._desks[record.line] = desk
         self.desk.add(desk)
         self._own(self._writers, self._run(desk))
-        self.spawn(open_log(line, record.link_lost))
+        self.spawn(open_log(line, record.link_lost, self._previous(record)))
         statement = parse_statement_untrusted(record.peer_statement)
         peer = LinkPeer(
             line=record.line,
@@ -229,6 +230,19 @@ class Node:
             addresses=record.peer_addresses,
         )
         self._link.add_line(peer, line)
+
+    def _previous(self, record: LineRecord) -> tuple[str, int, bytes] | None:
+        """Return origin, size and root of our log of the line that `record` takes the place of."""
+        older = [
+            other
+            for other in self.store.lines()
+            if other.peer_name == record.peer_name
+            and other.confirmed_at_us < record.confirmed_at_us
+        ]
+        if not older:
+            return None
+        log = self.store.stored_log(max(older, key=lambda one: one.confirmed_at_us).own_origin)
+        return (log.origin, log.size, root_at(log.size, log.hash)) if log.size else None
 
     def _site(self) -> Site:
         return Site(

@@ -271,8 +271,12 @@ class Line:
         self._waiting.clear()
 
 
-async def open_log(line: Line, link_lost: str) -> None:
+async def open_log(
+    line: Line, link_lost: str, previous: tuple[str, int, bytes] | None = None
+) -> None:
     """Write the first two entries of our log, those that are not there yet.
+
+    `previous` names the log that this one continues, if there is one: origin, size, root.
 
     Raises:
         LinkDownError: the node is closing.
@@ -282,7 +286,8 @@ async def open_log(line: Line, link_lost: str) -> None:
     fold, identity = line.machine.fold, line.identity
     if fold.size(identity.own_card.log.name) == 0:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
-        await line.act(drafts.line_opened((key_card_hash(cards[0]), key_card_hash(cards[1])), None))
+        hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
+        await line.act(drafts.line_opened(hashes, previous))
     if identity.own_card.log.name not in fold.line.terms:
         await line.act(drafts.line_terms(link_lost))
 
