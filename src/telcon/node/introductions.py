@@ -35,6 +35,7 @@ from telcon.node.store.invitations import (
     delete_expired_invitations,
     find_invitation,
     find_invitations,
+    require_invitation,
     use_invitation,
 )
 from telcon.node.store.records import LineRecord
@@ -121,6 +122,9 @@ class Introductions:
             InvitationError: it is unknown, expired or used already.
         """
         try:
+            # A stranger who guesses is answered from what is read: a work that fails in the commit
+            # thread has all works beside it done again, one by one.
+            self._store.read(lambda c: require_invitation(c, secret_hash))
             record = await self._store.commit(lambda c: use_invitation(c, secret_hash, now_us))
         except InvitationError as error:
             self._audit(_refusal(str(error)), reason=str(error))

@@ -21,6 +21,7 @@ __all__ = [
     "delete_expired_invitations",
     "find_invitation",
     "find_invitations",
+    "require_invitation",
     "use_invitation",
 ]
 
@@ -71,25 +72,36 @@ def find_invitation(connection: Connection, line: str) -> InvitationRecord | Non
     return found[0] if found else None
 
 
-def use_invitation(connection: Connection, secret_hash: bytes, now_us: int) -> InvitationRecord:
-    """Mark the invitation with that secret as used and return it; of two at once one gets it.
+def require_invitation(connection: Connection, secret_hash: bytes) -> InvitationRecord:
+    """Return the invitation with that secret, whether it is still good or not.
 
     Raises:
-        InvitationError: `reason` says whether it is unknown, used or expired.
+        InvitationError: it is unknown.
     """
     table = tables.invitation
     query = select(table).where(table.c.secret_hash == secret_hash, table.c.invited)
     found = _records(connection.execute(query).all())
     if not found:
         raise _no_invitation("unknown")
-    if found[0].used_at_us is not None:
+    return found[0]
+
+
+def use_invitation(connection: Connection, secret_hash: bytes, now_us: int) -> InvitationRecord:
+    """Mark the invitation with that secret as used and return it; of two at once one gets it.
+
+    Raises:
+        InvitationError: `reason` says whether it is unknown, used or expired.
+    """
+    found = require_invitation(connection, secret_hash)
+    if found.used_at_us is not None:
         raise _no_invitation("used already")
-    if found[0].expires_at_us <= now_us:
+    if found.expires_at_us <= now_us:
         raise _no_invitation("expired")
+    table = tables.invitation
     connection.execute(
         update(table).where(table.c.secret_hash == secret_hash).values(used_at_us=now_us)
     )
-    return replace(found[0], used_at_us=now_us)
+    return replace(found, used_at_us=now_us)
 
 
 def change_invitation(connection: Connection, record: InvitationRecord) -> None:
