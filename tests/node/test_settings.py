@@ -39,6 +39,7 @@ office = "President"
 host = "127.0.0.1"
 port = 8400
 names = ["arcadia.localhost"]
+https_port = 0
 
 [link]
 host = "0.0.0.0"
@@ -78,6 +79,21 @@ def test_settings_are_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there already"):
         replace(SETTINGS, name="borealis.example").write(tmp_path)
     assert NodeSettings.read(tmp_path) == SETTINGS
+
+
+def test_browsers_are_sent_to_the_node_itself_where_no_proxy_stands_in_front() -> None:
+    web = WebSettings("127.0.0.1", 0, ("arcadia.localhost",))
+    assert web.address(8400) == "http://arcadia.localhost:8400/"
+    assert web.hosts(8400) == ("arcadia.localhost:8400", "127.0.0.1:8400")
+
+
+@pytest.mark.parametrize(
+    ("https_port", "host"), [(443, "telcon.arcadia.example"), (8443, "telcon.arcadia.example:8443")]
+)
+def test_browsers_are_sent_to_the_https_proxy_as_they_name_it(https_port: int, host: str) -> None:
+    web = WebSettings("127.0.0.1", 8400, ("telcon.arcadia.example",), https_port)
+    assert web.address(8400) == f"https://{host}/"
+    assert host in web.hosts(8400)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,10 @@ def _run(it: Served, started: Future[int]) -> None:
 
     def know(port: int) -> None:  # the names a node answers to hold its port
         hosts = [f"arcadia.localhost:{port}", f"127.0.0.1:{port}"]
-        built.append(build_app(it.desk, it.sign_in, it.audit, name=NAME, hosts=hosts))
+        address = f"http://{hosts[0]}/"
+        built.append(
+            build_app(it.desk, it.sign_in, it.audit, name=NAME, hosts=hosts, address=address)
+        )
         started.set_result(port)
 
     serving = loop.create_task(serve(app, "127.0.0.1", 0, started=know))

@@ -25,8 +25,8 @@ async def run_node(folder: Path, ending: asyncio.Event) -> None:
     node = await Node.start(folder)
     try:
         async with served_pages(node) as serving:
-            name, host = node.settings.name, node.settings.web.names[0]
-            print(f"{name} page: http://{host}:{node.web_port}/", flush=True)
+            name, web = node.settings.name, node.settings.web
+            print(f"{name} page: {web.address(node.web_port)}", flush=True)
             print(f"{name} ready", flush=True)
             await _first_of(serving, ending)
     finally:
@@ -67,8 +67,14 @@ async def served_pages(node: Node) -> AsyncIterator["asyncio.Task[None]"]:
 
 def _app(node: Node, port: int) -> ASGIApp:
     web = node.settings.web
-    hosts = [f"{name}:{port}" for name in (*web.names, web.host)]
-    return build_app(node.desk, node.sign_in, node.audit, name=node.settings.name, hosts=hosts)
+    return build_app(
+        node.desk,
+        node.sign_in,
+        node.audit,
+        name=node.settings.name,
+        hosts=web.hosts(port),
+        address=web.address(port),
+    )
 
 
 async def _first_of(serving: "asyncio.Task[None]", event: asyncio.Event) -> None:

@@ -129,7 +129,7 @@ class Commands:
             )
         secret = await node.sign_in.make_link()
         node.audit(AuditEvent.LINK_MADE)
-        return {"link": f"http://{node.settings.web.names[0]}:{node.web_port}/sign-in#{secret}"}
+        return {"link": f"{node.settings.web.address(node.web_port)}sign-in#{secret}"}
 
 
 def _words(paired: Paired) -> Answer:

@@ -29,6 +29,7 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LANG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 MAX_TEXT_CHARACTERS = 200
+HTTPS_PORT = 443  # browsers leave it out of addresses and of the Host header
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,21 @@ class WebSettings:
     """TCP; 0 takes a free one."""
     names: tuple[str, ...]
     """Host names browsers may use; any other Host header is refused. The first stands in links."""
+    https_port: int = 0
+    """TCP port at which a proxy in front offers the pages over HTTPS; 0: there is none."""
+
+    def address(self, port: int) -> str:
+        """Return what a browser opens; `port` is where the node listens."""
+        if self.https_port:
+            return f"https://{self.names[0]}{_after_name(self.https_port)}/"
+        return f"http://{self.names[0]}:{port}/"
+
+    def hosts(self, port: int) -> tuple[str, ...]:
+        """Return the Host headers that a browser may send; `port` is where the node listens."""
+        found = [f"{name}:{port}" for name in (*self.names, self.host)]
+        if self.https_port:
+            found += [f"{name}{_after_name(self.https_port)}" for name in self.names]
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +230,7 @@ def _principal(table: _Table, organisation: str) -> Person:
 
 def _web(table: _Table) -> WebSettings:
     names = table.texts("names", "host names", _is_name, least=1)
-    web = WebSettings(table.host("host"), table.port("port"), names)
+    web = WebSettings(table.host("host"), table.port("port"), names, table.port("https_port"))
     table.end()
     return web
 
@@ -233,6 +249,10 @@ def _media(table: _Table) -> MediaSettings:
     media = MediaSettings(table.host("host"), table.port("port"), hosts)
     table.end()
     return media
+
+
+def _after_name(https_port: int) -> str:
+    return "" if https_port == HTTPS_PORT else f":{https_port}"
 
 
 def _is_text(value: Any) -> bool:
@@ -279,7 +299,12 @@ def _format(settings: NodeSettings) -> str:
     person, web, link, media = settings.principal, settings.web, settings.link, settings.media
     tables: dict[str, dict[str, Any]] = {
         "principal": {"lang": person.lang, "name": person.name, "office": person.office},
-        "web": {"host": web.host, "port": web.port, "names": web.names},
+        "web": {
+            "host": web.host,
+            "port": web.port,
+            "names": web.names,
+            "https_port": web.https_port,
+        },
         "link": {
             "host": link.host,
             "port": link.port,

@@ -33,9 +33,9 @@ STATIC = Path(__file__).parent / "static"
 
 
 def build_app(
-    desk: Desk, sign_in: SignIn, audit: Audit, *, name: str, hosts: Iterable[str]
+    desk: Desk, sign_in: SignIn, audit: Audit, *, name: str, hosts: Iterable[str], address: str
 ) -> Starlette:
-    """Return the application of node `name`, reachable under `hosts` (`host:port` each) alone."""
+    """Return the application of node `name`, reachable under `hosts` alone, best at `address`."""
     sessions = Sessions(name, sign_in, audit)
     routes: list[BaseRoute] = [
         Route("/", _page("index.html", name)),
@@ -45,7 +45,7 @@ def build_app(
         WebSocketRoute("/live", LiveEnd(desk, sessions, audit).serve),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    guard = Middleware(Guard, hosts=tuple(hosts), audit=audit)
+    guard = Middleware(Guard, hosts=tuple(hosts), address=address, audit=audit)
     return Starlette(routes=routes, middleware=[guard], exception_handlers={404: _not_found})
 
 

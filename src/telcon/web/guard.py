@@ -1,6 +1,6 @@
 """Who may speak to the pages at all: Host, Origin, and the headers every answer bears.
 
-1. Host must be one of the node's own names with its port, once. A page on another site that
+1. Host must be one of the node's own names and ports, once. A page on another site that
    points its own name at this address (DNS rebinding) is stopped here.
 2. Whatever changes something (every method but GET and HEAD, every WebSocket) must come from a
    page of the very host it speaks to. Cookies ignore ports and WebSockets ignore same-origin
@@ -50,9 +50,10 @@ QUOTED_LENGTH = 200  # of what a stranger sent, in the audit file
 class Guard:
     """ASGI middleware around everything else."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], audit: Audit) -> None:
-        """Let requests for `hosts` (`name:port`) through to `app`."""
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], address: str, audit: Audit) -> None:
+        """Let requests for `hosts` through to `app`; tell all others to open `address`."""
         self._app = app
+        self._address = address
         self._hosts = tuple(host.lower() for host in hosts)
         self._audit = audit
 
@@ -89,7 +90,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         words = catalogue()[f"refused.{event.rsplit('.', 1)[1]}"]
-        text = words.replace("{address}", f"http://{self._hosts[0]}/")
+        text = words.replace("{address}", self._address)
         response = PlainTextResponse(text + "\n", status, {"Connection": "close"})
         await response(scope, receive, _with_headers(send))
 
