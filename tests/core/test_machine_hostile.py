@@ -650,3 +650,22 @@ def test_a_mirror_that_shows_an_older_state_without_having_cosigned_it_anew_is_n
     victim.receive(villain.hello(villain.last(victim.store.own, 2, time_s=SECOND)))
     assert "old cosignature" in victim.complaint().reason
     assert victim.machine.cosigned_by_peer == 3
+
+
+def test_who_refuses_and_shows_old_cosignatures_without_end_is_pushed_to_no_more() -> None:
+    """Each round would bring a megabyte of our log for three small frames."""
+    victim, villain = met()
+    for number in range(40):
+        victim.append(message(f"{number}"))
+    own = victim.store.own
+    rounds = 0
+    for _ in range(50):
+        victim.sent.clear()
+        victim.receive(frames.Refused("gap", 0, ""))
+        if not victim.sent_of(frames.AskLast):
+            break
+        victim.receive(
+            frames.Last(villain.last(own, 2)), frames.Cosigned(2, villain.cosign(own, 2))
+        )
+        rounds += 1
+    assert rounds <= 8

@@ -69,6 +69,7 @@ class Pushes:
         self._in_flight: deque[_Sent] = deque()
         self._in_flight_octets = 0
         self._resyncs = 0
+        self._cosigned_to = held  # on this connection
 
     @property
     def is_waiting(self) -> bool:
@@ -138,7 +139,9 @@ class Pushes:
 
     def _free(self, size: int) -> bytes | None:
         """Give back the credit up to `size`; return its checkpoint, if it was in flight."""
-        self._resyncs = 0
+        if size > self._cosigned_to:  # an old cosignature shown again is no progress
+            self._cosigned_to = size
+            self._resyncs = 0
         note = None
         while self._in_flight and self._in_flight[0].size <= size:
             sent = self._in_flight.popleft()
