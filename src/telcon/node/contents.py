@@ -16,7 +16,7 @@ from telcon.node.store import Store
 
 __all__ = ["Contents"]
 
-KEPT_ENTRIES = 4096  # about 1 KiB each; a screen shows fifty messages and fifty calls a line
+KEPT_ENTRIES = 1024  # 1 KiB each, 24 at most; a screen shows fifty messages and calls a line
 
 
 class Contents:
