@@ -102,8 +102,7 @@ def _new_person(origin: str, entry: CallAnswer | CallJoin, call: Acts, past: Pas
 def _chunk(origin: str, entry: RecordChunk, call: Acts, past: Past) -> Void | None:
     if not call.was_answered(past):
         return Void.NOT_LIVE
-    has_recorded = any(author == origin for author, _ in call.recordings)
-    if not has_recorded and mode_of(call, past) != "audio":
+    if origin not in call.recordings and mode_of(call, past) != "audio":
         return Void.MODE_DOES_NOT_RECORD
     if not all(call.has_track((origin, track), past) for track, _, _, _ in entry.tracks):
         return Void.NO_SUCH_TRACK

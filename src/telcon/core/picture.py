@@ -45,8 +45,7 @@ def _initiators(call: Acts, answer: Act | None) -> frozenset[str]:
 
 
 def _by_author(call: Acts) -> tuple[Recording, ...]:
-    recordings = chain.from_iterable(call.recordings.values())
-    return tuple(sorted(recordings, key=lambda recording: (recording.author, recording.on)))
+    return tuple(chain.from_iterable(call.recordings[author] for author in sorted(call.recordings)))
 
 
 def _roster(call: Acts, outcome: Outcome) -> tuple[dict[tuple[str, str], Seat], tuple[Late, ...]]:

@@ -76,7 +76,8 @@ class Acts:
     tracks: dict[TrackRef, int] = field(default_factory=dict)  # index of the opening entry
     modes: dict[str, list[tuple[int, Mode]]] = field(default_factory=dict)  # by origin, rising
     devices: int = 0
-    recordings: dict[tuple[str, TrackRef], list[Recording]] = field(default_factory=dict)
+    recordings: dict[str, list[Recording]] = field(default_factory=dict)  # by author, rising
+    newest: dict[tuple[str, TrackRef], int] = field(default_factory=dict)  # where in these lists
     chunks: dict[TrackRef, ChunkSum] = field(default_factory=dict)
 
     def take(self, entry: Entry, act: Act) -> None:
@@ -91,14 +92,15 @@ class Acts:
         elif isinstance(entry, CallRinging):
             self.devices = entry.devices
         elif isinstance(entry, RecordOn):
-            recording = Recording(act.origin, entry.track, act.index, act.time_us)
-            self.recordings.setdefault((act.origin, entry.track), []).append(recording)
+            mine = self.recordings.setdefault(act.origin, [])
+            self.newest[act.origin, entry.track] = len(mine)
+            mine.append(Recording(act.origin, entry.track, act.index, act.time_us))
         elif isinstance(entry, RecordChunk):
             for track, first, count, _ in entry.tracks:
                 self.chunks[act.origin, track] = ChunkSum(first + count, act.index, act.time_us)
         elif isinstance(entry, RecordOff):
-            recordings = self.recordings[act.origin, entry.track]
-            recordings[-1] = replace(recordings[-1], off=act.index, off_us=act.time_us)
+            mine, at = self.recordings[act.origin], self.newest[act.origin, entry.track]
+            mine[at] = replace(mine[at], off=act.index, off_us=act.time_us)
         else:
             self.ends.append(act)
 
@@ -134,8 +136,8 @@ class Acts:
 
     def is_recording(self, author: str, track: TrackRef) -> bool:
         """Return whether the author's newest recording of `track` is unclosed."""
-        recordings = self.recordings.get((author, track))
-        return recordings is not None and recordings[-1].off is None
+        at = self.newest.get((author, track))
+        return at is not None and self.recordings[author][at].off is None
 
 
 def side_of(call: Acts, origin: str, past: Past) -> Side:
