@@ -11,8 +11,8 @@ from typing import Final
 __all__ = ["BURST_OCTETS", "FRAME_OCTETS", "OCTETS_A_SECOND", "Allowance"]
 
 BURST_OCTETS: Final = 64 * 1024 * 1024
-OCTETS_A_SECOND: Final = 16 * 1024
-"""1.3 GiB a day. A live call needs a thirtieth of it."""
+OCTETS_A_SECOND: Final = 8 * 1024
+"""0.7 GB a day. A live call needs a fifth of it, heartbeats and all."""
 FRAME_OCTETS: Final = 1024
 """What a frame counts beside its own octets: the smallest one costs as much work as so many."""
 
