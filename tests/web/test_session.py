@@ -48,6 +48,7 @@ def test_signing_out_ends_the_session_on_the_node(pages: Served) -> None:
     response = request(pages, "POST", "/sign-out", Origin=pages.address, Cookie=cookie)
     assert response.status == 200
     assert pages.sign_in.tokens == set()
+    assert pages.audit.names() == ["audit.web.signed-out"]
 
 
 def test_the_cookie_is_secure_where_the_page_came_over_tls(pages: Served) -> None:

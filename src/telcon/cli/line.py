@@ -51,6 +51,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     link.add_argument("name", help="the principal, like 'Adrian Rey'")
     link.set_defaults(run=_link)
 
+    out = commands.add_parser("sign-out", help="sign out every device, as after a lost one")
+    out.add_argument("name", help="the principal, like 'Adrian Rey'")
+    out.set_defaults(run=_sign_out)
+
     card = commands.add_parser(
         "card", help="write this node's key card of a line, for others to keep"
     )
@@ -160,6 +164,12 @@ def _freeze(arguments: argparse.Namespace) -> int:
 
 def _link(arguments: argparse.Namespace) -> int:
     print(_ask(arguments, {"do": "link", "name": arguments.name})["link"])
+    return 0
+
+
+def _sign_out(arguments: argparse.Namespace) -> int:
+    ended = _ask(arguments, {"do": "sign-out", "name": arguments.name})["sessions"]
+    print(f"{ended} signed in before; every page has to be opened with a new link now.")
     return 0
 
 

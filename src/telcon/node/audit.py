@@ -55,6 +55,7 @@ class AuditEvent(StrEnum):
     SIGN_IN_REFUSED = "audit.web.sign-in-refused"
     """reason, client."""
     SIGNED_OUT = "audit.web.signed-out"
+    """client; or, on every device by `telcon sign-out`, how many: sessions."""
     WRONG_ORIGIN = "audit.web.wrong-origin"
     """A page of another site asked: origin, client."""
     WRONG_HOST = "audit.web.wrong-host"

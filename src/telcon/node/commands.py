@@ -62,6 +62,7 @@ class Commands:
             "test": self._test,
             "freeze": self._freeze,
             "link": self._sign_in_link,
+            "sign-out": self._sign_out,
             "card": self._card,
         }
 
@@ -121,15 +122,25 @@ class Commands:
 
     async def _sign_in_link(self, request: Answer, progress: Progress) -> Answer:
         node = self._node
-        principal = node.settings.principal.name
-        if request["name"] != principal:
-            raise OperatorError(
-                f"nobody here is called {request['name']!r}",
-                advice=f"The principal of this node is {principal!r}.",
-            )
+        self._require_person(request["name"])
         secret = await node.sign_in.make_link()
         node.audit(AuditEvent.LINK_MADE)
         return {"link": f"{node.settings.web.address(node.web_port)}sign-in#{secret}"}
+
+    async def _sign_out(self, request: Answer, progress: Progress) -> Answer:
+        node = self._node
+        self._require_person(request["name"])
+        ended = await node.sign_in.sign_out_everywhere()
+        node.audit(AuditEvent.SIGNED_OUT, sessions=ended)
+        return {"sessions": ended}
+
+    def _require_person(self, name: str) -> None:
+        principal = self._node.settings.principal.name
+        if name != principal:
+            raise OperatorError(
+                f"nobody here is called {name!r}",
+                advice=f"The principal of this node is {principal!r}.",
+            )
 
 
 def _words(paired: Paired) -> Answer:

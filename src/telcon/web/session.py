@@ -68,6 +68,8 @@ class Sessions:
         token = request.cookies.get(self.cookie)
         if token:
             await self.sign_in.sign_out(token)
+            client = request.client.host if request.client else ""
+            self.audit("audit.web.signed-out", client=client)
         response = JSONResponse({"ok": True})
         response.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict")
         return response
