@@ -13,7 +13,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev .venv-interop/.done
 	@bash scripts/need chromium ffmpeg
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev
 	@$(PY) -m ruff format --check src tests demo bench scripts

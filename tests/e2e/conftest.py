@@ -1,21 +1,17 @@
 """Two nodes as processes of their own, paired by the commands that a person types."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
-from demo.ports import FIRST, free_ports
-
-PORTS_A_PROCESS = 64
+from fakes.ports import own_ports
 
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[tuple[DemoNode, DemoNode]]:
-    first = FIRST + PORTS_A_PROCESS * (os.getpid() % 100)
-    ports = free_ports(8, first=first)
+    ports = own_ports(8)
     pair_of = (DemoNode(ARCADIA, tmp_path / "arcadia"), DemoNode(BOREALIS, tmp_path / "borealis"))
     try:
         for number, node in enumerate(pair_of):

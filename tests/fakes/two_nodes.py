@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.nodes import ARCADIA, BOREALIS, Party
-from demo.ports import FIRST, free_ports
+from fakes.ports import own_ports
 from telcon.core.frames import Frame, parse_frame_untrusted
 from telcon.core.seal import Person
 from telcon.node.assembly import Node
@@ -32,7 +32,6 @@ from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebS
 
 WAIT_S = 20.0
 FRAME_S = 0.02
-PORTS_A_PROCESS = 64
 OPUS_TOC = 0xF8  # CELT, 20 ms, mono, one frame
 
 Snapshot = Mapping[str, Any]
@@ -323,11 +322,6 @@ def set_up(party: Party, folder: Path, ports: list[int]) -> Path:
         media=MediaSettings("127.0.0.1", media, ("127.0.0.1",)),
     ).write(folder)
     return folder
-
-
-def own_ports(count: int) -> list[int]:
-    """Return free ports that other test processes do not look at."""
-    return free_ports(count, first=FIRST + PORTS_A_PROCESS * (os.getpid() % 100))
 
 
 async def ask(node: Node, do: str, **members: Any) -> Mapping[str, Any]:

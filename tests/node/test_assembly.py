@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.nodes import ARCADIA
+from fakes.ports import own_ports
 from fakes.two_nodes import (
     TwoNodes,
     ask,
@@ -16,7 +17,6 @@ from fakes.two_nodes import (
     desk_of,
     line_of,
     on_two_nodes,
-    own_ports,
     recorded,
     set_up,
     until,

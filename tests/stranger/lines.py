@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demo.device import ScriptedDevice
 from demo.nodes import DemoNode, Party
-from demo.ports import FIRST, free_ports
+from fakes.ports import own_ports
 from stranger.entries import TYPES
 from stranger.node import Line
 from stranger.pairing import Invitation, Paired, Self, accept, knock
@@ -22,7 +22,7 @@ OURS = {"lang": "en", "name": "Sam Doe", "office": "Nobody you know", "organisat
 def started(party: Party, folder: Path) -> Iterator[DemoNode]:
     """Run a node of its own process."""
     node = DemoNode(party, folder)
-    node.set_up(free_ports(4, first=_first_port()))
+    node.set_up(own_ports(4))
     node.start()
     try:
         yield node
@@ -32,11 +32,7 @@ def started(party: Party, folder: Path) -> Iterator[DemoNode]:
 
 def own_address() -> str:
     """Return a free address for us to listen on."""
-    return f"127.0.0.1:{free_ports(1, first=_first_port())[0]}"
-
-
-def _first_port() -> int:
-    return FIRST + 7000 + 8 * (os.getpid() % 200)
+    return f"127.0.0.1:{own_ports(1)[0]}"
 
 
 @asynccontextmanager
