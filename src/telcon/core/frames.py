@@ -35,7 +35,6 @@ __all__ = [
 PROTOCOL_VERSION: Final = 1
 MAX_FRAME_OCTETS: Final = 65_536
 MAX_NOTE_OCTETS: Final = 2_048  # a checkpoint with two signatures of 255 octet names has about 900
-MIN_ENTRY_OCTETS: Final = 128  # of a push; every head is longer, and a row costs us about as much
 MAX_ENTRY_OCTETS: Final = 16_384
 MAX_CONTENT_OCTETS: Final = 8_192
 MAX_SIGNAL_OCTETS: Final = 16_384

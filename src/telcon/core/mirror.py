@@ -12,7 +12,6 @@ from telcon.core.entry import VoidError, parse_entry_untrusted
 from telcon.core.frames import (
     MAX_CONTENT_OCTETS,
     MAX_ENTRY_OCTETS,
-    MIN_ENTRY_OCTETS,
     Cosigned,
     Push,
     openings_by_index,
@@ -129,9 +128,8 @@ class Mirror:
     def _check_limits(self, push: Push) -> None:
         if self.is_forked:
             raise PushError("fork", "this log has two histories")
-        if any(not MIN_ENTRY_OCTETS <= len(entry) <= MAX_ENTRY_OCTETS for entry in push.entries):
-            octets = f"{MIN_ENTRY_OCTETS} to {MAX_ENTRY_OCTETS}"
-            raise PushError("limit", f"an entry has {octets} octets")
+        if any(not 0 < len(entry) <= MAX_ENTRY_OCTETS for entry in push.entries):
+            raise PushError("limit", f"an entry has 1 to {MAX_ENTRY_OCTETS} octets")
         if any(len(opening.content) > MAX_CONTENT_OCTETS for opening in push.openings):
             raise PushError("limit", f"an opening has at most {MAX_CONTENT_OCTETS} octets")
 
