@@ -160,3 +160,21 @@ def test_an_honest_day_fits_the_allowance_many_times() -> None:
         assert left.spend(700) == left.spend(300) == 0
         assert all(left.spend(60) == 0 for _ in range(5))
     assert BURST_OCTETS + 24 * 3_600 * OCTETS_A_SECOND < 1024**3  # what a day can fill
+
+
+def test_who_is_cut_off_while_held_back_leaves_nothing_waiting(tmp_path: Path) -> None:
+    async def attack() -> None:
+        victim, villain, heard, sender = await victim_and_villain(tmp_path)
+        connection = victim.server._lines[LINE]._current
+        assert connection is not None
+        connection.pause(3_600.0)
+        heard.close("enough")
+        for _ in range(1_000):
+            sender.send(bytes(60_000))
+        await asyncio.gather(heard.until_down(1), sender.until_down(1))
+        await connection.wait_lost()
+        assert not connection._waiting
+        assert heard.frames == []
+        await asyncio.gather(victim.server.close(), villain.server.close())
+
+    run(attack())

@@ -368,6 +368,7 @@ class Connection:
         self._waiting.clear()
         if self._transport is not None:
             if self._is_held:
+                self._is_held = False
                 self._transport.resume()  # what the peer still says is read and dropped
             self._set_timer(self._times.linger_s, self._transport.abort)
         self._loop.call_soon(self._owner.ended, self, error)
