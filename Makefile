@@ -6,7 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: demo test check bench soak tidy
+.PHONY: install demo test check bench soak tidy
+
+install: $(VENV)/.run
 
 demo: $(VENV)/.run
 	@$(PY) -m demo $(ARGS)
