@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from telcon.errors import SettingsError
+from telcon.errors import PortError
 from telcon.web.asks import ASK_LIMIT_BYTES
 
 GRACE_S = 3  # for answers under way when the node ends; live connections are closed at once
@@ -24,7 +24,7 @@ async def serve(
 
     `started` is called once with the port, when connections are accepted.
 
-    Raises: SettingsError when the address cannot be had.
+    Raises: PortError when the address cannot be had.
     Cancellation: stops accepting, closes live connections (1012), waits up to `GRACE_S`.
     """
     with contextlib.closing(listen(host, port)) as listener:
@@ -39,17 +39,17 @@ async def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises SettingsError with words for what is in the way."""
+    """Return a listening socket. Raises PortError with words for what is in the way."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise SettingsError(
+            raise PortError(
                 f"port {port} on {host} is in use by another program",
                 advice="End that program, or give the pages another port in node.toml.",
             ) from error
-        raise SettingsError(
+        raise PortError(
             f"cannot listen on {host} port {port}: {error.strerror or error}",
             advice="Give the pages an address of this machine and a port above 1023 in node.toml.",
         ) from error

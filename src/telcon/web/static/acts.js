@@ -34,6 +34,15 @@ export default class Acts {
     this.#page.changed();
   }
 
+  /** Opens the microphone on a device that only listened; the person's other devices stay as they are. */
+  async speak(call) {
+    const track = await this.#page.opening.microphone(() => this.speak(call));
+    if (!track) return;
+    if (!this.#listening.delete(call)) return track.stop(); // it ended meanwhile
+    await this.#page.media.speak(track);
+    this.#page.changed();
+  }
+
   leave(call) {
     this.#end(call);
     this.#listening.delete(call);
@@ -75,6 +84,7 @@ export default class Acts {
     this.#page.media.close();
     try {
       await fetch("/sign-out", { method: "POST" });
+      localStorage.clear();
       location.reload();
     } catch {
       this.#page.trouble(new Refused("", ""));

@@ -52,7 +52,7 @@ export default class Opening {
     this.#stopped = false;
     this.#page.changed();
     const { media, acts } = this.#page;
-    const track = await this.#microphone(() => this.ring(line));
+    const track = await this.microphone(() => this.ring(line));
     if (!track || this.#stopped) {
       track?.stop();
       return this.#rung("");
@@ -70,7 +70,7 @@ export default class Opening {
     const { media } = this.#page;
     media.play();
     // Where no question comes up the answer need not wait for the microphone to warm up.
-    const opening = this.#microphone(() => this.answer(call));
+    const opening = this.microphone(() => this.answer(call));
     if (!(await isAllowed()) && !(await opening)) return;
     const answered = this.#answer(call, await media.fingerprint());
     const track = await opening;
@@ -115,7 +115,8 @@ export default class Opening {
     this.#page.changed();
   }
 
-  async #microphone(again) {
+  /** Opens the microphone, or says why not and keeps `again` for another try. @returns {Promise<MediaStreamTrack|null>} */
+  async microphone(again) {
     this.refusal = null;
     try {
       return await openMicrophone();

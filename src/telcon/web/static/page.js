@@ -3,6 +3,7 @@ import Acts from "./acts.js";
 import choose from "./choose.js";
 import { nowUs, setClock, since, timer } from "./clock.js";
 import LiveLink from "./live-link.js";
+import News from "./news.js";
 import CallMedia from "./media/call-media.js";
 import { parts, put } from "./parts.js";
 import Opening from "./opening.js";
@@ -20,6 +21,7 @@ export default class Page {
   acts = new Acts(this);
   opening = new Opening(this);
   outbox = new Outbox(this);
+  news = new News();
   #ringer = new Ringer();
   #stage = new Stage(this);
   #trouble = new Trouble(document.getElementById("trouble"));
@@ -37,6 +39,7 @@ export default class Page {
     this.link.addEventListener("contact", () => this.changed());
     this.#toCall.addEventListener("click", () => this.#lookAtCall());
     addEventListener("hashchange", () => this.changed());
+    addEventListener("beforeunload", (event) => this.#hold(event));
     setInterval(() => this.changed(), 1000);
     this.#stage.connect();
     this.#ringer.connect();
@@ -77,6 +80,12 @@ export default class Page {
     this.#trouble.show(error.message || say("lost.error"), error.message ? error.advice : say("lost.advice"));
   }
 
+  /** A page that is closed or reloaded leaves its call: the browser asks before it does that. */
+  #hold(event) {
+    const call = this.snapshot?.call;
+    if (call?.mine && call.phase === "live" && !this.acts.isOver(call.call)) event.preventDefault();
+  }
+
   #lookAtCall() {
     this.#aside = false;
     this.changed();
@@ -86,6 +95,7 @@ export default class Page {
     this.snapshot = snapshot;
     setClock(snapshot.now_us);
     const { call } = snapshot;
+    this.news.arrived(snapshot);
     if (call && !call.ended) this.#known.add(call.call);
     if (call) this.#ended = call.ended && call.phase !== "merged" ? call : null;
     this.opening.arrived(call);
@@ -125,9 +135,17 @@ export default class Page {
       aside: this.#aside, call, route,
     });
     if (call?.phase !== "live") this.#aside = false;
+    this.#look(at, call);
     this.#stage.show(at, this.snapshot ? { snapshot: this.snapshot, call, now: nowUs() } : null);
     this.#ringer.ring(at.name === "incoming");
     this.#renderBanners(call, at.name);
+  }
+
+  /** What stands on the stage counts as seen. */
+  #look(at, call) {
+    if (at.name === "messages") this.news.sawMessages(this.snapshot, at.line);
+    if (at.name === "history") this.news.sawCalls(this.snapshot, at.line);
+    if (at.name === "ended") this.news.sawCalls(this.snapshot, call.line);
   }
 
   #callToShow() {

@@ -2,7 +2,7 @@
 import { greeting, lasting } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { clone, initials, keyed, parts, put } from "../parts.js";
-import { plain, say } from "../words.js";
+import { plain, say, sayCount } from "../words.js";
 import Screen from "./screen.js";
 
 export default class Contacts extends Screen {
@@ -15,7 +15,8 @@ export default class Contacts extends Screen {
   }
 
   render(view) {
-    const { me, node, lines } = view.snapshot;
+    const { me, node } = view.snapshot;
+    const lines = inUseFirst(view.snapshot.lines);
     put(this.at.greeting, greeting());
     put(this.at.me, plain([me.name, me.office].filter(Boolean).join(", ")));
     put(this.at.node, node);
@@ -42,12 +43,25 @@ export default class Contacts extends Screen {
     put(at.office, plain(line.peer.office));
     put(at.face, initials(line.peer.name));
     put(at.state, words);
+    const came = news(this.page.news.of(view.snapshot, line.line));
+    put(at.news, came);
+    at.news.hidden = !came;
     at.open.setAttribute("href", `#line/${line.line}`);
     at.ring.setAttribute("aria-label", say("contacts.call-name", { name: line.peer.name }));
     at.ring.hidden = state !== "up" || view.call !== null;
     row.setAttribute("aria-current", `${view.line?.line === line.line}`);
     picture.show(state);
   }
+}
+
+function inUseFirst(lines) {
+  const isOver = (line) => Number(Boolean(line.frozen || line.broken));
+  return [...lines].sort((one, other) => isOver(one) - isOver(other));
+}
+
+function news({ messages, missed }) {
+  const parts = [missed && sayCount("contacts.missed", missed), messages && sayCount("contacts.messages", messages)];
+  return parts.filter(Boolean).join(", ");
 }
 
 /** The state of a line, for the picture and in a word. */

@@ -26,6 +26,7 @@ export default class Live extends Screen {
     super(page, "t-live");
     const { acts } = page;
     this.at.mute.addEventListener("click", () => acts.mute(this.#call, !this.#muted));
+    this.at.speak.addEventListener("click", () => acts.speak(this.#call));
     this.at.join.addEventListener("click", () => acts.join(this.#call));
     this.at.leave.addEventListener("click", () => acts.leave(this.#call));
     this.at.messages.addEventListener("click", () => page.setAside());
@@ -43,6 +44,8 @@ export default class Live extends Screen {
     this.#renderSigned(call, now);
     this.#renderPeople(call.people);
     this.#renderKeys(call);
+    const { messages } = this.page.news.of(snapshot, call.line);
+    put(this.at.messages, messages ? say("person.messages.new", { count: messages }) : say("live.messages"));
   }
 
   disconnect() {
@@ -68,12 +71,16 @@ export default class Live extends Screen {
   }
 
   #renderPeople(people) {
-    put(this.at.count, sayCount("live.people", people.length));
-    keyed(this.at.people, people, (someone) => someone.handle, () => clone("t-someone"), (node, someone) => {
+    const everybody = byPerson(people);
+    put(this.at.count, sayCount("live.people", everybody.length));
+    keyed(this.at.people, everybody, (devices) => devices[0].handle, () => clone("t-someone"), (node, devices) => {
+      const [someone] = devices;
       const at = parts(node);
+      const several = devices.length > 1 ? sayCount("live.devices", devices.length) : "";
       put(at.name, someone.name ? plain(someone.name) : say("live.unnamed"));
-      put(at.role, [say(`live.${someone.side}`), role(someone)].filter(Boolean).join(", "));
-      put(at.what, someone.muted ? say("live.muted") : this.#loud[someone.handle] > SPEAKS ? say("live.speaks") : "");
+      put(at.role, [say(`live.${someone.side}`), role(someone), several].filter(Boolean).join(", "));
+      const speaks = devices.some(({ handle }) => this.#loud[handle] > SPEAKS);
+      put(at.what, devices.every(({ muted }) => muted) ? say("live.muted") : speaks ? say("live.speaks") : "");
     });
   }
 
@@ -87,10 +94,22 @@ export default class Live extends Screen {
     this.at.join.hidden = call.mine;
     this.at.messages.hidden = !call.mine;
     this.at.end.hidden = !call.mine;
-    this.at.leave.hidden = !(call.mine && listening);
+    this.at.leave.hidden = this.at.speak.hidden = !(call.mine && listening);
+    this.at.messages.classList.toggle("wide", listening);
     const sound = soundWords(call, media, listening);
     put(this.at.sound, sound && say(sound));
   }
+}
+
+/** One person may be on the call with several devices. @returns {Record<string, any>[][]} devices by person */
+function byPerson(people) {
+  /** @type {Map<string, Record<string, any>[]>} */
+  const devices = new Map();
+  for (const one of people) {
+    const key = one.name ? JSON.stringify([one.side, one.role, one.name, one.office]) : one.handle;
+    devices.set(key, [...(devices.get(key) ?? []), one]);
+  }
+  return [...devices.values()];
 }
 
 function soundWords(call, media, listening) {

@@ -9,6 +9,8 @@ const NEAR_END_PX = 80;
 
 export default class Messages extends Screen {
   #line = "";
+  #atEnd = true;
+  #resized = new ResizeObserver(() => this.#atEnd && this.#toEnd());
 
   constructor(page) {
     super(page, "t-messages");
@@ -17,6 +19,12 @@ export default class Messages extends Screen {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#send(event);
     });
     this.at.text.addEventListener("input", () => this.#written());
+    this.at.said.addEventListener("scroll", () => (this.#atEnd = this.#isAtEnd()), { passive: true });
+    this.#resized.observe(this.at.said); // a keyboard comes up, a phone is turned
+  }
+
+  disconnect() {
+    this.#resized.disconnect();
   }
 
   render({ line, snapshot }) {
@@ -49,7 +57,7 @@ export default class Messages extends Screen {
 
   #renderItems(items, line) {
     const list = this.at.said;
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END_PX;
+    const atEnd = this.#isAtEnd();
     const before = list.lastElementChild;
     keyed(list, items, (item) => item.id, () => clone("t-message"), (node, item) => {
       const at = parts(node);
@@ -58,7 +66,16 @@ export default class Messages extends Screen {
       put(at.mark, `${when(item.time_us)}, ${progress(item, line)}`);
       at.mark.dataset.state = item.state === "signed by both" ? "signed" : "waiting";
     });
-    if (atEnd && list.lastElementChild !== before) list.scrollTop = list.scrollHeight;
+    if (atEnd && list.lastElementChild !== before) this.#toEnd();
+  }
+
+  #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.at.said;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+  }
+
+  #toEnd() {
+    this.at.said.scrollTop = this.at.said.scrollHeight;
   }
 
   #written() {

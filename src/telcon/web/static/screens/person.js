@@ -15,7 +15,7 @@ export default class Person extends Screen {
     this.at.call.addEventListener("click", () => page.opening.ring(this.#line));
   }
 
-  render({ line, call, now }) {
+  render({ line, call, now, snapshot }) {
     this.#line = line.line;
     const { peer } = line;
     const [picture, state, text] = standing(line);
@@ -28,7 +28,10 @@ export default class Person extends Screen {
     this.at.waiting.hidden = line.up ? !behind : !line.waiting;
     put(this.at.call, say("person.call", { name: peer.name }));
     this.at.call.hidden = picture !== "up" || call !== null;
-    put(this.at.messages, say(picture === "down" ? "person.write" : "person.messages"));
+    const { messages, missed } = this.page.news.of(snapshot, line.line);
+    put(this.at.messages, messages ? say("person.messages.new", { count: messages })
+      : say(picture === "down" ? "person.write" : "person.messages"));
+    put(this.at.history, missed ? say("person.history.missed", { count: missed }) : say("person.history"));
     this.at.messages.href = `#messages/${line.line}`;
     this.at.messages.hidden = picture === "frozen";
     this.at.history.href = `#history/${line.line}`;
