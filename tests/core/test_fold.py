@@ -149,13 +149,13 @@ def test_a_root_that_nobody_can_tell_is_beyond_the_log(logs: TwoLogs) -> None:
     assert fold.judge(ARCADIA, blank) is Void.SEEN_BEYOND
 
 
-def test_a_wrong_seen_root_is_evidence(logs: TwoLogs) -> None:
+def test_a_root_that_the_other_log_never_had_is_void(logs: TwoLogs) -> None:
     data = logs.arcadia.compose(drafts.blank(), (2, bytes(32)))
     applied = logs.new_fold()
     for origin in sorted(ORIGINS):
         for index, entry in enumerate(logs.entries[origin]):
-            assert not applied.apply(origin, index, entry).is_evidence
-    assert applied.apply(ARCADIA, 2, data).is_evidence
+            assert applied.apply(origin, index, entry).void is None
+    assert applied.apply(ARCADIA, 2, data).void is Void.WRONG_SEEN_ROOT
 
 
 def test_an_entry_is_ready_once_all_it_has_seen_was_applied(logs: TwoLogs) -> None:

@@ -55,11 +55,6 @@ class Applied:
     entry: Entry | None  # None if the bytes cannot be read
     void: Void | None  # None if it took effect
 
-    @property
-    def is_evidence(self) -> bool:
-        """Whether the author signed a root of the other log that the other log never had."""
-        return self.void is Void.WRONG_SEEN_ROOT
-
 
 class _Calls(Mapping[str, CallState]):
     """The calls by id; each picture is drawn when first looked at after a change."""

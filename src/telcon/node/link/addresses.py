@@ -5,10 +5,9 @@ from typing import Final
 
 from telcon.errors import MalformedError
 
-__all__ = ["MAX_ADDRESSES", "MAX_ADDRESS_OCTETS", "parse_address"]
+__all__ = ["MAX_ADDRESSES", "parse_address"]
 
 MAX_ADDRESSES: Final = 16  # of one node
-MAX_ADDRESS_OCTETS: Final = 260  # a DNS name has at most 253
 
 _ADDRESS = re.compile(
     r"(?:\[(?P<six>[0-9a-fA-F:.]{2,45})\]|(?P<host>[A-Za-z0-9._-]{1,253})):(?P<port>[1-9][0-9]{0,4})",

@@ -101,10 +101,6 @@ class Source:
         """Let `tap` have every packet from now on."""
         self._taps += (tap,)
 
-    def remove_tap(self, tap: Tap) -> None:
-        """Let `tap` have no more."""
-        self._taps = tuple(t for t in self._taps if t != tap)
-
     def note_listener_loss(self, listener: object, fraction_lost: int) -> None:
         """Remember that `listener` misses `fraction_lost` 256ths of what was sent to it."""
         self._listener_loss[listener] = (fraction_lost, self._clock())

@@ -40,8 +40,6 @@ _PYLIBSRTP: Any = pylibsrtp
 """For the names it keeps to itself: `ffi`, `lib` and `Session._srtp`."""
 
 _BUFFER_BYTES = 2_048
-_TRAILER_BYTES = 16 + 128 + 4
-"""Tag, key identifier and SRTCP index at their longest: what libsrtp may write behind a packet."""
 
 
 @dataclass(frozen=True, slots=True)
