@@ -9,7 +9,7 @@ import socket
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from telcon.errors import SettingsError
+from telcon.errors import PortError
 from telcon.web.serving import serve
 
 
@@ -20,13 +20,13 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
 def test_a_port_in_use_is_said_in_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"port {port} .* in use") as caught:
+        with pytest.raises(PortError, match=f"port {port} .* in use") as caught:
             asyncio.run(serve(nothing, "127.0.0.1", port))
     assert "node.toml" in caught.value.advice()
 
 
 def test_an_address_of_another_machine_is_said_in_words() -> None:
-    with pytest.raises(SettingsError, match=r"cannot listen on 192\.0\.2\.1"):
+    with pytest.raises(PortError, match=r"cannot listen on 192\.0\.2\.1"):
         asyncio.run(serve(nothing, "192.0.2.1", 0))
 
 

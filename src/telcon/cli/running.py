@@ -38,7 +38,7 @@ async def served_pages(node: Node) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve the pages of `node`; yields once they are there, with the task that serves them.
 
     Raises:
-        SettingsError: the port is in use, or the address is not this machine's.
+        PortError: the port is in use, or the address is not this machine's.
     """
     started = asyncio.Event()
     built: list[ASGIApp] = []
