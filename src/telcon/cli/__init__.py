@@ -1,7 +1,7 @@
 """The command line: `telcon --data FOLDER COMMAND`. Thin: parses, calls, prints.
 
-Commands that change something speak to the running node over its control socket; reading commands
-open the store read-only; `verify` needs no node at all.
+Commands about lines and people speak to the running node over its control socket; `export` opens
+the store read-only, beside a running node or without one; `verify` needs no node at all.
 """
 
 import argparse

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from telcon.core.entry import LAYERS
 from telcon.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-LAYERS = ("existence", "duration", "participants", "topic", "content")
+LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,7 +25,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
     )
-    export.add_argument("--show", choices=LAYERS, default=LAYERS[-1], help="each with those before")
+    export.add_argument(
+        "--show", choices=LAYER_NAMES, default=LAYER_NAMES[-1], help="each with those before"
+    )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
 
