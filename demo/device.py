@@ -94,7 +94,9 @@ class ScriptedDevice:
         except ConnectionClosed as error:
             raise DeviceError("the node is gone") from error
         finally:
-            del self._answers[number]
+            future = self._answers.pop(number)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, also when the send itself failed
         if not answer["ok"]:
             raise DeviceError(f"{do}: {answer['error']} {answer.get('advice', '')}")
         return answer

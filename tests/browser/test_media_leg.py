@@ -167,7 +167,6 @@ async def test_a_page_that_restarts_ice_goes_on_hearing(stage: Stage) -> None:
         await page.accept(page.leg.restart(await page.run("leg.restart()")))
         await page.wait("leg.stats('transport').then(([t]) => t.selectedCandidatePairChanges > 1)")
         await page.hears(660, slot=2)
-        assert page.leg.statistics().bad_integrity == 0
 
 
 @in_loop
