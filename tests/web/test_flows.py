@@ -188,7 +188,7 @@ def test_a_second_device_joins_without_a_microphone(spoken: Page, pages: Served)
     pages.show(in_call("live", mine=False))
     pages.desk.after["join"] = in_call("live")
     spoken.click("Join on this device", "button")
-    spoken.wait_text("Stop listening here")
+    spoken.wait_text("Stop listening")
     assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))
     assert spoken.evaluate("tests.opened") == 0
 
