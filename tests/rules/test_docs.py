@@ -37,6 +37,16 @@ def test_every_module_in_the_spec_list_exists() -> None:
         assert path.is_dir() or path.with_suffix(".py").is_file(), module
 
 
+@pytest.mark.parametrize("package", ["core", "node"])
+def test_every_part_is_on_the_map(package: str) -> None:
+    folder = ROOT / "src" / "telcon" / package
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`(?:telcon\.[a-z]+\.)?([a-z_]+)`", page))
+    files = tracked(f"src/telcon/{package}/*.py")
+    parts = {path.relative_to(folder).parts[0].removesuffix(".py") for path in files}
+    assert parts - {"__init__"} <= named
+
+
 # Spelled in pieces, so that this file does not find itself.
 FORBIDDEN = [
     "/wo" + "rk/",
