@@ -475,7 +475,7 @@ def _reason_of(data: bytes) -> Void:
 
 
 def _require_rising(keys: tuple[object, ...]) -> None:
-    # All keys are of one type, strings or track references; `object` cannot say so.
+    # All keys are of one shape, a string and a number; `object` cannot say so.
     if not all(low < high for low, high in pairwise(keys)):  # type: ignore[operator]
         msg = "not in rising order"
         raise ValueError(msg)
