@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.link.rig import ARCADIA, BOREALIS, LINE, Handler, Node, run
+from telcon.core.frames import Push, Refill, format_frame
 from telcon.node.link import allowance, line_link
 from telcon.node.link.allowance import BURST_OCTETS, FRAME_OCTETS, OCTETS_A_SECOND, Allowance
 from telcon.node.link.connection import Connection
@@ -102,23 +103,24 @@ def test_reading_slowly_is_no_silence(tmp_path: Path, monkeypatch: pytest.Monkey
     run(attack())
 
 
-def test_a_refill_that_was_asked_for_costs_nothing(
+def test_a_refill_that_was_asked_for_costs_nothing_and_an_entry_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     charged: list[int] = []
+    push = format_frame(Push(0, [b"x"] * 20_000, [], b""))
 
     async def attack() -> None:
         victim, villain, heard, sender = await victim_and_villain(tmp_path)
         monkeypatch.setattr(
             victim.server._lines[LINE], "_charge", lambda _, octets: charged.append(octets)
         )
-        sender.send(b"\x95\xa6refill and so on")
-        sender.send(b"\x95\xa4push")
-        await heard.until_frames(2)
+        for data in (format_frame(Refill(0, [b"x"], [], True)), push, b"junk", b"\x91" * 4_096):
+            sender.send(data)
+        await heard.until_frames(4)
         await asyncio.gather(victim.server.close(), villain.server.close())
 
     run(attack())
-    assert charged == [6]
+    assert charged == [len(push) + 20_000 * 256, 4, 4_096]
 
 
 def test_who_connects_without_end_is_turned_away(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ __all__ = [
     "Refused",
     "SentOpening",
     "Signal",
+    "cost_of",
     "format_frame",
-    "is_refill",
     "openings_by_index",
     "parse_frame_untrusted",
     "sent_octets",
@@ -38,6 +38,7 @@ MAX_NOTE_OCTETS: Final = 2_048  # a checkpoint with two signatures of 255 octet 
 MAX_ENTRY_OCTETS: Final = 16_384
 MAX_CONTENT_OCTETS: Final = 8_192
 MAX_SIGNAL_OCTETS: Final = 16_384
+ENTRY_COST_OCTETS: Final = 256  # what an entry of one octet takes on the disk, and more in work
 
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 _Word = Annotated[str, msgspec.Meta(max_length=32)]
@@ -165,9 +166,21 @@ def parse_frame_untrusted(data: bytes) -> Frame:
         raise MalformedError(f"not a frame: {error}") from error
 
 
-def is_refill(data: bytes) -> bool:
-    """Say whether `data` begins as a `refill` does, in the shortest form; it may be broken."""
-    return data[1:8] == b"\xa6refill"
+def cost_of(data: bytes) -> int:
+    """Return what a frame counts towards what its sender may send, in octets; it may be broken.
+
+    An entry counts its row too, however short it is; a `refill` was asked for and counts nothing.
+    """
+    try:
+        read = msgspec.msgpack.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return len(data)  # it ends the connection
+    match read:
+        case ["refill", *_]:
+            return 0
+        case ["push", _, list(entries), *_]:
+            return len(data) + ENTRY_COST_OCTETS * len(entries)
+    return len(data)
 
 
 def format_frame(frame: Frame) -> bytes:

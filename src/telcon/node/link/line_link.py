@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from websockets.frames import CloseCode
 
-from telcon.core.frames import is_refill
+from telcon.core.frames import cost_of
 from telcon.errors import LinkDownError, PeerError, PinError, TelconError
 from telcon.node.link.allowance import Allowance
 from telcon.node.link.connection import Connection
@@ -221,8 +221,9 @@ class LineLink(ConnectionOwner):
             self._handler.link_frame(data)
         except PeerError as error:
             connection.close(CloseCode.POLICY_VIOLATION, str(error))
-        if not is_refill(data):  # that we have asked for
-            self._charge(connection, len(data))
+        cost = cost_of(data)
+        if cost:  # else we have asked for it
+            self._charge(connection, cost)
 
     def _charge(self, connection: Connection, octets: int) -> None:
         pause_s = self._allowance.spend(octets)
