@@ -118,12 +118,28 @@ async def test_what_rings_here_rings_on_after_a_restart(both: TwoNodes) -> None:
 
 
 @on_two_nodes
-async def test_a_ring_of_ours_does_not_outlive_a_restart(both: TwoNodes) -> None:
+async def test_a_node_that_ends_while_it_rings_tells_the_other_side_first(both: TwoNodes) -> None:
+    rey, voss = both.two_phones()
+    await rey.ring()
+    await voss.wait_phase("ringing")
+    await both.arcadia.close()
+    assert line_of(both.borealis).machine.fold.going_on() == []
+
+
+@on_two_nodes
+async def test_a_ring_of_ours_does_not_outlive_a_crash(both: TwoNodes) -> None:
     rey, voss = both.two_phones()
     call = await rey.ring()
     await voss.wait_phase("ringing")
-    await both.restart(both.arcadia)
-    assert (await voss.wait_past(call))["phase"] == "failed"
+    await both.unlink()
+    killed = both.folder / "killed"
+    await asyncio.to_thread(copy, both.arcadia.folder, killed)
+    await both.arcadia.close()
+    await asyncio.to_thread(put_back, killed, both.arcadia.folder)
+    both.arcadia = await Node.start(both.arcadia.folder, both.clock)
+    both.relink_one(both.borealis)
+    past = await voss.wait_past(call)
+    assert (past["phase"], past["reason"]) == ("failed", "node restarted")
 
 
 @on_two_nodes

@@ -11,6 +11,7 @@ from fakes.joined import ARCADIA, BOREALIS, identity_of, message, opening_acts, 
 from fakes.memory_log import MemoryLog, MemoryStore
 from telcon.core import draft as drafts
 from telcon.core.events import EntryHeld, Event, LineDown, LineUp, SignalReceived
+from telcon.core.seal import Text
 from telcon.core.stored import Commit
 from telcon.errors import IllegalActError, LinkDownError, StorageError
 from telcon.node.line import Line, now
@@ -156,6 +157,16 @@ async def test_many_acts_share_a_commit(joined: Joined) -> None:
     before = near.store.commits
     await asyncio.gather(*(near.line.act_bulk(message(f"{number}")) for number in range(50)))
     assert near.store.commits - before < 10
+
+
+@on_line
+async def test_a_message_that_has_become_void_is_told_at_once(joined: Joined) -> None:
+    near, far = joined.ends
+    await near.line.act(drafts.line_frozen(Text("en", "no more")))
+    await until(lambda: far.line.machine.waiting == near.line.machine.waiting == 0)
+    for end in joined.ends:
+        with pytest.raises(IllegalActError, match="line frozen"):
+            await asyncio.wait_for(end.line.act_bulk(message("too late")), 1)
 
 
 @on_line

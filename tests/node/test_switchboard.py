@@ -15,6 +15,7 @@ from fakes.two_nodes import (
     line_of,
     on_two_nodes,
     recorded,
+    until,
     voice,
     wait_audited,
 )
@@ -67,13 +68,13 @@ async def test_a_ring_that_nobody_answers_is_missed_after_45_seconds(both: TwoNo
 async def test_a_ring_that_gets_no_word_is_taken_back_after_60_seconds(both: TwoNodes) -> None:
     caller = both.phone(both.arcadia)
     wire = Wire(line_of(both.borealis))
-    call = await caller.ring()
+    await caller.ring()
     await both.phone(both.borealis).wait_phase("ringing")
     wire.hold()
     both.advance(60.1)
     await caller.wait_phase("cancelled")
     wire.release()
-    assert (await caller.wait_past(call))["phase"] == "missed"  # theirs was first, by the table
+    await caller.wait_phase("missed")  # theirs goes before, by the table
 
 
 @on_two_nodes
@@ -285,6 +286,56 @@ async def test_link_and_trunk_both_silent_fail_the_call_after_60_seconds(both: T
     await asyncio.gather(rey.wait_phase("failed"), voss.wait_phase("failed"))
     both.relink()
     assert (await rey.wait_past(call))["reason"] == "link and trunk silent"
+
+
+@on_two_nodes
+async def test_terms_that_mute_without_a_link_do_so_after_a_minute(both: TwoNodes) -> None:
+    await state_terms(both, "mute")
+    rey, voss, call = await both.call()
+    await both.unlink()
+    await rey.wait(lambda shown: not shown["lines"][0]["up"])
+    both.advance(59)
+    await trunks_heard(both, call)
+    said = voice("Rey", 5)
+    await rey.say(said)
+    await voss.hears(said)
+    both.advance(1.1)
+    await rey.say(voice("unheard", 5))
+    both.relink()
+    await asyncio.gather(flowing(rey, call), flowing(voss, call))
+    again = voice("again", 5)
+    await rey.say(again)
+    await voss.hears(again)
+    assert voss.heard == said + again
+
+
+@on_two_nodes
+async def test_terms_that_end_a_call_without_a_link_do_so_after_a_minute(both: TwoNodes) -> None:
+    await state_terms(both, "end")
+    rey, voss, call = await both.call()
+    await both.unlink()
+    await rey.wait(lambda shown: not shown["lines"][0]["up"])
+    both.advance(40)
+    await trunks_heard(both, call)
+    both.advance(20.1)
+    await asyncio.gather(rey.wait_phase("failed"), voss.wait_phase("failed"))
+    both.relink()
+    assert (await rey.wait_past(call))["reason"] == "link lost"
+
+
+async def trunks_heard(both: TwoNodes, call: str) -> None:
+    """Wait for the next report of each trunk: the pushed clock makes it look silent."""
+    floors = [desk_of(node).board.calls.running[call].floor for node in both.nodes]
+    await until(lambda: all(floor.trunk_silent_s() < 5 for floor in floors))
+
+
+async def state_terms(both: TwoNodes, link_lost: str) -> None:
+    """Let Arcadia state other terms, and both sides hold them."""
+    await line_of(both.arcadia).act(drafts.line_terms(link_lost))
+    page = both.phone(both.borealis)
+    line = line_of(both.borealis)
+    origin = line.identity.peer_card.log.name
+    await page.wait(lambda _: line.machine.fold.line.terms[origin].link_lost == link_lost)
 
 
 @on_two_nodes

@@ -9,10 +9,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from telcon import __version__
 from telcon.core.books import origin_of
@@ -24,7 +24,6 @@ from telcon.core.events import (
     PushRefused,
 )
 from telcon.errors import LockedError, PinError, PortError, StorageError, TelconError
-from telcon.ledger import root_at
 from telcon.node.audit import AuditEvent, AuditFile
 from telcon.node.commands import Commands
 from telcon.node.contents import Contents
@@ -32,13 +31,12 @@ from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
 from telcon.node.interrupted import close_interrupted
 from telcon.node.introductions import Introductions
-from telcon.node.line import Line, identity_of, open_log
-from telcon.node.link.line_link import LinkPeer
+from telcon.node.line import Line
 from telcon.node.link.pairing_link import PairingServer
 from telcon.node.link.server import LinkServer
-from telcon.node.link.statement import parse_statement_untrusted
 from telcon.node.link.tls import load_or_make_certificate
 from telcon.node.media.plane import MediaPlane
+from telcon.node.opening import identity_of, link_peer_of, open_log
 from telcon.node.people import SignIn
 from telcon.node.restraint import Restraint
 from telcon.node.running import Site
@@ -46,10 +44,12 @@ from telcon.node.settings import NodeSettings
 from telcon.node.store import Store
 from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
+from telcon.node.tasks import Tasks
 
 __all__ = ["Node"]
 
 ENDING_S = 8.0  # for calls to be ended and recordings to be closed when the node ends
+TELLING_S = 1.0  # for the other node to sign that it knows
 FORKED = "The other node has signed two histories. Do not trust this line."
 
 _LOG = logging.getLogger(__name__)
@@ -85,8 +85,7 @@ class Node:
             on_refused=self._pairing_refused,
             on_paired=lambda paired: None,
         )
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.Task[None]] = set()
+        self._tasks, self._writers = Tasks(), Tasks()
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
         self._is_started = False
         self._plane: MediaPlane
@@ -126,7 +125,7 @@ class Node:
     async def _open(self) -> None:
         parts, media, link = self._parts, self.settings.media, self.settings.link
         parts.callback(self._audit_file.close)
-        parts.callback(self._say_stopped)
+        parts.callback(lambda: self._is_started and self.audit(AuditEvent.NODE_STOPPED))
         parts.push_async_callback(self.store.close)
         self._plane = MediaPlane.open(media.host, media.port, media.hosts, audit=self.audit)
         parts.callback(self._plane.close)
@@ -139,7 +138,7 @@ class Node:
         for record in sorted(self.store.lines(), key=lambda one: one.confirmed_at_us):
             self.start_line(record)
         lines = {line: desk.line for line, desk in self._desks.items()}
-        self.spawn(close_interrupted(self.folder, self.store, lines, self.audit))
+        self._tasks.spawn(close_interrupted(self.folder, self.store, lines, self.audit))
         control = ControlServer(control_socket(self.folder), Commands(self).by_name())
         parts.push_async_callback(control.close)
         await control.start()
@@ -152,39 +151,19 @@ class Node:
         """End calls, links and listeners, finish what is being written, let go of the folder."""
         await self._parts.aclose()
 
-    def _say_stopped(self) -> None:
-        if self._is_started:
-            self.audit(AuditEvent.NODE_STOPPED)
-
     async def _end_calls(self) -> None:
-        """End all calls, and let their last entries and recordings be written."""
+        """End all calls; let their last entries and recordings be written, and the peer know."""
         for desk in self._desks.values():
             desk.board.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=ENDING_S)
+        await self._tasks.wait(ENDING_S)
+        await asyncio.gather(*(desk.line.wait_cosigned(TELLING_S) for desk in self.desks()))
 
     async def _end_lines(self) -> None:
         """Let every line write what waits, then end what is still running."""
         for desk in self._desks.values():
             desk.line.close()
-        for task in self._tasks:
-            task.cancel()
-        if tasks := self._tasks | self._writers:
-            await asyncio.wait(tasks)
-
-    # -- tasks
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` as a task of this node; an error ends that task alone, and is logged."""
-        return self._own(self._tasks, _guarded(work))
-
-    def _own(
-        self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]
-    ) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        return task
+        await self._tasks.cancel()
+        await self._writers.wait()
 
     # -- lines
 
@@ -219,30 +198,10 @@ class Node:
                 self.desk.remove(older)
         self._desks[record.line] = desk
         self.desk.add(desk)
-        self._own(self._writers, self._run(desk))
-        self.spawn(open_log(line, record.link_lost, self._previous(record)))
-        statement = parse_statement_untrusted(record.peer_statement)
-        peer = LinkPeer(
-            line=record.line,
-            own_name=record.own_name,
-            peer_name=record.peer_name,
-            certificate=statement.certificate_der,
-            addresses=record.peer_addresses,
-        )
-        self._link.add_line(peer, line)
-
-    def _previous(self, record: LineRecord) -> tuple[str, int, bytes] | None:
-        """Return origin, size and root of our log of the line that `record` takes the place of."""
-        older = [
-            other
-            for other in self.store.lines()
-            if other.peer_name == record.peer_name
-            and other.confirmed_at_us < record.confirmed_at_us
-        ]
-        if not older:
-            return None
-        log = self.store.stored_log(max(older, key=lambda one: one.confirmed_at_us).own_origin)
-        return (log.origin, log.size, root_at(log.size, log.hash)) if log.size else None
+        self._writers.spawn(self._run(desk))
+        board.resume()
+        self._tasks.spawn(open_log(line, self.store, record))
+        self._link.add_line(link_peer_of(record), line)
 
     def _site(self) -> Site:
         return Site(
@@ -252,7 +211,7 @@ class Node:
             store=self.store,
             folder=self.folder,
             audit=self.audit,
-            spawn=self.spawn,
+            spawn=self._tasks.spawn,
             changed=self.desk.changed,
             passed=self.desk.passed,
             devices=self.desk.pages,
@@ -296,9 +255,8 @@ class Node:
     # -- what strangers do
 
     def _peer_refused(self, reason: str, fingerprint: str | None, address: str) -> None:
-        self.audit(
-            AuditEvent.UNKNOWN_PEER_KEY, reason=reason, fingerprint=fingerprint, address=address
-        )
+        fields = {"reason": reason, "fingerprint": fingerprint, "address": address}
+        self.audit(AuditEvent.UNKNOWN_PEER_KEY, **fields)
 
     def _pairing_refused(self, reason: str, fingerprint: str | None, address: str) -> None:
         del fingerprint  # the pairing listener asks for none
@@ -308,13 +266,6 @@ class Node:
         _LOG.info("dialling %s for line %s failed: %s", address, line, error)
         if isinstance(error.__cause__, PinError):
             self.audit(AuditEvent.WRONG_PEER_KEY, line=line, address=address, reason=str(error))
-
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except Exception:  # noqa: BLE001 -- the edge of a task: one act must not take the node down
-        _LOG.exception("a task of the node failed")
 
 
 def _is_in_use(desk: LineDesk) -> bool:

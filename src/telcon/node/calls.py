@@ -7,7 +7,6 @@ lets the floor obey.
 
 import asyncio
 import time
-from collections import deque
 
 from telcon.core import draft as drafts
 from telcon.core.call import CallState
@@ -36,8 +35,6 @@ __all__ = ["Calls"]
 MAX_RUNNING = 4  # calls at once that get media; principals have one, two after glare
 MAX_SPEAKERS = 16  # of one side, heard and recorded; a listener hears four others at once
 MAX_EARLY_TRUNKS = 8  # trunk signals that came before their ring was held
-MAX_WRITING = 16  # acts of the node's own on their way at once
-MAX_OWED = 4_096  # such acts that wait; what time asks for is asked for again
 ENDED_SHOWN_S = 6.0  # how long the screen keeps an ended call, so that a person can read why
 HINT_HOLDS_S = 5.0  # a hint that nothing follows is forgotten
 
@@ -53,8 +50,6 @@ class Calls:
         self.running: dict[str, RunningCall] = {}
         self._early: dict[str, TrunkSignal] = {}
         self._hushed: set[str] = set()  # calls that the terms mute while the link is away
-        self._owed: deque[Draft] = deque()
-        self._writing = 0
         for state in line.machine.fold.going_on():
             self._ring_on(state)
 
@@ -112,27 +107,15 @@ class Calls:
         if handle:
             self.line.signal("hint", running.call, format_signal(HintSignal(kind, handle)))
 
-    def write(self, draft: Draft) -> None:
-        """Append an act of the node's own, that nobody waits for; a flood is written bit by bit."""
-        if len(self._owed) < MAX_OWED:
-            self._owed.append(draft)
-        if self._writing < MAX_WRITING:
-            self._writing += 1
-            self.site.spawn(self._write_owed())
-
-    async def _write_owed(self) -> None:
+    def write(self, draft: Draft) -> bool:
+        """Append an act of the node's own, that nobody waits for; say whether it was appended."""
         try:
-            while self._owed:
-                await self._write(self._owed.popleft())
-        finally:
-            self._writing -= 1
-
-    async def _write(self, draft: Draft) -> None:
-        try:
-            await self.line.act(draft)
-        except TelconError as error:  # it was overtaken
+            self.line.post(draft)
+        except TelconError as error:  # it was overtaken, or the disk is behind a flood
             why = str(error)
             self.site.audit(AuditEvent.ACT_REFUSED, call=draft.call, act=draft.type, why=why)
+            return False
+        return True
 
     # -- what the line tells
 

@@ -123,10 +123,9 @@ class Floor:
             MalformedError: the offer cannot be read, or differs in more than its credentials.
             OperatorError: `device` has no leg here any more.
         """
-        held = self._devices.get(device)
-        if held is None:
+        if device not in self._devices:
             raise OperatorError("This device's connection is gone.", advice="Join on this device.")
-        return held.restart(sdp)
+        return self._devices[device].restart(sdp)
 
     def require_certificate(self, device: str, certificate: bytes) -> None:
         """Refuse an act that names another certificate than the leg of `device` shows.
@@ -205,8 +204,9 @@ class Floor:
         """Stop all media of the call now and for ever; legs and trunk are closed, keys erased."""
         self.is_cut = True
         self.gate = CLOSED
-        for device in list(self._devices):
-            self._devices.pop(device).close()
+        for held in self._devices.values():
+            held.close()
+        self._devices.clear()
         self._trunk.close()
         self._theirs.clear()
         if self._timer is not None:
@@ -249,8 +249,8 @@ class Floor:
 
     def receive_sender_report(self, track: int, ntp: int) -> None:
         """Remember when the other node reported, for our next report to it."""
-        if track in self._theirs:
-            self._theirs[track].note_sender_report(ntp)
+        if source := self._theirs.get(track):
+            source.note_sender_report(ntp)
 
     def report_blocks(self) -> Sequence[ReportBlock]:
         """Return what we miss of the other node's tracks."""
@@ -295,7 +295,5 @@ class Floor:
             return self._theirs.get(speaker.track) if speaker.handle in self.gate.play else None
         if speaker.handle not in self.gate.local or speaker.handle in self._muted:
             return None
-        for held in self._devices.values():
-            if held.handle == speaker.handle:
-                return held.source
-        return None
+        own = (one.source for one in self._devices.values() if one.handle == speaker.handle)
+        return next(own, None)

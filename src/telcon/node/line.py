@@ -6,15 +6,16 @@ asked for them. It knows nothing of calls; `telcon.node.calls` does.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
 from collections.abc import Callable
 
-from telcon.core import draft as drafts
 from telcon.core.draft import Draft
 from telcon.core.events import (
     ActDropped,
+    Cosigned,
     EntryHeld,
     Event,
     LineBroken,
@@ -28,11 +29,9 @@ from telcon.core.events import (
 from telcon.core.machine import LineMachine
 from telcon.core.stored import Commit, Marker
 from telcon.errors import IllegalActError, LinkDownError, StorageError
-from telcon.ledger import SigningKey, key_card_hash, parse_key_card
 from telcon.node.store import Store
-from telcon.node.store.records import LineRecord
 
-__all__ = ["Line", "identity_of", "now", "open_log"]
+__all__ = ["Line", "now"]
 
 EVENTS_A_TURN = 64  # a peer may push thousands at once, and media is waiting on the same loop
 
@@ -83,6 +82,7 @@ class Line:
         self._close_link: Callable[[str], None] | None = None
         self._waiting: dict[Ticket, asyncio.Future[EntryHeld]] = {}
         self._work = asyncio.Event()
+        self._cosigned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._is_turning = False
         self._ended = False
@@ -105,6 +105,18 @@ class Line:
         """
         self._require_open()
         return await self._wait(self.machine.append(draft, now()))
+
+    def post(self, draft: Draft) -> None:
+        """Append `draft` as an act of a call that nobody waits for.
+
+        Raises:
+            IllegalActError: the fold would void it; nothing was written.
+            LinkDownError: the line may not sign yet, or is closed.
+            BusyError: the disk does not keep up.
+        """
+        self._require_open()
+        self.machine.append(draft, now())
+        self._turn()
 
     async def act_bulk(self, draft: Draft) -> EntryHeld:
         """Append `draft` behind all acts of calls (messages, blanks) and wait until it is durable.
@@ -160,6 +172,7 @@ class Line:
                 return
             else:
                 self._work.clear()
+                self._tell()  # of what was dropped as nothing came of it
                 await self._work.wait()
 
     async def _write(self, commit: Commit) -> None:
@@ -175,6 +188,14 @@ class Line:
             if self._refused:
                 self._refused = ""
                 self._on_storage(None)
+
+    async def wait_cosigned(self, timeout_s: float) -> None:
+        """Wait until the other node has signed all we wrote; not long, and only if it hears us."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.is_up and self.machine.waiting:
+                    self._cosigned.clear()
+                    await self._cosigned.wait()
 
     def close(self) -> None:
         """End `run` once nothing waits to be written; waiting acts get `LinkDownError`.
@@ -200,7 +221,11 @@ class Line:
             self._waiting.pop(ticket, None)
 
     def _turn(self) -> None:
-        """Send what is to be sent, hand out events, wake the writer, set the next deadline."""
+        """Wake the writer, send what is to be sent, hand out events, set the next deadline."""
+        self._work.set()
+        self._tell()
+
+    def _tell(self) -> None:
         if self._is_turning:
             return  # whoever handles an event may act; the turn under way goes on with it
         self._is_turning = True
@@ -208,7 +233,6 @@ class Line:
             self._hand_out()
         finally:
             self._is_turning = False
-        self._work.set()
         self._arm()
 
     def _hand_out(self) -> None:
@@ -241,7 +265,10 @@ class Line:
                 self._fail_waiting(LinkDownError(f"this line has ended: {reason}"))
             case LineUp():
                 self.up_since_us = now().utc_us
+            case Cosigned():
+                self._cosigned.set()
             case LineDown():
+                self._cosigned.set()
                 self.up_since_us, self.down_since_us = None, now().utc_us
             case PeerMisbehaved(reason=reason, close=True) if self._close_link is not None:
                 self._close_link(reason)
@@ -269,37 +296,3 @@ class Line:
             if not future.done():
                 future.set_exception(error)
         self._waiting.clear()
-
-
-async def open_log(
-    line: Line, link_lost: str, previous: tuple[str, int, bytes] | None = None
-) -> None:
-    """Write the first two entries of our log, those that are not there yet.
-
-    `previous` names the log that this one continues, if there is one: origin, size, root.
-
-    Raises:
-        LinkDownError: the node is closing.
-    """
-    if line.machine.state != "going":
-        return
-    fold, identity = line.machine.fold, line.identity
-    if fold.size(identity.own_card.log.name) == 0:
-        cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
-        hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
-        await line.act(drafts.line_opened(hashes, previous))
-    if identity.own_card.log.name not in fold.line.terms:
-        await line.act(drafts.line_terms(link_lost))
-
-
-def identity_of(record: LineRecord) -> LineIdentity:
-    """Return who the two sides of a stored line are, and our keys."""
-    return LineIdentity(
-        own_name=record.own_name,
-        peer_name=record.peer_name,
-        line=record.line,
-        own_card=parse_key_card(record.own_card),
-        peer_card=parse_key_card(record.peer_card),
-        log_key=SigningKey(record.log_seed),
-        mirror_key=SigningKey(record.mirror_seed),
-    )

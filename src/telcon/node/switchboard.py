@@ -27,7 +27,7 @@ class Switchboard:
     """All that goes on on one line, besides its messages."""
 
     def __init__(self, line: Line, site: Site) -> None:
-        """Serve `line`; what a restart cut has failed."""
+        """Serve `line`; call `resume` once its events are heard."""
         self.calls = Calls(line, site)
         self.acts = Acts(self.calls)
         self._line = line
@@ -35,10 +35,16 @@ class Switchboard:
         self._timekeeper = Timekeeper(self.calls)
         self._tests: dict[Place, asyncio.Event] = {}
         self._looking: asyncio.Handle | None = None
+        self._is_closed = False
+
+    def resume(self) -> None:
+        """Say what a restart has cut: those calls have failed."""
         self._timekeeper.resume()
 
     def event(self, event: Event) -> None:
         """Take one event of the line."""
+        if self._is_closed:
+            return
         if isinstance(event, LineUp):
             self._timekeeper.resume()
         elif isinstance(event, EntryHeld) and event.void is None:
@@ -59,6 +65,7 @@ class Switchboard:
         """End every call, as far as that can be said without waiting; the node is closing."""
         if self._looking is not None:
             self._looking.cancel()
+        self._is_closed = True
         self._timekeeper.close()
         self.calls.close()
 

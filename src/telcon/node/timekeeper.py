@@ -107,5 +107,4 @@ class Timekeeper:
             own_ring=glare.own_ring,
         )
         self._calls.signal_trunk(other)
-        self._calls.write(draft)
-        return True
+        return self._calls.write(draft)

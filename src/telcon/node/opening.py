@@ -1,0 +1,66 @@
+"""A line as its stored record begins it: who the sides are, where the peer is, the log's head."""
+
+from telcon.core import draft as drafts
+from telcon.core.events import LineIdentity
+from telcon.ledger import SigningKey, key_card_hash, parse_key_card, root_at
+from telcon.node.line import Line
+from telcon.node.link.line_link import LinkPeer
+from telcon.node.link.statement import parse_statement_untrusted
+from telcon.node.store import Store
+from telcon.node.store.records import LineRecord
+
+__all__ = ["identity_of", "link_peer_of", "open_log"]
+
+
+def identity_of(record: LineRecord) -> LineIdentity:
+    """Return who the two sides of a stored line are, and our keys."""
+    return LineIdentity(
+        own_name=record.own_name,
+        peer_name=record.peer_name,
+        line=record.line,
+        own_card=parse_key_card(record.own_card),
+        peer_card=parse_key_card(record.peer_card),
+        log_key=SigningKey(record.log_seed),
+        mirror_key=SigningKey(record.mirror_seed),
+    )
+
+
+def link_peer_of(record: LineRecord) -> LinkPeer:
+    """Return whom the link of a stored line lets in and dials."""
+    return LinkPeer(
+        line=record.line,
+        own_name=record.own_name,
+        peer_name=record.peer_name,
+        certificate=parse_statement_untrusted(record.peer_statement).certificate_der,
+        addresses=record.peer_addresses,
+    )
+
+
+async def open_log(line: Line, store: Store, record: LineRecord) -> None:
+    """Write the first two entries of our log, those that are not there yet.
+
+    Raises:
+        LinkDownError: the node is closing.
+    """
+    if line.machine.state != "going":
+        return
+    fold, identity = line.machine.fold, line.identity
+    if fold.size(identity.own_card.log.name) == 0:
+        cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
+        hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
+        await line.act(drafts.line_opened(hashes, _previous(store, record)))
+    if identity.own_card.log.name not in fold.line.terms:
+        await line.act(drafts.line_terms(record.link_lost))
+
+
+def _previous(store: Store, record: LineRecord) -> tuple[str, int, bytes] | None:
+    """Return origin, size and root of our log of the line that `record` takes the place of."""
+    older = [
+        other
+        for other in store.lines()
+        if other.peer_name == record.peer_name and other.confirmed_at_us < record.confirmed_at_us
+    ]
+    if not older:
+        return None
+    log = store.stored_log(max(older, key=lambda one: one.confirmed_at_us).own_origin)
+    return (log.origin, log.size, root_at(log.size, log.hash)) if log.size else None
