@@ -76,7 +76,7 @@ class DemoNode:
         raise SystemExit(
             f"{self.party.node} did not start; it says why above. Its settings are in"
             f" {self.folder / 'node.toml'}.\n"
-            f"To begin anew, with other ports and without its calls: rm -r {self.folder.parent}"
+            f"To begin anew, without its calls: end every demo, then rm -r {self.folder.parent}"
         )
 
     def stop(self) -> int:
