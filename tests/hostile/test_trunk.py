@@ -12,16 +12,18 @@ from telcon.node.media.trunk import BURST, MAX_PACKETS_A_SECOND
 VICTIMS: list[Address] = [("203.0.113.1", port) for port in range(1, 9)]
 
 
-def test_media_is_never_sent_to_third_parties_that_the_peer_names() -> None:
+def test_third_parties_that_the_peer_names_get_a_second_of_media_and_then_reports_alone() -> None:
     call = Call(joined=False)
     call.a.trunk.set_peer(call.b.signal(*VICTIMS))
-    for _ in range(60):
-        call.a.say(50)
-        call.clock.now += 1
+    for second in range(60):
+        call.a.say(50, first=50 * second)
+        call.clock.now += 1.1
         call.a.trunk.handle_deadline(call.clock.now)
+        call.a.trunk.set_peer(call.b.signal(*VICTIMS))
     packets = [data for _, target, data in call.wire.log if target in VICTIMS]
-    assert all(64 <= data[1] & 0x7F < 96 for data in packets)  # reports alone
-    assert len(packets) <= len(VICTIMS) * (60 + BURST)
+    reports = [data for data in packets if 64 <= data[1] & 0x7F < 96]
+    assert len(packets) - len(reports) == len(VICTIMS) * 50
+    assert len(reports) <= len(VICTIMS) * (60 + BURST)
 
 
 def test_new_addresses_without_end_make_no_packet_more() -> None:

@@ -19,7 +19,7 @@ from telcon.node.media.rtcp import ReceiverReport, ReportBlock, format_rtcp
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
-from telcon.node.media.trunk import BURST, CONSENT_S, Trunk
+from telcon.node.media.trunk import BURST, CONSENT_S, UNANSWERED_S, Trunk
 
 ARCADIA: Address = ("192.0.2.1", 4000)
 BOREALIS: Address = ("192.0.2.2", 5000)
@@ -238,15 +238,20 @@ def test_a_side_behind_a_firewall_is_found_by_what_it_sends() -> None:
     assert len(call.a.user.heard) == 1
 
 
-def test_media_goes_nowhere_until_an_address_has_answered() -> None:
+def test_media_goes_to_every_signalled_address_for_the_first_second_alone() -> None:
     call = Call(joined=False)
     call.a.trunk.set_peer(call.b.signal(ELSEWHERE, BOREALIS))
     call.wire.log.clear()
-    assert call.a.trunk.send(1, 0, FRAME, False) is None
+    call.a.say(1)
+    assert [target for _, target, _ in call.wire.log] == [ELSEWHERE, BOREALIS]
+    call.clock.now += UNANSWERED_S + 0.1
+    call.a.trunk.set_peer(call.b.signal(BOREALIS))  # new addresses begin no new second
+    call.wire.log.clear()
+    assert call.a.trunk.send(1, 960, FRAME, False) is None
     assert call.wire.log == []
     call.b.trunk.set_peer(call.a.signal())
     call.wire.log.clear()
-    call.a.say(1)
+    call.a.say(1, first=2)
     assert [target for _, target, _ in call.wire.log] == [BOREALIS]
 
 
@@ -575,8 +580,6 @@ async def test_two_nodes_talk_over_real_sockets() -> None:
     ]
     trunks[1].set_peer(signals[0])
     trunks[0].set_peer(signals[1])
-    while trunks[0].statistics().address is None:  # noqa: ASYNC110 -- of a real socket
-        await asyncio.sleep(0)
     for number in range(100):
         trunks[0].send(1, number * 960, FRAME, False)
     await users[1].heard_hundred.wait()

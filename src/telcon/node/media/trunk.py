@@ -6,9 +6,10 @@ here, where they are forwarded. Its low 16 bits are the RTP sequence number, fro
 rollover counter is the rest of the index on both sides.
 
 Both sides send reports to every address the other signalled until one answers; a side behind a
-firewall is found by what it sends itself. Media goes only where an authentic packet has come from:
-the addresses are the peer's word, and whoever is there may have asked for nothing. The trunk owns
-neither socket nor timer: the mux gives it datagrams, and the caller calls `handle_deadline` when
+firewall is found by what it sends itself. Media goes where an authentic packet has come from, and
+to the signalled addresses for the first second alone, so that no first word waits for a round trip:
+they are the peer's word, and whoever is there may have asked for nothing. The trunk owns neither
+socket nor timer: the mux gives it datagrams, and the caller calls `handle_deadline` when
 `next_deadline` has come.
 """
 
@@ -55,6 +56,9 @@ BURST = 3
 
 LOST_PATH_S = 5.0
 """Silence after which all signalled addresses are tried again."""
+
+UNANSWERED_S = 1.0
+"""For so long media goes to addresses that have not answered yet, once in a call."""
 
 CONSENT_S = 30.0
 """Silence after which no media is sent (RFC 7675 §5.1): nobody there has asked for it."""
@@ -152,7 +156,7 @@ class Trunk:
         self._incoming: dict[int, IncomingTrack] = {}
         self._peer: _Peer | None = None
         self._address: Address | None = None
-        self._heard = clock()
+        self._heard = self._began = clock()
         self._srtcp_index = -1
         self._next_report = 0.0
         self._burst_left = 0
@@ -195,7 +199,7 @@ class Trunk:
         unprotector = Unprotector(AEAD_AES_256_GCM, peer.key)
         self._peer = _Peer(unprotector, peer.ssrc, digest, addresses)
         self._port.register_trunk(peer.ssrc, self)
-        self._heard = self._clock()
+        self._heard = self._began = self._clock()
         self._burst_left = BURST
         self.handle_deadline(self._heard)
 
@@ -203,12 +207,14 @@ class Trunk:
         """Forward one Opus packet of our `track` (1 to 255), `timestamp` in 48 kHz, any wrap.
 
         Returns None when it was not forwarded, and so has no index and is not to be recorded:
-        the other node was not heard yet or is silent for CONSENT_S, or the packet is too long.
+        the other node has not answered within UNANSWERED_S or is silent for CONSENT_S, or the
+        packet is too long.
         """
-        if self._protector is None or self._address is None or len(payload) > _MAX_PAYLOAD_BYTES:
+        if self._protector is None or self._peer is None or len(payload) > _MAX_PAYLOAD_BYTES:
             return None
         now = self._clock()
-        if now - self._heard > CONSENT_S:
+        is_unanswered = self._address is None and now - self._began > UNANSWERED_S
+        if is_unanswered or now - self._heard > CONSENT_S:
             return None
         stream = self._outgoing.get(track)
         if stream is None:
@@ -216,7 +222,7 @@ class Trunk:
         forwarded = stream.count(timestamp, len(payload), now)
         sequence, stamp = forwarded.index & 0xFFFF, forwarded.timestamp & 0xFFFF_FFFF
         packet = RtpPacket(PAYLOAD_TYPE, marker, sequence, stamp, stream.ssrc, payload)
-        self._port.send(self._protector.protect(format_rtp(packet)), self._address)
+        self._transmit(self._protector.protect(format_rtp(packet)), everywhere=False)
         self._sent += 1
         return forwarded
 
@@ -297,6 +303,14 @@ class Trunk:
             raise MisuseError(f"a track is 1 to 255, not {track}")
         return self._prefix << 8 | track
 
+    def _transmit(self, data: bytes, *, everywhere: bool) -> None:
+        if self._address is not None:
+            self._port.send(data, self._address)
+        if self._peer is not None and (everywhere or self._address is None):
+            for address in self._peer.addresses:
+                if address != self._address:
+                    self._port.send(data, address)
+
     def _receive_rtp(self, packet: RtpPacket, address: Address) -> None:
         track = packet.ssrc & 0xFF
         if not track or packet.payload_type != PAYLOAD_TYPE:
@@ -356,13 +370,7 @@ class Trunk:
         packets: list[RtcpPacket] = [ReceiverReport(self._prefix << 8, blocks)]
         newest = sorted(self._outgoing.values(), key=lambda stream: stream.sent_at)
         packets += (stream.report(now, ntp) for stream in newest[-_MAX_REPORTED:])
-        sealed = self._protector.protect_rtcp(format_rtcp(packets))
-        if self._address is not None:
-            self._port.send(sealed, self._address)
-        if self._peer is not None and (everywhere or self._address is None):
-            for address in self._peer.addresses:
-                if address != self._address:
-                    self._port.send(sealed, address)
+        self._transmit(self._protector.protect_rtcp(format_rtcp(packets)), everywhere=everywhere)
 
 
 @dataclass(slots=True)
