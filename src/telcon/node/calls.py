@@ -7,12 +7,13 @@ lets the floor obey.
 
 import asyncio
 import time
+from collections import deque
 
 from telcon.core import draft as drafts
 from telcon.core.call import CallState
 from telcon.core.draft import Draft
 from telcon.core.entry import CallAnswer, CallJoin, CallRing
-from telcon.core.events import EntryHeld, Event, LineUp, SignalReceived
+from telcon.core.events import EntryHeld, Event, LineUp, SignalReceived, Ticket
 from telcon.core.gate import CLOSED, gate_of
 from telcon.core.signals import (
     HintKind,
@@ -35,6 +36,8 @@ __all__ = ["Calls"]
 MAX_RUNNING = 4  # calls at once that get media; principals have one, two after glare
 MAX_SPEAKERS = 16  # of one side, heard and recorded; a listener hears four others at once
 MAX_EARLY_TRUNKS = 8  # trunk signals that came before their ring was held
+MAX_POSTED = 256  # acts of the node's own that wait for the disk; people's go beside them
+MAX_OWED = 16_384  # that wait behind these; what time asks for is asked for again
 ENDED_SHOWN_S = 6.0  # how long the screen keeps an ended call, so that a person can read why
 HINT_HOLDS_S = 5.0  # a hint that nothing follows is forgotten
 
@@ -49,6 +52,8 @@ class Calls:
         self.own_origin = line.identity.own_card.log.name
         self.running: dict[str, RunningCall] = {}
         self._early: dict[str, TrunkSignal] = {}
+        self._owed: deque[Draft] = deque()
+        self._posted: set[Ticket | None] = set()  # not durable yet
         self._hushed: set[str] = set()  # calls that the terms mute while the link is away
         for state in line.machine.fold.going_on():
             self._ring_on(state)
@@ -107,15 +112,23 @@ class Calls:
         if handle:
             self.line.signal("hint", running.call, format_signal(HintSignal(kind, handle)))
 
-    def write(self, draft: Draft) -> bool:
-        """Append an act of the node's own, that nobody waits for; say whether it was appended."""
-        try:
-            self.line.post(draft)
-        except TelconError as error:  # it was overtaken, or the disk is behind a flood
-            why = str(error)
-            self.site.audit(AuditEvent.ACT_REFUSED, call=draft.call, act=draft.type, why=why)
-            return False
-        return True
+    def write(self, draft: Draft) -> None:
+        """Append an act of the node's own, that nobody waits for.
+
+        A peer can make us owe many: they take turns, so that what people do is never behind them.
+        """
+        if len(self._owed) < MAX_OWED:
+            self._owed.append(draft)
+        self._post_owed()
+
+    def _post_owed(self) -> None:
+        while self._owed and len(self._posted) < MAX_POSTED:
+            draft = self._owed.popleft()
+            try:
+                self._posted.add(self.line.post(draft))
+            except TelconError as error:  # it was overtaken
+                fields = {"call": draft.call, "act": draft.type, "why": str(error)}
+                self.site.audit(AuditEvent.ACT_REFUSED, **fields)
 
     # -- what the line tells
 
@@ -135,6 +148,9 @@ class Calls:
                 self._settle_all()
 
     def _held(self, held: EntryHeld) -> None:
+        if held.ticket in self._posted:
+            self._posted.remove(held.ticket)
+            self._post_owed()
         entry = held.entry
         if entry is None or held.void is not None:
             return
@@ -157,17 +173,16 @@ class Calls:
         rung = (held.origin, held.index)
         if sum(one.ended_at is None for one in self.running.values()) >= MAX_RUNNING:
             self.write(drafts.missed(call, rung))
-            return
-        self.begin(call)
-        self.write(drafts.ringing(call, rung, self.site.devices()))
+        else:
+            self.begin(call)
+            self.write(drafts.ringing(call, rung, self.site.devices()))
 
     def _ring_on(self, state: CallState) -> None:
         """Take up a ring of the other side that a restart met; its trunk is signalled again."""
-        if state.phase is not Phase.RINGING or state.rung[0] == self.own_origin:
-            return
-        if len(self.running) >= MAX_RUNNING:
-            return
         origin, index = state.rung
+        is_theirs = state.phase is Phase.RINGING and origin != self.own_origin
+        if not is_theirs or len(self.running) >= MAX_RUNNING:
+            return
         found = self.site.store.stored_log(origin).openings(index, 1)
         running = self.begin(state.call)
         for seat in state.roster.values():

@@ -106,8 +106,8 @@ class Line:
         self._require_open()
         return await self._wait(self.machine.append(draft, now()))
 
-    def post(self, draft: Draft) -> None:
-        """Append `draft` as an act of a call that nobody waits for.
+    def post(self, draft: Draft) -> Ticket:
+        """Append `draft` as an act that nobody waits for; its `EntryHeld` bears the ticket.
 
         Raises:
             IllegalActError: the fold would void it; nothing was written.
@@ -115,8 +115,9 @@ class Line:
             BusyError: the disk does not keep up.
         """
         self._require_open()
-        self.machine.append(draft, now())
+        ticket = self.machine.append(draft, now())
         self._turn()
+        return ticket
 
     async def act_bulk(self, draft: Draft) -> EntryHeld:
         """Append `draft` behind all acts of calls (messages, blanks) and wait until it is durable.

@@ -107,4 +107,5 @@ class Timekeeper:
             own_ring=glare.own_ring,
         )
         self._calls.signal_trunk(other)
-        return self._calls.write(draft)
+        self._calls.write(draft)
+        return True
