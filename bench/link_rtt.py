@@ -72,7 +72,10 @@ async def take(round_trip: Callable[[], Awaitable[None]], into: list[float]) -> 
 
 
 async def open_link(near: NodeCertificate, far: NodeCertificate) -> tuple[Near, list[LinkServer]]:
-    servers = [LinkServer(own, on_refused=print, on_dial_failed=print) for own in (near, far)]
+    servers = [
+        LinkServer(own, on_refused=print, on_dial_failed=print, on_slowed=print)
+        for own in (near, far)
+    ]
     await servers[1].start("127.0.0.1", 0)
     handler = Near()
     servers[1].add_line(LinkPeer(LINE, "borealis.example", "arcadia.example", near.der), Far())

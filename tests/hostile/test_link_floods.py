@@ -75,6 +75,7 @@ def test_who_has_sent_too_much_is_read_slowly_and_stays_connected(
         assert time.monotonic() - began > 0.5
         assert heard.frames == [b"%d" % number for number in range(60)]
         assert heard.story == sender.story == ["up"]
+        assert victim.slowed == [LINE]  # told once
         await asyncio.gather(victim.server.close(), villain.server.close())
 
     run(attack())

@@ -77,7 +77,10 @@ class Node:
             settings, self._certificate, store, self.audit, known=self._known
         )
         self._link = LinkServer(
-            self._certificate, on_refused=self._peer_refused, on_dial_failed=self._dial_failed
+            self._certificate,
+            on_refused=self._peer_refused,
+            on_dial_failed=self._dial_failed,
+            on_slowed=lambda line: self.audit(AuditEvent.PEER_SLOWED, line=line),
         )
         self._pairing = PairingServer(
             self._certificate,

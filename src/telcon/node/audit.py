@@ -84,6 +84,8 @@ class AuditEvent(StrEnum):
     """We refused theirs or they ours: line, by, code, first, detail."""
     PEER_MISBEHAVED = "audit.peer.misbehaved"
     """line, reason."""
+    PEER_SLOWED = "audit.peer.slowed"
+    """It has sent more than anybody needs to say, and is read slowly from now on: line."""
     FORK_FOUND = "audit.line.fork-found"
     """Two roots for one size under one signature: line, origin."""
     LINE_BROKEN = "audit.line.broken"

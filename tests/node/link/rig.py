@@ -105,10 +105,12 @@ class Node(Watched):
         self.certificate: NodeCertificate = load_or_make_certificate(folder, name)
         self.refused: list[tuple[str, str | None, str]] = []
         self.failed: list[LinkDownError] = []
+        self.slowed: list[str] = []
         self.server = LinkServer(
             self.certificate,
             on_refused=self._note_refused,
             on_dial_failed=self._note_failed,
+            on_slowed=self.slowed.append,
             random=random.Random(7).random,
             times=times,
             **more,

@@ -23,7 +23,15 @@ from telcon.node.link.dialling import AnotherStandsError, Backoff, dial
 from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import certificate_hash
 
-__all__ = ["LINK_PATH", "LineLink", "LineStatistics", "LinkHandler", "LinkPeer", "OnDialFailed"]
+__all__ = [
+    "LINK_PATH",
+    "LineLink",
+    "LineStatistics",
+    "LinkHandler",
+    "LinkPeer",
+    "OnDialFailed",
+    "OnSlowed",
+]
 
 LINK_PATH: Final = "/telcon/v1/"  # and the line's id
 CONNECTION_OCTETS: Final = 65_536  # what a connection of the peer counts: a handshake is much work
@@ -69,6 +77,10 @@ Called when an address begins to fail and when it fails in another way, not at e
 """
 
 
+OnSlowed = Callable[[str], None]
+"""Line; called once, when its peer has sent so much that it is read slowly."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineStatistics:
     """How the link of a line stands."""
@@ -92,6 +104,7 @@ class LineLink(ConnectionOwner):
         context: ssl.SSLContext,
         *,
         on_dial_failed: OnDialFailed,
+        on_slowed: OnSlowed,
         random: Callable[[], float],
         times: LinkTimes,
     ) -> None:
@@ -100,6 +113,7 @@ class LineLink(ConnectionOwner):
         self._handler = handler
         self._context = context
         self._on_dial_failed = on_dial_failed
+        self._on_slowed = on_slowed
         self._times = times
         self._backoff = Backoff(random, times)
         self._allowance = Allowance(asyncio.get_running_loop().time)
@@ -231,11 +245,7 @@ class LineLink(ConnectionOwner):
             connection.pause(pause_s)
             if not self._is_slowed:
                 self._is_slowed = True
-                _LOG.warning(
-                    "%s sends very much on line %s: it is read more slowly from now on",
-                    self.peer.peer_name,
-                    self.peer.line,
-                )
+                self._on_slowed(self.peer.line)
 
     def ended(self, connection: Connection, error: TelconError) -> None:
         """Report the link down if this was the connection that stood."""

@@ -19,6 +19,7 @@ from telcon.node.link.line_link import (
     LinkHandler,
     LinkPeer,
     OnDialFailed,
+    OnSlowed,
 )
 from telcon.node.link.listener import HALF_OPEN_LIMIT, Listener
 from telcon.node.link.refusals import OnRefused
@@ -53,13 +54,15 @@ class LinkServer(ConnectionOwner):
         *,
         on_refused: OnRefused,
         on_dial_failed: OnDialFailed,
+        on_slowed: OnSlowed,
         random: Callable[[], float] = random.random,
         times: LinkTimes | None = None,
         half_open_limit: int = HALF_OPEN_LIMIT,
     ) -> None:
-        """Show `own` to every peer; both callbacks are for the audit file and must not block."""
+        """Show `own` to every peer; the callbacks are for the audit file and must not block."""
         self._own = own
         self._on_dial_failed = on_dial_failed
+        self._on_slowed = on_slowed
         self._random = random
         self._times = times or LinkTimes()
         self._lines: dict[str, LineLink] = {}
@@ -101,6 +104,7 @@ class LinkServer(ConnectionOwner):
             handler,
             dialling_context(self._own, peer.certificate),
             on_dial_failed=self._on_dial_failed,
+            on_slowed=self._on_slowed,
             random=self._random,
             times=self._times,
         )
