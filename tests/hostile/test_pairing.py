@@ -1,5 +1,7 @@
 """Who pairs under a name that is not theirs, guesses, or sits in the middle."""
 
+import asyncio
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +10,12 @@ import pytest
 
 from hostile.peer import VICTIM, HostilePeer, node_in, run
 from node.link.pairs import NOW_US, invite, renamed, side
+from node.link.test_pairing_link import accept, inviting, strange
 from telcon.errors import InvitationError, MalformedError, TelconError
 from telcon.ledger import KeyCard
 from telcon.node.commands import Commands
-from telcon.node.link.pairing import AccepterMachine, InviterMachine
+from telcon.node.link.pairing import AccepterMachine, InviterMachine, Paired
+from telcon.node.link.pairing_link import MAX_GUESTS
 
 
 def _ignore(_: object) -> None:
@@ -47,6 +51,25 @@ def test_a_guessed_secret_costs_no_commit(tmp_path: Path) -> None:
                 with pytest.raises(InvitationError, match="unknown"):
                     await node.introductions.use(os.urandom(32), 0)
             assert node.store.statistics().failed == before
+
+    run(attack())
+
+
+def test_a_crowd_of_strangers_does_not_push_out_who_has_shown_the_secret(tmp_path: Path) -> None:
+    async def attack() -> None:
+        async with inviting(tmp_path) as (arcadia, borealis), contextlib.AsyncExitStack() as crowd:
+            shown = asyncio.Event()
+            keep = arcadia.book.keep
+
+            async def slowly(paired: Paired) -> None:
+                shown.set()
+                for _ in range(MAX_GUESTS + 4):
+                    await crowd.enter_async_context(strange(arcadia))
+                await keep(paired)
+
+            arcadia.book.keep = slowly  # type: ignore[method-assign]
+            assert await accept(arcadia.invite(), borealis)
+            assert shown.is_set()
 
     run(attack())
 

@@ -74,6 +74,7 @@ class PairingServer(ConnectionOwner):
         self._now_us = now_us
         self._random = random
         self._guests: dict[Connection, FrameStream] = {}  # oldest first
+        self._expected: set[Connection] = set()  # those that have shown the secret: they stay
         self._tasks: set[asyncio.Task[None]] = set()
         context = open_listening_context(own)
         self._listener = Listener(
@@ -115,11 +116,13 @@ class PairingServer(ConnectionOwner):
     # -- ConnectionOwner
 
     def admit(self, connection: Connection, path: str) -> http.HTTPStatus:
-        """Let anyone in who asks for the pairing path; the oldest guest makes room."""
+        """Let anyone in who asks for the pairing path; the oldest stranger makes room."""
         if path != PAIRING_PATH:
             return http.HTTPStatus.NOT_FOUND
         if len(self._guests) >= MAX_GUESTS:
-            oldest = next(iter(self._guests))
+            oldest = next((each for each in self._guests if each not in self._expected), None)
+            if oldest is None:
+                return http.HTTPStatus.SERVICE_UNAVAILABLE
             self._guests.pop(oldest).fail(LinkDownError("too many at once"))
             oldest.abort("too many connections for pairing at once")
         self._guests[connection] = FrameStream()
@@ -146,6 +149,7 @@ class PairingServer(ConnectionOwner):
     def lost(self, connection: Connection) -> None:
         """Forget it."""
         self._guests.pop(connection, None)
+        self._expected.discard(connection)
 
     # -- one exchange
 
@@ -173,6 +177,7 @@ class PairingServer(ConnectionOwner):
             machine.receive_frame(await guest.receive())
             if machine.wanted is not None:
                 await self._look_up(machine, machine.wanted)
+                self._expected.add(connection)
             if machine.result is not None:
                 await self._keep(machine, machine.result)
             _send_all(machine, connection)
