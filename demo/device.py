@@ -55,6 +55,7 @@ class ScriptedDevice:
 
     async def connect(self) -> None:
         """Open the live connection, or open it again after the node was restarted."""
+        await self._disconnect()
         page = os.urandom(16).hex()
         self._socket = await connect(
             f"ws://{self._host}:{self._port}/live?page={page}",
@@ -70,8 +71,12 @@ class ScriptedDevice:
         """Close leg and connection."""
         if self._leg is not None:
             self._leg.close()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         if self._socket is not None:
             await self._socket.close()
+            await self._socket.wait_closed()
         if self._reader is not None:
             await self._reader
 
