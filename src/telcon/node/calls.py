@@ -113,10 +113,7 @@ class Calls:
             self.line.signal("hint", running.call, format_signal(HintSignal(kind, handle)))
 
     def write(self, draft: Draft) -> None:
-        """Append an act of the node's own, that nobody waits for.
-
-        A peer can make us owe many: they take turns, so that what people do is never behind them.
-        """
+        """Append an act of the node's own; many take turns, so that no person waits behind them."""
         if len(self._owed) < MAX_OWED:
             self._owed.append(draft)
         self._post_owed()
