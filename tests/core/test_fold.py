@@ -87,6 +87,33 @@ def test_terms_that_the_author_had_not_seen_do_not_count(logs: TwoLogs) -> None:
     assert logs.fold_all().line.terms[BOREALIS].link_lost == "end"
 
 
+def test_terms_withdrawn_in_a_call_keep_nobody_from_closing_it(live: TwoLogs) -> None:
+    live.borealis.record_on(X)
+    live.arcadia.write(drafts.line_terms("go on", []))
+    live.all_see()
+    live.borealis.message(X)
+    assert live.borealis.judged() is Void.NOT_IN_TERMS
+    for act in (live.borealis.record_off, live.borealis.hang_up):
+        act(X)
+        assert live.borealis.judged() is None
+    assert live.call(X).phase is Phase.ENDED
+    live.borealis.freeze()
+    assert live.borealis.judged() is None
+
+
+def test_terms_withdrawn_while_it_rings_keep_nobody_from_refusing(logs: TwoLogs) -> None:
+    logs.arcadia.ring(X)
+    logs.borealis.ring(Y)
+    logs.arcadia.write(drafts.line_terms("go on", []))
+    logs.all_see()
+    logs.borealis.answer(X)
+    assert logs.borealis.judged() is Void.NOT_IN_TERMS
+    logs.borealis.decline(X)
+    assert logs.borealis.judged() is None
+    logs.borealis.cancel(Y)
+    assert logs.borealis.judged() is None
+
+
 def test_a_reserved_type_is_void_even_if_both_sides_list_it(logs: TwoLogs) -> None:
     types = [*SUPPORTED_TYPES, ("call.record-agreed", 1), ("call.applaud", 3)]
     for author in logs.authors:

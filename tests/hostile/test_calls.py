@@ -11,6 +11,7 @@ from telcon.core import draft as drafts
 from telcon.core.seal import Media, Person, Text
 from telcon.core.signals import HintSignal, TrunkSignal, format_signal
 from telcon.node import calls
+from telcon.node.commands import Commands
 
 CALL = "c" * 32
 
@@ -189,5 +190,21 @@ def test_a_peer_that_never_cosigns_is_not_talked_to_and_the_call_fails(tmp_path:
             await eve.victim.board.acts.answer(PAGE, CALL, "ab" * 32)
             assert not eve.running(CALL).floor.gate.send
             await eve.until(lambda: eve.phase(CALL) == "failed", limit_s=10)
+
+    run(attack())
+
+
+def test_terms_withdrawn_in_a_call_do_not_keep_our_principal_in_it(tmp_path: Path) -> None:
+    """The peer states that it gives effect to nothing: hang-up, failure and freezing were void."""
+
+    async def attack() -> None:
+        async with node_in(tmp_path / "arcadia") as node:
+            eve = await HostilePeer(tmp_path, node).pair(tmp_path)
+            await eve.live_call(CALL)
+            await eve.act(drafts.line_terms("end", []))
+            await eve.victim.board.acts.hang_up(PAGE, CALL)
+            assert eve.phase(CALL) == "ended"
+            await Commands(node)._freeze({"peer": eve.name, "reason": "enough"}, lambda step: None)
+            assert eve.victim.view()["frozen"]
 
     run(attack())

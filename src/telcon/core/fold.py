@@ -44,6 +44,20 @@ __all__ = ["Applied", "LineFold", "LineState", "MessageState", "Terms"]
 
 _SEEN_REASONS: Final = frozenset({Void.SEEN_FELL, Void.SEEN_BEYOND, Void.WRONG_SEEN_ROOT})
 
+# Who takes these out of its terms in the middle of a call could keep the other side in it for ever.
+_CLOSING: Final = frozenset(
+    {
+        "line.frozen",
+        "call.decline",
+        "call.cancel",
+        "call.missed",
+        "call.leave",
+        "call.hang-up",
+        "call.fail",
+        "call.record-off",
+    }
+)
+
 _Verdict: TypeAlias = Void | Phase
 """Why an entry is void, or the phase it leads to (`NONE` if it is of no call)."""
 
@@ -199,7 +213,7 @@ class LineFold:
             return Void.LINE_FROZEN
         if isinstance(entry, LineOpened | LineTerms):
             return Phase.NONE
-        if not self._in_terms(entry.TYPE, past):
+        if entry.TYPE not in _CLOSING and not self._in_terms(entry.TYPE, past):
             return Void.NOT_IN_TERMS
         return self._judge_act(origin, entry, past)
 
