@@ -26,6 +26,7 @@ AT_WILL = frozenset(
         AuditEvent.ENTRY_OVER_LIMIT,
         AuditEvent.PUSH_REFUSED,
         AuditEvent.PEER_MISBEHAVED,
+        AuditEvent.PEER_SLOWED,
         AuditEvent.ACT_REFUSED,
         AuditEvent.OPENING_UNREADABLE,
         AuditEvent.TRUNK_KEY_MISMATCH,
