@@ -1,6 +1,7 @@
 """`telcon export` and `telcon verify`."""
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,12 +101,14 @@ def _find_call(store: "StoreReader", wanted: str | None) -> tuple[str, "LineReco
     from telcon.node.proof.selection import fold_line
 
     found = []
+    now_us = time.time_ns() // 1_000
     for record in store.lines():
         ours, theirs = (store.stored_log(o) for o in (record.own_origin, record.peer_origin))
-        fold = fold_line(ours, theirs)
-        found += [(state.rung_us, state.call, record) for state in fold.calls.values()]
-    if wanted is not None:
-        found = [item for item in found if item[1] == wanted]
+        calls = fold_line(ours, theirs).calls
+        # In the order of the logs, for the other side's clock may say anything.
+        newest = next((call for call in reversed(calls) if wanted in (None, call)), None)
+        if newest is not None:
+            found.append((min(calls[newest].rung_us, now_us), newest, record))
     if not found:
         raise OperatorError(
             f"no call {wanted} here" if wanted else "no call here yet",
