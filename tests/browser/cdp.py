@@ -105,7 +105,9 @@ class Browser:
         self._socket: ClientConnection | None = None
         self._open = contextlib.ExitStack()
         try:
-            link = connect(self._address(), max_size=None, compression=None, proxy=None)
+            link = connect(
+                self._address(), max_size=None, compression=None, proxy=None, ping_interval=None
+            )
             self._socket = self._open.enter_context(link)
         except BaseException:
             self.close()
