@@ -69,7 +69,7 @@ def _ignore(_: object) -> None:
     pass
 
 
-def run(work: Coroutine[Any, Any, T], limit_s: float = 60.0) -> T:
+def run(work: Coroutine[Any, Any, T], limit_s: float = 120.0) -> T:
     """Run a test's coroutine, with a limit."""
 
     async def limited() -> T:
@@ -295,7 +295,7 @@ class HostilePeer(ConnectionOwner):
     def phase(self, call: str) -> str:
         return str(self.victim.line.machine.fold.calls[call].phase)
 
-    async def until(self, holds: Any, limit_s: float = 60.0) -> None:
+    async def until(self, holds: Any, limit_s: float = 120.0) -> None:
         """Wait until `holds()`; looks whenever something came, and often."""
         async with asyncio.timeout(limit_s):
             while not holds():
