@@ -42,7 +42,7 @@ def test_255_people_open_no_more_files_than_sixteen(tmp_path: Path) -> None:
                     f"{number:016x}",
                     role="interpreter",
                     track=number,
-                    person=Person("en", "N" * 8_000, "", ""),
+                    person=Person("en", "N" * 2_000, "", ""),
                     media=Media("00" * 32, "11" * 32, ""),
                 )
                 for number in range(2, 256)
