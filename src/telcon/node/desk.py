@@ -11,7 +11,8 @@ from typing import Any
 from telcon.core.seal import Person
 from telcon.errors import OperatorError
 from telcon.node.acts import Acts
-from telcon.node.line_desk import LineDesk, View, person_view
+from telcon.node.call_desk import View, person_view
+from telcon.node.line_desk import LineDesk
 
 __all__ = ["LineDesk", "PrincipalDesk"]
 
@@ -63,7 +64,7 @@ class PrincipalDesk:
 
     def snapshot(self, device: str) -> View:
         """Return all that `device` shows."""
-        calls = [desk.call_view(device) for desk in self._lines.values()]
+        calls = [desk.calls.view(device) for desk in self._lines.values()]
         return {
             "me": person_view(self._principal),
             "node": self._node,
@@ -153,7 +154,7 @@ class PrincipalDesk:
 
     def _send_slots(self, device: str, send: Send) -> None:
         for desk in self._lines.values():
-            slots = desk.slots(device)
+            slots = desk.calls.slots(device)
             if slots is not None and slots != self._slots.get(device):
                 self._slots[device] = slots
                 send({"slots": slots})

@@ -1,4 +1,4 @@
-"""One line as its principal sees it: its state, its call, its messages, its history.
+"""One line as its principal sees it: its state, its messages, its history.
 
 Everything is drawn from the fold, every time; nothing shown is remembered here but messages that
 have no place in the log yet.
@@ -6,26 +6,21 @@ have no place in the log yet.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from telcon.core import draft as drafts
-from telcon.core.call import CallState, Seat
+from telcon.core.call import CallState
 from telcon.core.line import MessageState
 from telcon.core.seal import Person, Text
 from telcon.core.transitions import ENDS, Phase
+from telcon.node.call_desk import CallDesk, View, person_view, short
 from telcon.node.contents import Contents
 from telcon.node.line import Line
-from telcon.node.running import RunningCall
 from telcon.node.switchboard import Switchboard
 
-__all__ = ["LineDesk", "View", "person_view"]
+__all__ = ["LineDesk"]
 
 SHOWN_MESSAGES = 50
 SHOWN_CALLS = 50
-SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
-STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
-
-View = dict[str, Any]
 
 
 class LineDesk:
@@ -40,9 +35,9 @@ class LineDesk:
         """Why nothing more will be signed on this line; for good."""
         self.trouble: str | None = None
         """Why nothing can be written just now."""
+        self.calls = CallDesk(line, board, peer, contents)
         self._contents = contents
         self._own = line.identity.own_card.log.name
-        self._peer_origin = line.identity.peer_card.log.name
         self._pending: dict[str, View] = {}  # messages by tag, until they have a place in the log
 
     # -- acts
@@ -108,54 +103,6 @@ class LineDesk:
             "broken": self.broken or self.trouble,
         }
 
-    def call_view(self, device: str) -> View | None:
-        """Return the call that is going on, or ended just now; None if there is none."""
-        running = self.board.calls.shown()
-        state = self.line.machine.fold.calls.get(running.call) if running else None
-        if running is None or state is None:
-            return None
-        theirs = next((s for s in state.roster.values() if s.origin != self._own), None)
-        stated = running.persons.get(theirs.handle) if theirs is not None else None
-        return {
-            "call": running.call,
-            "line": self.line.identity.line,
-            "phase": str(state.phase),
-            "side": self._rung_by(state),
-            "peer": person_view(stated or self.peer) | {"node": self.line.identity.peer_name},
-            "rung_us": state.rung_us,
-            "answered_us": state.answered_us,
-            "mode": state.mode,
-            "mine": device in running.seats,
-            "countersigned": self.line.machine.cosigned_by_peer
-            >= self.line.machine.fold.size(self._own),
-            "unsigned_since_us": None if self.line.up_since_us else self.line.down_since_us,
-            "recorders": {
-                "ours": self._our_lamp(running, state),
-                "theirs": self._their_lamp(running, state),
-            },
-            "people": [
-                self._seat(running, seat) for seat in state.roster.values() if seat.left is None
-            ],
-            "ended": None if state.phase not in ENDS else self._ended(state),
-            "late": bool(state.late),
-        }
-
-    def slots(self, device: str) -> View | None:
-        """Return who is heard where on `device`, or None if it is on no call."""
-        running = self.board.calls.current()
-        if running is None or running.floor.device(device) is None:
-            return None
-        heard = running.floor.heard_by(device).items()
-        names = {handle: running.persons.get(handle) for _, handle in heard}
-        return {
-            "call": running.call,
-            "slots": [
-                {"slot": slot, "handle": handle, "name": _short(person.name) if person else ""}
-                for slot, handle in heard
-                for person in [names[handle]]
-            ],
-        }
-
     def messages(self) -> list[View]:
         """Return the newest messages, oldest first, those still without a place last."""
         newest = self.line.machine.fold.messages[-SHOWN_MESSAGES:]
@@ -182,35 +129,6 @@ class LineDesk:
 
     # -- pieces
 
-    def _seat(self, running: RunningCall, seat: Seat) -> View:
-        person = running.persons.get(seat.handle)
-        return {
-            "handle": seat.handle,
-            "side": "ours" if seat.origin == self._own else "theirs",
-            "name": _short(person.name) if person else "",
-            "office": _short(person.office) if person else "",
-            "role": seat.role,
-            "muted": seat.handle in running.muted,
-        }
-
-    def _our_lamp(self, running: RunningCall, state: CallState) -> View:
-        lamp = running.recorder()
-        return {"on": lamp.on and _records(state, self._own), "age_ms": lamp.age_ms}
-
-    def _their_lamp(self, running: RunningCall, state: CallState) -> View:
-        """Return their lamp: their log must say that they record, and their recorder must beat."""
-        if running.their_recorder is None or not _records(state, self._peer_origin):
-            return {"on": False, "age_ms": None}
-        beat, came = running.their_recorder
-        since_ms = round((time.monotonic() - came) * 1_000)
-        age = None if beat.age_ms is None else beat.age_ms + since_ms
-        return {"on": beat.on and since_ms < STALE_LAMP_MS, "age_ms": age}
-
-    def _rung_by(self, state: CallState) -> str:
-        if len(state.initiated_by) == 2:
-            return "both"
-        return "ours" if self._own in state.initiated_by else "theirs"
-
     def _message(self, message: MessageState) -> View:
         ours = message.origin == self._own
         place = (message.origin, message.index)
@@ -223,24 +141,15 @@ class LineDesk:
             "text": text.text if text else None,
             "time_us": message.time_us,
             "state": "signed by both" if signed else "waiting",
-            "from": _short(sender.name) if sender else "",
+            "from": short(sender.name) if sender else "",
         }
 
-    def _ended(self, state: CallState) -> View:
-        sides = {origin for origin, _ in state.ended_by}
-        by = None
-        if sides:
-            by = "both" if len(sides) > 1 else ("ours" if self._own in sides else "theirs")
-        reasons = (self._contents.text(place, "reason") for place in state.ended_by)
-        reason = next((_short(words.text) for words in reasons if words is not None), None)
-        return {"phase": str(state.phase), "by": by, "reason": reason}
-
     def _past(self, state: CallState) -> View:
-        ended = self._ended(state)
+        ended = self.calls.ended(state)
         return {
             "call": state.call,
             "phase": ended["phase"],
-            "side": self._rung_by(state),
+            "side": self.calls.rung_by(state),
             "rung_us": state.rung_us,
             "answered_us": state.answered_us,
             "ended_us": state.ended_us,
@@ -253,22 +162,3 @@ class LineDesk:
         """Say whether both sides have signed how the call ended."""
         held = self.line.machine.cosigned_by_peer
         return all(origin != self._own or index < held for origin, index in state.ended_by)
-
-
-def _records(state: CallState, author: str) -> bool:
-    """Say whether the log of `author` states that its node is recording the call."""
-    return any(one.author == author and one.off is None for one in state.recordings)
-
-
-def person_view(person: Person) -> View:
-    """Return a person as pages show them."""
-    return {
-        "name": _short(person.name),
-        "office": _short(person.office),
-        "organisation": _short(person.organisation),
-    }
-
-
-def _short(words: str) -> str:
-    """Cut what the other side may have made as long as 8 KiB: the buttons stand below it."""
-    return words if len(words) <= SHOWN_CHARACTERS else words[:SHOWN_CHARACTERS] + "…"

@@ -1,0 +1,144 @@
+"""The call of one line as its principal sees it: who, since when, what is signed, how it ended.
+
+Drawn from the fold and from what runs here, every time; nothing shown is remembered.
+"""
+
+import time
+from typing import Any
+
+from telcon.core.call import CallState, Seat
+from telcon.core.seal import Person
+from telcon.core.transitions import ENDS
+from telcon.node.contents import Contents
+from telcon.node.line import Line
+from telcon.node.running import RunningCall
+from telcon.node.switchboard import Switchboard
+
+__all__ = ["CallDesk", "View", "person_view", "short"]
+
+SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
+STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
+
+View = dict[str, Any]
+
+
+class CallDesk:
+    """The calls of one line as its principal sees them."""
+
+    def __init__(self, line: Line, board: Switchboard, peer: Person, contents: Contents) -> None:
+        """Show the calls that `board` runs on `line`, with the principal `peer`."""
+        self._line = line
+        self._board = board
+        self._peer = peer
+        self._contents = contents
+        self._own = line.identity.own_card.log.name
+        self._peer_origin = line.identity.peer_card.log.name
+
+    def view(self, device: str) -> View | None:
+        """Return the call that is going on, or ended just now; None if there is none."""
+        running = self._board.calls.shown()
+        state = self._line.machine.fold.calls.get(running.call) if running else None
+        if running is None or state is None:
+            return None
+        theirs = next((s for s in state.roster.values() if s.origin != self._own), None)
+        stated = running.persons.get(theirs.handle) if theirs is not None else None
+        return {
+            "call": running.call,
+            "line": self._line.identity.line,
+            "phase": str(state.phase),
+            "side": self.rung_by(state),
+            "peer": person_view(stated or self._peer) | {"node": self._line.identity.peer_name},
+            "rung_us": state.rung_us,
+            "answered_us": state.answered_us,
+            "mode": state.mode,
+            "mine": device in running.seats,
+            "countersigned": self._line.machine.cosigned_by_peer
+            >= self._line.machine.fold.size(self._own),
+            "unsigned_since_us": None if self._line.up_since_us else self._line.down_since_us,
+            "recorders": {
+                "ours": self._our_lamp(running, state),
+                "theirs": self._their_lamp(running, state),
+            },
+            "people": [
+                self._seat(running, seat) for seat in state.roster.values() if seat.left is None
+            ],
+            "ended": None if state.phase not in ENDS else self.ended(state),
+            "late": bool(state.late),
+        }
+
+    def slots(self, device: str) -> View | None:
+        """Return who is heard where on `device`, or None if it is on no call."""
+        running = self._board.calls.current()
+        if running is None or running.floor.device(device) is None:
+            return None
+        heard = running.floor.heard_by(device).items()
+        names = {handle: running.persons.get(handle) for _, handle in heard}
+        return {
+            "call": running.call,
+            "slots": [
+                {"slot": slot, "handle": handle, "name": short(person.name) if person else ""}
+                for slot, handle in heard
+                for person in [names[handle]]
+            ],
+        }
+
+    def rung_by(self, state: CallState) -> str:
+        """Return whose ring the call began with: ours, theirs or both."""
+        if len(state.initiated_by) == 2:
+            return "both"
+        return "ours" if self._own in state.initiated_by else "theirs"
+
+    def ended(self, state: CallState) -> View:
+        """Return how the call of `state` ended, by whom, and why."""
+        sides = {origin for origin, _ in state.ended_by}
+        by = None
+        if sides:
+            by = "both" if len(sides) > 1 else ("ours" if self._own in sides else "theirs")
+        reasons = (self._contents.text(place, "reason") for place in state.ended_by)
+        reason = next((short(words.text) for words in reasons if words is not None), None)
+        return {"phase": str(state.phase), "by": by, "reason": reason}
+
+    # -- pieces
+
+    def _seat(self, running: RunningCall, seat: Seat) -> View:
+        person = running.persons.get(seat.handle)
+        return {
+            "handle": seat.handle,
+            "side": "ours" if seat.origin == self._own else "theirs",
+            "name": short(person.name) if person else "",
+            "office": short(person.office) if person else "",
+            "role": seat.role,
+            "muted": seat.handle in running.muted,
+        }
+
+    def _our_lamp(self, running: RunningCall, state: CallState) -> View:
+        lamp = running.recorder()
+        return {"on": lamp.on and _records(state, self._own), "age_ms": lamp.age_ms}
+
+    def _their_lamp(self, running: RunningCall, state: CallState) -> View:
+        """Return their lamp: their log must say that they record, and their recorder must beat."""
+        if running.their_recorder is None or not _records(state, self._peer_origin):
+            return {"on": False, "age_ms": None}
+        beat, came = running.their_recorder
+        since_ms = round((time.monotonic() - came) * 1_000)
+        age = None if beat.age_ms is None else beat.age_ms + since_ms
+        return {"on": beat.on and since_ms < STALE_LAMP_MS, "age_ms": age}
+
+
+def _records(state: CallState, author: str) -> bool:
+    """Say whether the log of `author` states that its node is recording the call."""
+    return any(one.author == author and one.off is None for one in state.recordings)
+
+
+def person_view(person: Person) -> View:
+    """Return a person as pages show them."""
+    return {
+        "name": short(person.name),
+        "office": short(person.office),
+        "organisation": short(person.organisation),
+    }
+
+
+def short(words: str) -> str:
+    """Cut what the other side may have made as long as 8 KiB: the buttons stand below it."""
+    return words if len(words) <= SHOWN_CHARACTERS else words[:SHOWN_CHARACTERS] + "…"
