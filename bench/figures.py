@@ -2,10 +2,30 @@
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-__all__ = ["every", "median", "spread"]
+__all__ = ["Row", "every", "median", "spread"]
 
 A_LINE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of all figures, as a bench's `run()` returns them."""
+
+    name: str
+    """What was measured, in words."""
+    value: float
+    """The figure that the limit is about."""
+    unit: str
+    limit: str = ""
+    """As a person writes it: `≤ 100`; empty where a figure has none."""
+    met: bool | None = None
+    """Whether the limit holds; None where there is none."""
+    reference: str = ""
+    """What was measured beside it in the same run, and how the figure compares."""
+    runs: list[float] = field(default_factory=list)
+    """Every value of the figure, in the order in which they were measured; may be empty."""
 
 
 def median(values: Sequence[float]) -> float:
