@@ -24,6 +24,7 @@ from telcon.core.entry import (
     LineFrozen,
     LineOpened,
     LineTerms,
+    LineTest,
     LineTested,
     Message,
     Ref,
@@ -34,6 +35,7 @@ from telcon.core.entry import (
 )
 from telcon.core.guards import guard
 from telcon.core.line import Kind, LineState, Log, Messages, MessageState, Terms, kind_of, terms_of
+from telcon.core.line_tests import LineTests
 from telcon.core.picture import state_of
 from telcon.core.settle import Act, Acts, settle, side_of
 from telcon.core.transitions import ENDS, TABLE, Phase, Side
@@ -138,6 +140,7 @@ class LineFold:
         self._rings: dict[Place, Acts] = {}
         self.calls = _Calls(self._draw)
         self.messages = Messages((first, second))
+        self.tests = LineTests((first, second))
 
     @property
     def line(self) -> LineState:
@@ -280,6 +283,7 @@ class LineFold:
 
     def _take(self, origin: str, entry: Entry, to: Phase) -> None:
         log = self._logs[origin]
+        self.tests.witness(origin, entry.time, entry.seen[0])
         act = Act(origin, log.size, entry.seen[0], entry.TYPE, to, entry.time)
         if isinstance(entry, Message):
             self.messages.add(origin, log.size, entry.time)
@@ -290,6 +294,10 @@ class LineFold:
         elif isinstance(entry, LineFrozen):
             log.frozen = act
             self.calls.touch_all()
+        elif isinstance(entry, LineTest):
+            self.tests.add(origin, log.size, entry.time)
+        elif isinstance(entry, LineTested):
+            self.tests.answer(entry.re[0], log.size)
         elif isinstance(entry, CallRing):
             self._take_ring(entry, act)
         elif (call_id := call_of(entry)) is not None:
