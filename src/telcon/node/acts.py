@@ -139,8 +139,8 @@ class Acts:
 
     # -- closing
 
-    async def decline(self, call: str, reason: str | None) -> None:
-        """Decline the ringing `call`.
+    async def decline(self, call: str, reason: str | None, lang: str = "en") -> None:
+        """Decline the ringing `call`; `reason` is in the language `lang`.
 
         Raises:
             OperatorError: it does not ring any more, or rings at the other side.
@@ -149,7 +149,7 @@ class Acts:
         self._require_side(state, ours=False)
         caller = next((seat.handle for seat in state.roster.values()), "")
         self._close(running, "decline", caller)
-        await self._line.act(drafts.decline(call, state.rung, _words(reason)))
+        await self._line.act(drafts.decline(call, state.rung, _words(reason, lang)))
 
     async def cancel(self, call: str) -> None:
         """Take our ring back.
@@ -259,5 +259,5 @@ class Acts:
         return running, state
 
 
-def _words(words: str | None) -> Text | None:
-    return None if words is None else Text("en", words)
+def _words(words: str | None, lang: str = "en") -> Text | None:
+    return None if words is None else Text(lang, words)

@@ -8,7 +8,7 @@ from typing import Any
 
 from telcon.core.call import CallState, Seat
 from telcon.core.seal import Person
-from telcon.core.transitions import ENDS
+from telcon.core.transitions import ENDS, Phase
 from telcon.node.contents import Contents
 from telcon.node.line import Line
 from telcon.node.running import RunningCall
@@ -17,6 +17,8 @@ from telcon.node.switchboard import Switchboard
 __all__ = ["CallDesk", "View", "person_view", "short"]
 
 SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
+SOUNDS_AFTER_MS = 2_000
+"""A ring lights a phone up at once and sounds after this: a slip taken back wakes nobody."""
 STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
 
 View = dict[str, Any]
@@ -49,12 +51,15 @@ class CallDesk:
             "side": self.rung_by(state),
             "peer": person_view(stated or self._peer) | {"node": self._line.identity.peer_name},
             "rung_us": state.rung_us,
+            "ringing": self._ringing(running, state),
             "answered_us": state.answered_us,
             "mode": state.mode,
             "mine": device in running.seats,
             "countersigned": self._line.machine.cosigned_by_peer
             >= self._line.machine.fold.size(self._own),
             "unsigned_since_us": None if self._line.up_since_us else self._line.down_since_us,
+            "goes_on_unsigned": running.goes_on_unsigned,
+            "quality": self._quality(running, device),
             "recorders": {
                 "ours": self._our_lamp(running, state),
                 "theirs": self._their_lamp(running, state),
@@ -99,6 +104,29 @@ class CallDesk:
         return {"phase": str(state.phase), "by": by, "reason": reason}
 
     # -- pieces
+
+    def _ringing(self, running: RunningCall, state: CallState) -> View | None:
+        """Return how many devices ring, and in how many ms they sound, by this node's clock alone.
+
+        Every page of a node gets the same moment: a second device does not begin anew.
+        """
+        if state.phase is not Phase.RINGING:
+            return None
+        rung_ms = round((self._board.calls.site.clock() - running.began) * 1_000)
+        return {"devices": state.devices, "sounds_in_ms": max(0, SOUNDS_AFTER_MS - rung_ms)}
+
+    def _quality(self, running: RunningCall, device: str) -> View | None:
+        """Return what this node knows of the sound that `device` sends and gets."""
+        seated = running.floor.device(device)
+        if seated is None or device not in running.seats or running.floor.is_cut:
+            return None
+        trunk = running.floor.trunk_statistics()
+        return {
+            "missed": round(seated.missed(), 3),
+            "trunk_received": trunk.received,
+            "trunk_lost": max(0, trunk.lost),
+            "trunk_silent_ms": round(running.floor.trunk_silent_s() * 1_000),
+        }
 
     def _seat(self, running: RunningCall, seat: Seat) -> View:
         person = running.persons.get(seat.handle)

@@ -85,7 +85,7 @@ class Calls:
         floor = Floor(
             site.plane, site.hosts, call, self.own_origin, clock=site.clock, lost=site.changed
         )
-        running = self.running[call] = RunningCall(call, floor, site.audit)
+        running = self.running[call] = RunningCall(call, floor, site.audit, site.clock())
         trunk = self._early.pop(call, None)
         if trunk is not None:
             running.take_trunk(trunk)
@@ -139,6 +139,7 @@ class Calls:
             case LineUp():
                 self._hushed.clear()
                 for running in self.running.values():
+                    running.goes_on_unsigned = False
                     self._signal_again(running)
                 self._settle_all()
             case _:

@@ -116,7 +116,7 @@ class PrincipalDesk:
             case "join":
                 await acts.join(device, call, message["certificate"])
             case "decline":
-                await acts.decline(call, message.get("reason"))
+                await acts.decline(call, message.get("reason"), message.get("lang", "en"))
             case "cancel":
                 await acts.cancel(call)
             case "hang-up":

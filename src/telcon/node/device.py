@@ -46,6 +46,11 @@ class Device:
         """Return the leg, for its counts."""
         return self._leg
 
+    def missed(self) -> float:
+        """Return which part of what it says its worst listener missed of late, 0 to 1."""
+        source = self._leg.source
+        return 0.0 if source is None else source.statistics().listener_loss / 256
+
     @property
     def source(self) -> Source | None:
         """Return what the device publishes; None unless it is admitted."""

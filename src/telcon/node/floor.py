@@ -19,7 +19,7 @@ from telcon.node.media.plane import MediaPlane
 from telcon.node.media.rtcp import ReportBlock
 from telcon.node.media.rtp import RtpPacket
 from telcon.node.media.source import Source
-from telcon.node.media.trunk import Trunk
+from telcon.node.media.trunk import Trunk, TrunkStatistics
 from telcon.node.tape import Tape
 
 __all__ = ["Floor", "Speaker"]
@@ -95,6 +95,10 @@ class Floor:
     def trunk_silent_s(self) -> float:
         """Return for how many seconds nothing authentic has come from the other node."""
         return self._trunk.silent_for(self._clock())
+
+    def trunk_statistics(self) -> TrunkStatistics:
+        """Return the counts of the trunk so far."""
+        return self._trunk.statistics()
 
     # -- devices
 

@@ -71,6 +71,7 @@ class RunningCall:
     call: str
     floor: Floor
     audit: Audit
+    began: float = 0.0  # monotonic, by the clock of the calls: when it began to ring here
     seats: dict[str, str] = field(default_factory=dict)  # device -> own handle
     certificates: dict[str, bytes] = field(default_factory=dict)  # device -> as its entry names it
     persons: dict[str, Person] = field(default_factory=dict)  # handle -> as stated by its side
@@ -78,6 +79,7 @@ class RunningCall:
     tape: Tape | None = None
     their_recorder: tuple[RecorderSignal, float] | None = None  # and when it came, monotonic
     hushed_until: float | None = None  # the peer says that it has hung up
+    goes_on_unsigned: bool = False  # the link is away for so long that people are told, once
     ended_at: float | None = None  # monotonic
     leaving: asyncio.TimerHandle | None = None  # takes the ended call off the screens
     _beating: asyncio.Task[None] | None = None

@@ -8,7 +8,7 @@ import asyncio
 import os
 
 from telcon.core import draft as drafts
-from telcon.core.duties import Duties, GlareAnswer, glare_answers
+from telcon.core.duties import Duties, GlareAnswer, LinkLost, glare_answers
 from telcon.core.seal import Text
 from telcon.node.calls import Calls
 
@@ -53,8 +53,7 @@ class Timekeeper:
             self._calls.write(draft)
         self._answer_glare()
         for lost in self._duties.link_lost(now):
-            if lost.action == "mute":
-                self._calls.hush_unsigned(lost.call)
+            self._tell_unsigned(lost)
         self._arm(now)
 
     def _observe(self, now: float) -> None:
@@ -69,6 +68,14 @@ class Timekeeper:
             trunk_silent_s=min(quiet, default=0.0),
             now=now,
         )
+
+    def _tell_unsigned(self, lost: LinkLost) -> None:
+        """Do what the terms say of a call whose link stays away: hush it, or tell its people."""
+        if lost.action == "mute":
+            self._calls.hush_unsigned(lost.call)
+        elif lost.call in self._calls.running:
+            self._calls.running[lost.call].goes_on_unsigned = True
+            self._calls.site.changed()
 
     def _arm(self, now: float) -> None:
         if self._timer is not None:
