@@ -30,6 +30,7 @@ from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.rtp import RtpPacket
 from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebSettings
 
+LOOPBACK = "127.0.0.1"
 WAIT_S = 20.0
 FRAME_S = 0.02
 OPUS_TOC = 0xF8  # CELT, 20 ms, mono, one frame
@@ -309,8 +310,10 @@ async def until(holds: Callable[[], bool]) -> None:
 # -- starting
 
 
-def set_up(party: Party, folder: Path, ports: list[int]) -> Path:
-    """Make a node's folder, on loopback."""
+def set_up(
+    party: Party, folder: Path, ports: list[int], hosts: tuple[str, ...] = (LOOPBACK,)
+) -> Path:
+    """Make a node's folder, on loopback; `hosts` are where others send its media."""
     prepare_folder(folder)
     web, link, pairing, media = ports
     NodeSettings(
@@ -319,7 +322,7 @@ def set_up(party: Party, folder: Path, ports: list[int]) -> Path:
         principal=Person("en", party.principal, party.office, party.organisation),
         web=WebSettings("127.0.0.1", web, (party.host,)),
         link=LinkSettings("127.0.0.1", link, pairing, (f"127.0.0.1:{link}",)),
-        media=MediaSettings("127.0.0.1", media, ("127.0.0.1",)),
+        media=MediaSettings(LOOPBACK, media, hosts),
     ).write(folder)
     return folder
 
@@ -350,7 +353,9 @@ async def pair(inviter: Node, accepter: Node, file: Path) -> None:
 
 
 @asynccontextmanager
-async def two_nodes(folder: Path, *, paired: bool = True) -> AsyncIterator[TwoNodes]:
+async def two_nodes(
+    folder: Path, *, paired: bool = True, hosts: tuple[str, ...] = (LOOPBACK,)
+) -> AsyncIterator[TwoNodes]:
     """Start two nodes; whatever goes wrong in a callback or a task of theirs fails the test."""
     failures: list[str] = []
     watch = _Watch(failures)
@@ -359,8 +364,8 @@ async def two_nodes(folder: Path, *, paired: bool = True) -> AsyncIterator[TwoNo
     logging.getLogger("telcon").addHandler(watch)
     ports = own_ports(8)
     clock = Clock()
-    arcadia = await Node.start(set_up(ARCADIA, folder / "arcadia", ports[:4]), clock)
-    borealis = await Node.start(set_up(BOREALIS, folder / "borealis", ports[4:]), clock)
+    arcadia = await Node.start(set_up(ARCADIA, folder / "arcadia", ports[:4], hosts), clock)
+    borealis = await Node.start(set_up(BOREALIS, folder / "borealis", ports[4:], hosts), clock)
     both = TwoNodes(folder, clock, arcadia, borealis)
     try:
         if paired:
