@@ -150,6 +150,27 @@ def test_a_full_disk_leaves_no_half_line_and_is_said(
     assert (tmp_path / "audit.jsonl").read_bytes() == b""
 
 
+def test_what_a_full_disk_refused_is_written_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, refused = os.write, threading.Event()
+
+    def refuse_once(descriptor: int, data: bytes) -> int:
+        if not refused.is_set():
+            refused.set()
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(audit, "RETRY_S", 0.01)
+    monkeypatch.setattr("telcon.node.audit.os.write", refuse_once)
+    with open_file(tmp_path) as file:
+        file.event(AuditEvent.STORAGE_REFUSED, error="full")
+        assert refused.wait(30)
+        file.event(AuditEvent.NODE_STOPPED)
+    names = [one["event"] for one in events(tmp_path)]
+    assert names == ["audit.node.storage-refused", "audit.node.stopped"]
+
+
 def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"audit file .* cannot be written"):
         AuditFile(tmp_path / "no folder" / "audit.jsonl")

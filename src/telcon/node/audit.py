@@ -27,6 +27,7 @@ __all__ = ["AuditEvent", "AuditFile"]
 # Waiting lines; a peer that floods us with refusals fills this, not the memory. What is dropped is
 # counted.
 MAX_WAITING = 1_024
+RETRY_S = 1.0  # what a full disk refused is written when there is room
 MAX_VALUE_CHARACTERS = 1_000
 SECRET_WORDS = ("key", "secret", "token", "password", "sdp", "cookie", "seed")
 
@@ -117,7 +118,10 @@ class AuditEvent(StrEnum):
 
 
 class AuditFile:
-    """Appends events to one file, from a thread of its own; `event` never waits for the disk."""
+    """Appends events to one file, from a thread of its own; `event` never waits for the disk.
+
+    What the disk refuses waits until it takes it, so that a full disk is found in the file later.
+    """
 
     def __init__(
         self, path: Path, now_us: Callable[[], int] = lambda: time.time_ns() // 1_000
@@ -131,6 +135,7 @@ class AuditFile:
         self._now_us = now_us
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
         self._dropped = 0
+        self._is_refused = False  # by the disk, the last time
         self._dropped_lock = threading.Lock()  # guards the count alone
         self._descriptor = _open(path)
         self._thread = threading.Thread(target=self._run, name="telcon-audit", daemon=True)
@@ -161,7 +166,7 @@ class AuditFile:
                 self._dropped += 1
 
     def close(self) -> None:
-        """Wait until all events are on the disk, and close; blocks for a few syncs at most."""
+        """Write what waits, if the disk takes it, and close; blocks for a few syncs at most."""
         self._waiting.put(None)
         self._thread.join()
         os.close(self._descriptor)
@@ -179,31 +184,55 @@ class AuditFile:
     # -- in the thread
 
     def _run(self) -> None:
+        kept: list[bytes] = []  # what the disk has not taken yet
         ending = False
         while not ending:
-            lines = [self._waiting.get()]
-            while not self._waiting.empty():
-                lines.append(self._waiting.get())
-            ending = None in lines
-            self._append([line for line in lines if line is not None])
+            ending = self._gather(kept)
+            if self._append(kept):
+                kept.clear()
+        if kept:
+            _log.error("audit.events-lost: %d, for the disk took none until the end", len(kept))
 
-    def _append(self, lines: list[bytes]) -> None:
+    def _gather(self, kept: list[bytes]) -> bool:
+        """Add what waits to `kept`; return whether the end was among it."""
+        try:
+            line = self._waiting.get(timeout=RETRY_S if kept else None)
+            while line is not None:
+                self._keep(kept, line)
+                line = self._waiting.get_nowait()
+        except queue.Empty:
+            return False
+        return True
+
+    def _keep(self, kept: list[bytes], line: bytes) -> None:
+        if len(kept) < MAX_WAITING:
+            kept.append(line)
+        else:  # how it began is worth more than how it went on
+            with self._dropped_lock:
+                self._dropped += 1
+
+    def _append(self, kept: list[bytes]) -> bool:
+        """Write all lines and sync them, or none; return whether the disk took them."""
         with self._dropped_lock:
             dropped, self._dropped = self._dropped, 0
-        if dropped:
-            lines.append(self._format(AuditEvent.EVENTS_DROPPED, {"count": dropped}))
-        if not lines:
-            return
-        data = b"".join(lines)
+        more = [self._format(AuditEvent.EVENTS_DROPPED, {"count": dropped})] if dropped else []
+        data = b"".join(kept + more)
+        if not data:
+            return True
         length = os.fstat(self._descriptor).st_size
         try:
             _write_whole(self._descriptor, data)
             os.fdatasync(self._descriptor)
         except OSError as error:
-            _log.error("audit.write-failed: %d events lost: %s", len(lines), error)
+            if not self._is_refused:
+                _log.error("audit.write-failed: events wait: %s", error)
+            self._is_refused = True
             with self._dropped_lock:
-                self._dropped += len(lines)
+                self._dropped += dropped
             _drop_half_written(self._descriptor, length, data)
+            return False
+        self._is_refused = False
+        return True
 
 
 def _shorten(value: AuditValue) -> AuditValue:

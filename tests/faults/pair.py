@@ -1,0 +1,304 @@
+"""Two running nodes to break things on: processes, people with devices, and a page in Chromium.
+
+What was acknowledged to anybody is written down here, outside both nodes, and asked for again after
+every fault.
+"""
+
+import asyncio
+import json
+import re
+import resource
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from browser.cdp import Browser, Page
+from demo.device import DeviceError, ScriptedDevice
+from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
+from fakes.ports import own_ports
+from faults.evidence import Held, held_by, require_whole
+
+VOICE = Path(__file__).parents[2] / "demo" / "voices" / "arcadia.opus"
+WAIT_S = 30.0
+LOOK_S = 0.05
+
+Snapshot = Any
+
+
+class FaultyNode(DemoNode):
+    """A node whose process can be started through other programs, such as one that moves clocks."""
+
+    through: Sequence[str] = ()
+
+    def _command(self) -> list[str]:
+        return [*self.through, *super()._command()]
+
+    def limit(self, what: int, soft: int) -> None:
+        """Set a limit of the running process; `RLIM_INFINITY` lifts it."""
+        resource.prlimit(self.pid, what, (soft, resource.RLIM_INFINITY))
+
+    def audited(self) -> list[dict[str, Any]]:
+        """Return all audit events; a line that is not whole is an error."""
+        text = (self.folder / "audit.jsonl").read_text()
+        assert not text or text.endswith("\n"), "half a line in the audit file"
+        return [json.loads(line) for line in text.splitlines()]
+
+    def cpu_s(self) -> float:
+        """Return the processor time that the process has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    def open_files(self) -> int:
+        """Return how many descriptors the process holds."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+
+@dataclass
+class Pair:
+    """Arcadia and Borealis, their principals, and what was acknowledged to them."""
+
+    arcadia: FaultyNode
+    borealis: FaultyNode
+    rey: ScriptedDevice
+    voss: ScriptedDevice
+    page: Page
+    held: Held = field(default_factory=Held)
+    audited_before: int = 0
+    said: str = ""
+    """What a command said that was to fail."""
+
+    @property
+    def nodes(self) -> tuple[FaultyNode, FaultyNode]:
+        return (self.arcadia, self.borealis)
+
+    @property
+    def devices(self) -> tuple[ScriptedDevice, ScriptedDevice]:
+        return (self.rey, self.voss)
+
+    @property
+    def line(self) -> str:
+        return self.rey.line
+
+    # -- what people do
+
+    async def write(self, device: ScriptedDevice, text: str) -> str:
+        """Write a message and note that it was acknowledged; return its place."""
+        answer = await device.ask("message", line=self.line, text=text, tag=text, lang="en")
+        place = str(answer["id"])
+        self.held.messages[place] = text
+        return place
+
+    async def ring(self, caller: ScriptedDevice, callee: ScriptedDevice) -> str:
+        """Ring and wait until the other phone shows it."""
+        done = await caller.ask(
+            "ring", line=self.line, mode="audio", certificate=caller.certificate
+        )
+        call = str(done["call"])
+        self.held.acts.append((call, "call.ring"))
+        await callee.wait(lambda shown: phase(shown, call) == "ringing")
+        return call
+
+    async def answer(self, caller: ScriptedDevice, callee: ScriptedDevice, call: str) -> None:
+        """Arm both legs and answer."""
+        await asyncio.gather(caller.connect_leg(call), callee.connect_leg(call))
+        await callee.ask("answer", call=call, certificate=callee.certificate)
+        self.held.acts.append((call, "call.answer"))
+        for device in (caller, callee):
+            await device.wait(lambda shown: phase(shown, call) == "live")
+
+    async def call(self) -> str:
+        """Let Rey ring Voss; return the live call."""
+        call = await self.ring(self.rey, self.voss)
+        await self.answer(self.rey, self.voss, call)
+        return call
+
+    async def hang_up(self, device: ScriptedDevice, call: str) -> None:
+        """Hang up; the call stands in both histories, signed."""
+        await device.ask("hang-up", call=call)
+        self.held.acts.append((call, "call.hang-up"))
+        await self.over(call)
+
+    async def over(self, call: str) -> list[Snapshot]:
+        """Wait until `call` is over and signed on both sides; return both histories' rows."""
+        for device in self.devices:
+            device.hang_up_leg()
+        rows = []
+        for device in self.devices:
+            shown = await device.wait(lambda shown: past(shown, call) is not None)
+            rows.append(past(shown, call))
+        return rows
+
+    async def up(self) -> None:
+        """Wait until both nodes hear each other and nothing waits to be signed."""
+        for device in self.devices:
+            await device.wait(
+                lambda shown: (
+                    bool(shown["lines"])
+                    and shown["lines"][0]["up"]
+                    and shown["lines"][0]["waiting"] == 0
+                )
+            )
+
+    async def hears(self, speaker: ScriptedDevice, listener: ScriptedDevice) -> None:
+        """Let one speak for half a second; nearly all of it is heard."""
+        before = len(listener.heard)
+        sent = await speaker.speak(VOICE, packets=25)
+        await until(lambda: len(listener.heard) - before >= len(sent) * 0.8)
+
+    # -- what the page says
+
+    async def look_at_line(self) -> None:
+        """Open the line's own screen on Arcadia's page, anew."""
+        address = f"http://{self.arcadia.party.host}:{self.arcadia.web_port}/#line/{self.line}"
+        await asyncio.to_thread(self.page.goto, "about:blank#again")
+        await asyncio.to_thread(self.page.goto, address)
+
+    async def reads(self, words: str, deadline_s: float = WAIT_S) -> None:
+        """Wait until the page in Chromium shows `words`."""
+        await asyncio.to_thread(self.page.wait_text, words, deadline_s)
+
+    async def reads_no_more(self, words: str) -> None:
+        """Wait until the page in Chromium shows `words` no more."""
+
+        def gone() -> bool:
+            return words.lower() not in self.page.text().lower()
+
+        async with asyncio.timeout(WAIT_S):
+            while not await asyncio.to_thread(gone):
+                await asyncio.sleep(LOOK_S)
+
+    # -- what is left of it
+
+    def mark(self) -> None:
+        """Look at audit events from here on."""
+        self.audited_before = len(self.arcadia.audited())
+
+    async def audits(self, event: str) -> dict[str, Any]:
+        """Wait for an audit event of Arcadia's since `mark`; return its fields."""
+
+        def found() -> list[dict[str, Any]]:
+            events = self.arcadia.audited()[self.audited_before :]
+            return [one["fields"] for one in events if one["event"] == event]
+
+        await until(lambda: bool(found()))
+        return found()[0]
+
+    async def well(self) -> None:
+        """Prove that all goes on: message each way, a call, and that nothing is half-written."""
+        await self.up()
+        for device, who in zip(self.devices, ("Rey", "Voss"), strict=True):
+            await self.write(device, f"{who} is well after {len(self.held.messages)}")
+        call = await self.call()
+        await self.hears(self.rey, self.voss)
+        await self.hang_up(self.voss, call)
+        await self.up()
+        await asyncio.to_thread(self.whole)
+
+    def whole(self) -> None:
+        """Hold both nodes' disks against what was acknowledged."""
+        for node in self.nodes:
+            require_whole(node.folder)
+            node.audited()
+        ours, theirs = (held_by(node.folder) for node in self.nodes)
+        assert ours.logs == theirs.logs, "the mirrors differ"
+        for kept in (ours, theirs):
+            kept.require(self.held)
+
+    async def restart(self, node: FaultyNode, through: Sequence[str] = ()) -> None:
+        """End a node in order and start it again, `through` other programs."""
+        await asyncio.to_thread(node.stop)
+        await self.start(node, through)
+
+    async def start(self, node: FaultyNode, through: Sequence[str] = ()) -> None:
+        """Start a node that does not run, and let its device in again."""
+        node.through = through
+        await asyncio.to_thread(node.start)
+        await self.devices[self.nodes.index(node)].connect()
+
+    async def close(self) -> None:
+        """Let go of the devices; the nodes are ended by who started them."""
+        for device in self.devices:
+            await device.close()
+
+
+async def open_pair(nodes: tuple[FaultyNode, FaultyNode], browser: Browser) -> Pair:
+    """Sign in on two paired nodes, and on Arcadia with a real page too."""
+    devices = [
+        await ScriptedDevice.open(await asyncio.to_thread(node.sign_in_link)) for node in nodes
+    ]
+    page = browser.new_page()
+    await asyncio.to_thread(sign_in, page, nodes[0])
+    both = Pair(*nodes, *devices, page)
+    await both.up()
+    return both
+
+
+def sign_in(page: Page, node: DemoNode) -> None:
+    page.goto(node.sign_in_link())
+    page.click("Sign in", "button")
+    page.wait_text("Elena Voss")
+
+
+def paired_nodes(folder: Path, host: str = "127.0.0.1") -> tuple[FaultyNode, FaultyNode]:
+    """Start and pair two new nodes in `folder`."""
+    nodes = new_nodes(folder, host)
+    try:
+        for node in nodes:
+            node.start()
+        pair(nodes[0], nodes[1], folder / "invitation")
+    except BaseException:
+        for node in nodes:
+            node.kill()
+        raise
+    return nodes
+
+
+def new_nodes(folder: Path, host: str = "127.0.0.1") -> tuple[FaultyNode, FaultyNode]:
+    """Set up two nodes that listen on `host`; neither is started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = own_ports(8)
+    return (
+        _set_up(ARCADIA, folder, ports[:4], host),
+        _set_up(BOREALIS, folder, ports[4:], host),
+    )
+
+
+def _set_up(party: Party, folder: Path, ports: list[int], host: str) -> FaultyNode:
+    node = FaultyNode(party, folder / party.organisation.lower())
+    node.set_up(ports)
+    if host != "127.0.0.1":
+        settings = node.folder / "node.toml"
+        text = settings.read_text()
+        web, rest = text.split("[link]")
+        rest = rest.replace('"127.0.0.1:', f'"[{host}]:').replace('"127.0.0.1"', f'"{host}"')
+        settings.write_text(f"{web}[link]{rest}")
+    return node
+
+
+def phase(shown: Snapshot, call: str) -> str | None:
+    """Return how `call` stands on a page; None if it shows another one or none."""
+    found = shown["call"]
+    return str(found["phase"]) if found and found["call"] == call else None
+
+
+def past(shown: Snapshot, call: str) -> Snapshot | None:
+    """Return the row of `call` in the history once both sides have signed it."""
+    rows = (row for line in shown["history"].values() for row in line)
+    return next((row for row in rows if row["call"] == call and row["signed"]), None)
+
+
+async def until(holds: Callable[[], bool], deadline_s: float = WAIT_S) -> None:
+    """Wait for something that nobody tells us of."""
+    async with asyncio.timeout(deadline_s):
+        while not await asyncio.to_thread(holds):
+            await asyncio.sleep(LOOK_S)
+
+
+async def refused(act: Any) -> str:
+    """Return the words in which a node refuses what a device asks for."""
+    try:
+        await act
+    except DeviceError as error:
+        return re.sub(r"\s+", " ", str(error))
+    raise AssertionError("it was not refused")
