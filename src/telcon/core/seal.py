@@ -5,14 +5,14 @@ What it opens with, an `Opening`, travels beside the entry and can be destroyed 
 log. The contents that telcon itself seals are small JSON objects, read here as strictly as entries.
 """
 
-import hashlib
 import hmac
+from functools import lru_cache
 from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
-from telcon.core.entry import SEALS, Entry, entry_type
+from telcon.core.entry import SEALS, Entry
 from telcon.errors import MalformedError, MisuseError
 
 __all__ = [
@@ -92,33 +92,43 @@ def make_seal(origin: str, entry_type: str, member: str, key: bytes, content: by
     if len(content) > MAX_CONTENT_BYTES:
         msg = f"sealed content has at most {MAX_CONTENT_BYTES} octets, not {len(content)}"
         raise MisuseError(msg)
+    message = _prefix(origin, entry_type, member) + content
+    return hmac.digest(key, message, "sha256").hex()
+
+
+@lru_cache(maxsize=1024)  # of a few lines and the seals of all types
+def _prefix(origin: str, entry_type: str, member: str) -> bytes:
+    # No part of it can hold a zero octet, so the message reads in one way only.
     where = (_CONTEXT, origin.encode(), entry_type.encode(), member.encode())
-    # No part of `where` can hold a zero octet, so the message reads in one way only.
-    return hmac.new(key, b"\0".join((*where, content)), hashlib.sha256).hexdigest()
+    return b"\0".join((*where, b""))
 
 
 def sealed_members(entry: Entry) -> dict[str, str]:
     """Return the seals that `entry` bears, member to hex, in the entry's order."""
-    found = {rule.member: _seal(entry, rule.member) for rule in SEALS[entry_type(entry)]}
-    return {member: seal for member, seal in found.items() if seal is not None}
+    return {
+        rule.member: seal
+        for rule in SEALS[entry.TYPE]
+        if (seal := _seal(entry, rule.member)) is not None
+    }
 
 
 def owed_members(entry: Entry) -> frozenset[str]:
     """Return the members present in `entry` whose openings the peer must get with it."""
-    present = sealed_members(entry)
-    rules = SEALS[entry_type(entry)]
-    return frozenset(rule.member for rule in rules if rule.owed and rule.member in present)
+    rules = SEALS[entry.TYPE]
+    return frozenset(
+        rule.member for rule in rules if rule.owed and _seal(entry, rule.member) is not None
+    )
 
 
 def opening_fits(entry: Entry, origin: str, opening: Opening) -> bool:
     """Return whether `opening`, from anybody, opens a seal of `entry` of the log `origin`."""
     if len(opening.key) != KEY_BYTES or len(opening.content) > MAX_CONTENT_BYTES:
         return False
-    seal = sealed_members(entry).get(opening.member)
+    kind, member = entry.TYPE, opening.member
+    seal = _seal(entry, member) if any(rule.member == member for rule in SEALS[kind]) else None
     if seal is None:
         return False
-    made = make_seal(origin, entry_type(entry), opening.member, opening.key, opening.content)
-    return hmac.compare_digest(made, seal)
+    return hmac.compare_digest(make_seal(origin, kind, member, opening.key, opening.content), seal)
 
 
 def format_person(person: Person) -> bytes:
