@@ -5,6 +5,8 @@ import pytest
 from fakes.joined import LINE, Pair, Side
 from fakes.two_logs import ARCADIA, BOREALIS, TwoLogs
 from telcon.core import draft as drafts
+from telcon.core.call import Place
+from telcon.core.entry import LineTest
 from telcon.core.events import EntryHeld, LineUp
 from telcon.core.line_tests import (
     ANSWER_WITHIN_US,
@@ -69,9 +71,12 @@ class Testers:
                 if isinstance(event, LineUp):
                     self.rhythms[side.name].came_up()
                     self._test(side)
-                elif isinstance(event, EntryHeld) and event.origin != side.store.own.origin:
-                    if event.entry is not None and event.entry.TYPE == "line.test":
-                        self._write(side, drafts.line_tested((event.origin, event.index)))
+                elif isinstance(event, EntryHeld) and isinstance(event.entry, LineTest):
+                    self._take_test(side, (event.origin, event.index))
+
+    def _take_test(self, side: Side, place: Place) -> None:
+        if place[0] != side.store.own.origin:
+            self._write(side, drafts.line_tested(place))
 
     def _write(self, side: Side, draft: drafts.Draft) -> None:
         now = self.pair.now()

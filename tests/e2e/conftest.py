@@ -7,6 +7,7 @@ import pytest
 
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
 from fakes.ports import own_ports
+from fakes.quiet import let_lines_be_tested
 
 
 @pytest.fixture
@@ -16,6 +17,7 @@ def nodes(tmp_path: Path) -> Iterator[tuple[DemoNode, DemoNode]]:
     try:
         for number, node in enumerate(pair_of):
             node.set_up(ports[4 * number : 4 * number + 4])
+            let_lines_be_tested(node.folder, 0)
             node.start()
         pair(pair_of[0], pair_of[1], tmp_path / "invitation")
         yield pair_of

@@ -28,7 +28,13 @@ from telcon.node.link.line_link import LinkPeer
 from telcon.node.media.client import DeviceLeg
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.rtp import RtpPacket
-from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebSettings
+from telcon.node.settings import (
+    LineSettings,
+    LinkSettings,
+    MediaSettings,
+    NodeSettings,
+    WebSettings,
+)
 
 LOOPBACK = "127.0.0.1"
 WAIT_S = 20.0
@@ -323,6 +329,7 @@ def set_up(
         web=WebSettings("127.0.0.1", web, (party.host,)),
         link=LinkSettings("127.0.0.1", link, pairing, (f"127.0.0.1:{link}",)),
         media=MediaSettings(LOOPBACK, media, hosts),
+        line=LineSettings(0),  # a test at the full hour would stand between what is counted
     ).write(folder)
     return folder
 

@@ -54,7 +54,13 @@ from telcon.node.link.statement import Statement, Terms, format_statement
 from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import NodeCertificate, dialling_context, load_or_make_certificate
 from telcon.node.running import RunningCall
-from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebSettings
+from telcon.node.settings import (
+    LineSettings,
+    LinkSettings,
+    MediaSettings,
+    NodeSettings,
+    WebSettings,
+)
 
 T = TypeVar("T")
 
@@ -91,6 +97,7 @@ async def node_in(folder: Path) -> AsyncIterator[Node]:
             web=WebSettings("127.0.0.1", 0, ("arcadia.localhost",)),
             link=LinkSettings("127.0.0.1", 0, 0, ("127.0.0.1:1",)),
             media=MediaSettings("127.0.0.1", 0, ("127.0.0.1",)),
+            line=LineSettings(0),  # a test at the full hour would stand between what is counted
         ).write(folder)
     node = await Node.start(folder)
     try:
@@ -233,13 +240,14 @@ class HostilePeer(ConnectionOwner):
     def compose(
         self, act: Draft, *, seen: tuple[int, bytes] | None = None, time_us: int | None = None
     ) -> tuple[bytes, tuple[Opening, ...]]:
-        return compose(
+        data, openings, _ = compose(
             act,
             origin=self.log.origin,
             time_us=time.time_ns() // 1_000 if time_us is None else time_us,
             seen=seen or self.seen,
             random=os.urandom,
         )
+        return data, openings
 
     def write(
         self, *acts: Draft, seen: tuple[int, bytes] | None = None, time_us: int | None = None

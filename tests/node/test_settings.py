@@ -11,6 +11,7 @@ from telcon.core.seal import Person
 from telcon.errors import SettingsError
 from telcon.node.settings import (
     FILE_NAME,
+    LineSettings,
     LinkSettings,
     MediaSettings,
     NodeSettings,
@@ -24,6 +25,7 @@ SETTINGS = NodeSettings(
     web=WebSettings("127.0.0.1", 8400, ("arcadia.localhost",)),
     link=LinkSettings("0.0.0.0", 8401, 8402, ("link.arcadia.example:8401", "[2001:db8::1]:8401")),
     media=MediaSettings("::", 8403, ("192.0.2.1", "2001:db8::1")),
+    line=LineSettings(60),
 )
 
 WRITTEN = """\
@@ -51,6 +53,9 @@ addresses = ["link.arcadia.example:8401", "[2001:db8::1]:8401"]
 host = "::"
 port = 8403
 hosts = ["192.0.2.1", "2001:db8::1"]
+
+[line]
+test_every_minutes = 60
 """
 
 
@@ -136,6 +141,13 @@ def read_with(folder: Path, old: str, new: str) -> SettingsError:
         ("8400", "-1", "web.port: expected a port number"),
         ("8400", '"8400"', "web.port: expected a port number from 0 to 65535, got '8400'"),
         ("8400", "true", "web.port: expected a port number"),
+        (
+            "= 60",
+            "= 10081",
+            "line.test_every_minutes: expected a number of minutes from 0 to 10080",
+        ),
+        ("= 60", "= -1", "line.test_every_minutes: expected a number of minutes"),
+        ("= 60", "= true", "line.test_every_minutes: expected a number of minutes"),
         ("port = 8401\n", "", "link.port: expected a port number from 0 to 65535, got nothing"),
         ('"Adrian Rey"', '""', "principal.name: expected a text of 1 to 200 characters"),
         ('"Adrian Rey"', r'"a\u202eb"', "principal.name: expected a text"),
@@ -182,3 +194,12 @@ def test_a_folder_without_a_node_says_how_to_make_one(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be written"):
         SETTINGS.write(tmp_path / "no folder")
+
+
+def test_a_file_from_before_line_tests_is_told_what_to_add(tmp_path: Path) -> None:
+    error = read_with(tmp_path, "\n[line]\ntest_every_minutes = 60\n", "")
+    assert "there is no [line] yet" in str(error)
+    assert "[line] and test_every_minutes = 60" in error.advice()
+    added = (tmp_path / FILE_NAME).read_text() + "[line]\ntest_every_minutes = 60\n"
+    (tmp_path / FILE_NAME).write_text(added)
+    assert NodeSettings.read(tmp_path) == SETTINGS

@@ -437,7 +437,7 @@ async def test_a_frozen_line_cuts_its_call_and_refuses_every_act(both: TwoNodes)
 
 @on_two_nodes
 async def test_the_line_is_tested_by_a_signed_entry(both: TwoNodes) -> None:
-    assert 0 < await desk_of(both.arcadia).board.test() < 10_000
+    assert 0 < await desk_of(both.arcadia).board.tester.test() < 10_000
 
 
 @on_two_nodes
@@ -479,7 +479,7 @@ async def test_garbage_as_signals_does_not_fill_the_audit_file(both: TwoNodes) -
     for _ in range(300):
         line_of(both.arcadia).signal("trunk", "", b"\xff")
     page = both.phone(both.borealis)
-    await desk_of(both.arcadia).board.test()  # behind all of them
+    await desk_of(both.arcadia).board.tester.test()  # behind all of them
     assert page.shown["lines"][0]["up"]
     await both.borealis.close()
     assert 0 < len(audited(both.borealis, "audit.peer.misbehaved")) < 40

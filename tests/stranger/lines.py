@@ -10,6 +10,7 @@ from pathlib import Path
 from demo.device import ScriptedDevice
 from demo.nodes import DemoNode, Party
 from fakes.ports import own_ports
+from fakes.quiet import let_lines_be_tested
 from stranger.entries import TYPES
 from stranger.node import Line
 from stranger.pairing import Invitation, Paired, Self, accept, knock
@@ -23,6 +24,7 @@ def started(party: Party, folder: Path) -> Iterator[DemoNode]:
     """Run a node of its own process."""
     node = DemoNode(party, folder)
     node.set_up(own_ports(4))
+    let_lines_be_tested(folder, 0)
     node.start()
     try:
         yield node

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from telcon.core.seal import Person
 from telcon.node.folder import prepare_folder
-from telcon.node.settings import LinkSettings, MediaSettings, NodeSettings, WebSettings
+from telcon.node.settings import (
+    LineSettings,
+    LinkSettings,
+    MediaSettings,
+    NodeSettings,
+    WebSettings,
+)
 
 __all__ = ["add_commands"]
 
 LOOPBACK = "127.0.0.1"
+TEST_EVERY_MINUTES = 60
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,6 +58,7 @@ def _init(arguments: argparse.Namespace) -> int:
         web=WebSettings(LOOPBACK, arguments.web_port, (arguments.web_host_name or arguments.name,)),
         link=LinkSettings(LOOPBACK, arguments.link_port, arguments.pairing_port, (link,)),
         media=MediaSettings(LOOPBACK, arguments.media_port, (LOOPBACK,)),
+        line=LineSettings(TEST_EVERY_MINUTES),
     ).write(folder)
     print(
         f"{folder / 'node.toml'} written. It listens on loopback alone until you change it there."

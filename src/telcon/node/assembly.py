@@ -219,6 +219,7 @@ class Node:
             passed=self.desk.passed,
             devices=self.desk.pages,
             clock=self._clock,
+            test_every_minutes=self.settings.line.test_every_minutes,
         )
 
     async def _run(self, desk: LineDesk) -> None:

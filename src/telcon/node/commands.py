@@ -102,7 +102,7 @@ class Commands:
         }
 
     async def _test(self, request: Answer, progress: Progress) -> Answer:
-        return {"ms": round(await self._desk(request["peer"]).board.test(), 1)}
+        return {"ms": round(await self._desk(request["peer"]).board.tester.test(), 1)}
 
     async def _freeze(self, request: Answer, progress: Progress) -> Answer:
         await self._desk(request["peer"]).freeze(request["reason"])

@@ -58,6 +58,8 @@ class Site:
     """Counts the pages that would ring."""
     clock: Callable[[], float]
     """Monotonic seconds, for all time-outs of calls."""
+    test_every_minutes: int
+    """How often each line is tested; 0: only when somebody asks."""
 
     def media(self, certificate: str, trunk: str) -> Media:
         """Return what an entry seals about media: our DTLS certificate, the device's, the trunk."""

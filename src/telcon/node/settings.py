@@ -18,7 +18,14 @@ from telcon.core.seal import Person
 from telcon.errors import MalformedError, SettingsError
 from telcon.node.link.addresses import MAX_ADDRESSES, parse_address
 
-__all__ = ["FILE_NAME", "LinkSettings", "MediaSettings", "NodeSettings", "WebSettings"]
+__all__ = [
+    "FILE_NAME",
+    "LineSettings",
+    "LinkSettings",
+    "MediaSettings",
+    "NodeSettings",
+    "WebSettings",
+]
 
 FILE_NAME = "node.toml"
 
@@ -29,6 +36,8 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LANG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 MAX_TEXT_CHARACTERS = 200
+MAX_TEST_MINUTES = 10_080  # a week
+LINE_SINCE = "[line] and test_every_minutes = 60"
 HTTPS_PORT = 443  # browsers leave it out of addresses and of the Host header
 
 
@@ -84,6 +93,14 @@ class MediaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LineSettings:
+    """What the node does about every line by itself."""
+
+    test_every_minutes: int
+    """How often it tests that the other side answers; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """All settings of a node."""
 
@@ -95,6 +112,7 @@ class NodeSettings:
     web: WebSettings
     link: LinkSettings
     media: MediaSettings
+    line: LineSettings
 
     @classmethod
     def read(cls, folder: Path) -> "NodeSettings":
@@ -185,8 +203,17 @@ class _Table:
         )
         return tuple(found)
 
-    def table(self, key: str) -> "_Table":
-        """Return the table under `key`."""
+    def table(self, key: str, *, since: str = "") -> "_Table":
+        """Return the table under `key`; `since` is what to add to a file from before there was it.
+
+        Raises:
+            SettingsError: there is no such table.
+        """
+        if since and key not in self._data:
+            raise SettingsError(
+                f"{self._path}: there is no [{self._prefix}{key}] yet",
+                advice=f"This version of telcon wants it. Add these two lines at the end: {since}",
+            )
         data = self.take(key, "a table", lambda value: isinstance(value, dict))
         return _Table(self._path, f"{self._prefix}{key}.", data)
 
@@ -212,6 +239,7 @@ def _settings(table: _Table) -> NodeSettings:
         web=_web(table.table("web")),
         link=_link(table.table("link")),
         media=_media(table.table("media")),
+        line=_line(table.table("line", since=LINE_SINCE)),
     )
     table.end()
     return settings
@@ -251,6 +279,14 @@ def _media(table: _Table) -> MediaSettings:
     return media
 
 
+def _line(table: _Table) -> LineSettings:
+    every = table.take(
+        "test_every_minutes", f"a number of minutes from 0 to {MAX_TEST_MINUTES}", _is_minutes
+    )
+    table.end()
+    return LineSettings(every)
+
+
 def _after_name(https_port: int) -> str:
     return "" if https_port == HTTPS_PORT else f":{https_port}"
 
@@ -283,6 +319,11 @@ def _is_port(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65_535
 
 
+def _is_minutes(value: Any) -> bool:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_number and 0 <= value <= MAX_TEST_MINUTES
+
+
 def _is_address(value: Any) -> bool:
     try:
         return isinstance(value, str) and bool(parse_address(value))
@@ -312,6 +353,7 @@ def _format(settings: NodeSettings) -> str:
             "addresses": link.addresses,
         },
         "media": {"host": media.host, "port": media.port, "hosts": media.hosts},
+        "line": {"test_every_minutes": settings.line.test_every_minutes},
     }
     lines = _pairs({"name": settings.name, "organisation": settings.organisation})
     for name, values in tables.items():
