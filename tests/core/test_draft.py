@@ -6,9 +6,9 @@ import pytest
 
 from fakes.two_logs import ARCADIA, BOREALIS, MEDIA, PERSON, WORDS
 from telcon.core import draft as drafts
-from telcon.core.draft import Draft, compose
+from telcon.core.draft import Composed, Draft, compose
 from telcon.core.entry import ENTRY_TYPES, Message, call_of, entry_type, parse_entry_untrusted
-from telcon.core.seal import Opening, opening_fits, owed_members
+from telcon.core.seal import opening_fits, owed_members
 from telcon.errors import MisuseError
 
 CALL, BY = "c" * 32, "b" * 16
@@ -48,15 +48,15 @@ DRAFTS = [
 ]
 
 
-def make(draft: Draft, seed: int = 0) -> tuple[bytes, tuple[Opening, ...]]:
+def make(draft: Draft, seed: int = 0) -> Composed:
     random = Random(seed).randbytes
     return compose(draft, origin=ARCADIA, time_us=17, seen=SEEN, random=random)
 
 
 @pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.type)
 def test_a_draft_makes_the_entry_it_names_and_all_that_it_owes(draft: Draft) -> None:
-    data, openings = make(draft)
-    entry = parse_entry_untrusted(data)
+    data, openings, entry = make(draft)
+    assert entry == parse_entry_untrusted(data)
     assert entry_type(entry) == draft.type
     assert call_of(entry) == draft.call
     assert (entry.time, entry.seen) == (17, (5, "0" * 64))
@@ -72,13 +72,13 @@ def test_nonce_and_keys_are_fresh_for_every_entry() -> None:
     draft = drafts.message(PERSON, PERSON, WORDS)
     random = Random(1).randbytes
     made = [compose(draft, origin=ARCADIA, time_us=1, seen=SEEN, random=random) for _ in range(2)]
-    nonces = {parse_entry_untrusted(data).nonce for data, _ in made}
-    keys = {opening.key for _, openings in made for opening in openings}
+    nonces = {parse_entry_untrusted(data).nonce for data, *_ in made}
+    keys = {opening.key for _, openings, _ in made for opening in openings}
     assert (len(nonces), len(keys)) == (2, 6)
 
 
 def test_the_sender_is_written_where_the_protocol_wants_it() -> None:
-    data, openings = make(drafts.message(PERSON, PERSON, WORDS))
+    data, openings, _ = make(drafts.message(PERSON, PERSON, WORDS))
     entry = parse_entry_untrusted(data)
     assert isinstance(entry, Message)
     assert [opening.member for opening in openings] == ["from", "to", "text"]

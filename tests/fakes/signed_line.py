@@ -88,7 +88,7 @@ class SignedLine:
         """Append an act that has seen all of the other log; return where it stands."""
         other = self.other(node).log
         self.now_us += 1_000_000
-        data, openings = compose(
+        data, openings, _ = compose(
             draft,
             origin=node.log.origin,
             time_us=self.now_us,

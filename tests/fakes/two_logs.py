@@ -120,7 +120,7 @@ class Author:
         root = self.logs.root_of(self.other, self.seen)
         assert root is not None
         self.logs.now_us += 1_000
-        data, _ = compose(
+        data, *_ = compose(
             draft,
             origin=self.origin,
             time_us=self.logs.now_us,

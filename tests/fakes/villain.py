@@ -123,7 +123,7 @@ class Villain:
 
     def write(self, *acts: Draft, time_us: int = START_US) -> None:
         for act in acts:
-            entry, openings = compose(
+            entry, openings, _ = compose(
                 act, origin=self.log.origin, time_us=time_us, seen=(0, EMPTY_ROOT), random=_random
             )
             self.write_bytes(entry, openings)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from telcon.core.draft import Draft, compose
+from telcon.core.entry import Entry
 from telcon.core.events import ActDropped, EntryHeld, Now, Ticket
-from telcon.core.fold import Applied, LineFold
+from telcon.core.fold import LineFold
 from telcon.core.growing import GrowingLog, make_row
 from telcon.core.stored import StoredLog
 from telcon.core.void import Void
@@ -32,7 +33,7 @@ class Author:
         self.log = GrowingLog(stored, keep_octets=RECENT_OCTETS)
         self._random = random
         self._tickets = 0
-        self._fresh: deque[tuple[Ticket, Applied]] = deque()  # of entries not durable yet
+        self._fresh: deque[tuple[Ticket, Entry]] = deque()  # of entries not durable yet
         self._bulk: deque[tuple[Ticket, Draft]] = deque()
 
     @property
@@ -90,15 +91,14 @@ class Author:
     def _write(
         self, ticket: Ticket, draft: Draft, fold: LineFold, seen: tuple[int, bytes], now: Now
     ) -> tuple[int, Void | None]:
-        data, openings = compose(
+        data, openings, entry = compose(
             draft, origin=self.log.origin, time_us=now.utc_us, seen=seen, random=self._random
         )
-        void = fold.judge(self.log.origin, data)
+        void = fold.try_apply(self.log.origin, entry)
         if void is not None:
             return 0, void
-        applied = fold.apply(self.log.origin, self.log.size, data)
         self.log.grow(make_row(self.log.tip, data, openings))
-        self._fresh.append((ticket, applied))
+        self._fresh.append((ticket, entry))
         return len(data), None
 
     def settle(self, size: int) -> list[EntryHeld]:
@@ -109,8 +109,6 @@ class Author:
         for index, row in enumerate(rows, first):
             if not self._fresh:  # read back from the mirror: replayed as a whole afterwards
                 break
-            ticket, applied = self._fresh.popleft()
-            held.append(
-                EntryHeld(self.log.origin, index, applied.entry, applied.void, row.openings, ticket)
-            )
+            ticket, entry = self._fresh.popleft()
+            held.append(EntryHeld(self.log.origin, index, entry, None, row.openings, ticket))
         return held

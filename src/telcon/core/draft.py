@@ -6,6 +6,7 @@ where an entry's bytes are made.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from telcon.core.entry import (
     ENTRY_TYPES,
@@ -33,6 +34,7 @@ from telcon.core.seal import (
 from telcon.errors import MisuseError
 
 __all__ = [
+    "Composed",
     "Draft",
     "answer",
     "blank",
@@ -73,6 +75,16 @@ class Draft:
     sealed: Mapping[str, bytes] = field(default_factory=dict)  # own members' contents to seal
 
 
+class Composed(NamedTuple):
+    """An entry that was made and read back."""
+
+    data: bytes
+    openings: tuple[Opening, ...]
+    """Of its seals, in the entry's order."""
+    entry: Entry
+    """What any reader of `data` finds."""
+
+
 def compose(
     draft: Draft,
     *,
@@ -80,8 +92,8 @@ def compose(
     time_us: int,
     seen: tuple[int, bytes],
     random: Callable[[int], bytes],
-) -> tuple[bytes, tuple[Opening, ...]]:
-    """Return the entry's bytes and the openings of its seals, in the entry's order.
+) -> Composed:
+    """Make the entry that `draft` asks for.
 
     `origin` is the author's log, `time_us` the author's clock, `seen` size and root of the other
     log as stored and cosigned here; `random(n)` returns n fresh random octets.
@@ -94,38 +106,35 @@ def compose(
         for rule in SEALS.get(draft.type, ())
         if rule.member in draft.sealed
     )
-    seals = {
-        opening.member: make_seal(origin, draft.type, opening.member, opening.key, opening.content)
-        for opening in openings
-    }
-    head: dict[str, object] = {
-        "type": draft.type,
+    members: dict[str, object] = {
         "nonce": random(NONCE_BYTES).hex(),
         "time": time_us,
+        "seen": (seen[0], seen[1].hex()),
     }
-    head["seen"] = (seen[0], seen[1].hex())
     named = {"call": draft.call, "by": draft.by, "re": draft.re or None}
-    applying = {member: value for member, value in named.items() if value is not None}
-    members = {**head, **applying, **draft.members, **seals}
-    if len(members) != len(head) + len(applying) + len(draft.members) + len(draft.sealed):
+    members |= {member: value for member, value in named.items() if value is not None}
+    expected = len(members) + len(draft.members) + len(draft.sealed)
+    members |= draft.members
+    for one in openings:
+        members[one.member] = make_seal(origin, draft.type, one.member, one.key, one.content)
+    if len(members) != expected:
         msg = f"a draft of {draft.type} bears a member twice, or seals what is no seal"
         raise MisuseError(msg)
-    return _write(members), openings
+    data, entry = _write(draft.type, members)
+    return Composed(data, openings, entry)
 
 
-def _write(members: dict[str, object]) -> bytes:
+def _write(kind: str, members: dict[str, object]) -> tuple[bytes, Entry]:
     """Make the bytes and read them back as any stranger would: that is the only check of values."""
-    kind = str(members.pop("type"))
     if "from" in members:
         members["sender"] = members.pop("from")  # `from` is a word of Python's
     try:
         make: Callable[..., Entry] = ENTRY_TYPES[kind]
         data = format_entry(make(**members))
-        parse_entry_untrusted(data)
+        return data, parse_entry_untrusted(data)
     except (KeyError, TypeError, ValueError, VoidError) as error:
         msg = f"a draft of {kind} makes no entry: {error}"
         raise MisuseError(msg) from error
-    return data
 
 
 def line_opened(cards: tuple[bytes, bytes], previous: tuple[str, int, bytes] | None) -> Draft:

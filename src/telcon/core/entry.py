@@ -58,6 +58,7 @@ __all__ = [
     "entry_type",
     "format_entry",
     "parse_entry_untrusted",
+    "read_entry_untrusted",
 ]
 
 MAX_ENTRY_BYTES: Final = 16_384
@@ -463,6 +464,14 @@ def parse_entry_untrusted(data: bytes) -> Entry:
     if again != data:
         raise VoidError(Void.NOT_CANONICAL, "it reads, but its one spelling is another")
     return entry
+
+
+def read_entry_untrusted(data: bytes) -> Entry | Void:
+    """Read what stands in a log: an entry, or why the bytes have no effect."""
+    try:
+        return parse_entry_untrusted(data)
+    except VoidError as error:
+        return error.reason
 
 
 def _reason_of(data: bytes) -> Void:

@@ -29,9 +29,8 @@ from telcon.core.entry import (
     Message,
     Ref,
     Void,
-    VoidError,
     call_of,
-    parse_entry_untrusted,
+    read_entry_untrusted,
 )
 from telcon.core.guards import guard
 from telcon.core.line import Kind, LineState, Log, Messages, MessageState, Terms, kind_of, terms_of
@@ -161,11 +160,8 @@ class LineFold:
 
     def is_ready(self, origin: str, data: bytes) -> bool:
         """Return whether all that the entry `data` of `origin` has seen was applied."""
-        try:
-            entry = parse_entry_untrusted(data)
-        except VoidError:
-            return True
-        return entry.seen[0] <= self._logs[self._other[origin]].size
+        read = read_entry_untrusted(data)
+        return isinstance(read, Void) or read.seen[0] <= self._logs[self._other[origin]].size
 
     def apply(self, origin: str, index: int, data: bytes) -> Applied:
         """Add the entry `data`, which stands at `index` of the log `origin`.
@@ -173,32 +169,44 @@ class LineFold:
         Raises:
             MisuseError: `origin` is not of this line, or `index` is not the next.
         """
+        return self.apply_read(origin, index, read_entry_untrusted(data))
+
+    def apply_read(self, origin: str, index: int, read: Entry | Void) -> Applied:
+        """Add what was read at `index` of the log `origin`, as `apply` does."""
         log = self._logs.get(origin)
         if log is None or index != log.size:
             msg = f"entry {index} of {origin} is not the next of this line"
             raise MisuseError(msg)
-        try:
-            entry = parse_entry_untrusted(data)
-        except VoidError as error:
+        if isinstance(read, Void):
             log.count(Kind.OTHER)
-            return Applied(None, error.reason)
-        verdict = self._judge(origin, entry)
+            return Applied(None, read)
+        verdict = self._judge(origin, read)
         if verdict not in _SEEN_REASONS:
-            log.seen = entry.seen
+            log.seen = read.seen
         if isinstance(verdict, Void):
             log.count(Kind.OTHER)
-            return Applied(entry, verdict)
-        self._take(origin, entry, verdict)
-        log.count(kind_of(entry))
-        return Applied(entry, None)
+            return Applied(read, verdict)
+        self._take(origin, read, verdict)
+        return Applied(read, None)
 
     def judge(self, origin: str, data: bytes) -> Void | None:
         """Return why `data` would be void as the next entry of `origin`; None if it would not."""
-        try:
-            verdict = self._judge(origin, parse_entry_untrusted(data))
-        except VoidError as error:
-            return error.reason
+        read = read_entry_untrusted(data)
+        verdict = read if isinstance(read, Void) else self._judge(origin, read)
         return verdict if isinstance(verdict, Void) else None
+
+    def try_apply(self, origin: str, entry: Entry) -> Void | None:
+        """Add `entry` as the next of the log `origin` if it has effect.
+
+        Returns:
+            None if it was added; else why it would be void, and nothing has changed.
+        """
+        verdict = self._judge(origin, entry)
+        if isinstance(verdict, Void):
+            return verdict
+        self._logs[origin].seen = entry.seen
+        self._take(origin, entry, verdict)
+        return None
 
     def _draw(self, call: str) -> CallState:
         past = {origin: log.size for origin, log in self._logs.items()}
@@ -235,8 +243,8 @@ class LineFold:
         return None if known.hex() == root else Void.WRONG_SEEN_ROOT
 
     def _frozen(self, past: Past) -> tuple[Act, ...]:
-        acts = (log.frozen for log in self._logs.values())
-        return tuple(act for act in acts if act is not None and act.index < past[act.origin])
+        acts = [log.frozen for log in self._logs.values() if log.frozen is not None]
+        return tuple(act for act in acts if act.index < past[act.origin])
 
     def _in_terms(self, kind: str, past: Past) -> bool:
         for origin, log in self._logs.items():
@@ -284,20 +292,26 @@ class LineFold:
     def _take(self, origin: str, entry: Entry, to: Phase) -> None:
         log = self._logs[origin]
         self.tests.witness(origin, entry.time, entry.seen[0])
-        act = Act(origin, log.size, entry.seen[0], entry.TYPE, to, entry.time)
         if isinstance(entry, Message):
             self.messages.add(origin, log.size, entry.time)
         elif isinstance(entry, LineOpened):
             log.is_open = True
         elif isinstance(entry, LineTerms):
             log.terms.append(terms_of(entry, log.size))
-        elif isinstance(entry, LineFrozen):
-            log.frozen = act
-            self.calls.touch_all()
         elif isinstance(entry, LineTest):
             self.tests.add(origin, log.size, entry.time)
         elif isinstance(entry, LineTested):
             self.tests.answer(entry.re[0], log.size)
+        else:
+            self._take_move(origin, entry, to)
+        log.count(kind_of(entry))
+
+    def _take_move(self, origin: str, entry: Entry, to: Phase) -> None:
+        """Let an entry take effect that moves calls, if it is one."""
+        act = Act(origin, self._logs[origin].size, entry.seen[0], entry.TYPE, to, entry.time)
+        if isinstance(entry, LineFrozen):
+            self._logs[origin].frozen = act
+            self.calls.touch_all()
         elif isinstance(entry, CallRing):
             self._take_ring(entry, act)
         elif (call_id := call_of(entry)) is not None:

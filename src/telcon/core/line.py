@@ -62,7 +62,10 @@ class Log:
 
     def terms_within(self, bound: int) -> Terms | None:
         """Return the newest terms among the first `bound` entries."""
-        return next((terms for terms in reversed(self.terms) if terms.since < bound), None)
+        for terms in reversed(self.terms):
+            if terms.since < bound:
+                return terms
+        return None
 
 
 @dataclass(frozen=True, slots=True)

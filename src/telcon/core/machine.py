@@ -22,6 +22,7 @@ from telcon.core import frames, receiving, sending
 from telcon.core.books import Books
 from telcon.core.connection import Connection
 from telcon.core.draft import Draft
+from telcon.core.entry import Entry, Void
 from telcon.core.events import (
     ActDropped,
     Cosigned,
@@ -330,10 +331,10 @@ class LineMachine:
         if self._books.cosign() and self._connection is not None:
             self._connection.owes_cosigned = True
 
-    def _fold_theirs(self, first: int, rows: list[Row]) -> None:
+    def _fold_theirs(self, first: int, rows: list[tuple[Row, Entry | Void]]) -> None:
         origin = self._books.theirs.origin
-        for index, row in enumerate(rows, first):
-            applied = self.fold.apply(origin, index, row.entry)
+        for index, (row, read) in enumerate(rows, first):
+            applied = self.fold.apply_read(origin, index, read)
             self._books.events.append(
                 EntryHeld(origin, index, applied.entry, applied.void, row.openings, None)
             )

@@ -8,7 +8,7 @@ Nothing is cosigned that is not durable; the caller says when it is, by `settle`
 from collections import deque
 from typing import Final
 
-from telcon.core.entry import VoidError, parse_entry_untrusted
+from telcon.core.entry import Entry, Void, read_entry_untrusted
 from telcon.core.frames import (
     MAX_CONTENT_OCTETS,
     MAX_ENTRY_OCTETS,
@@ -81,6 +81,7 @@ class Mirror:
         self._key = key
         self._uncosigned: deque[tuple[int, int]] = deque()  # size after a push, its octets
         self._uncosigned_octets = 0
+        self._read: deque[Entry | Void] = deque()  # of entries that are taken, not durable yet
         self._cosigned: Cosigned | None = None
         newest = stored.newest_note()
         self._durable = self._read_newest(newest) if newest else None
@@ -174,12 +175,14 @@ class Mirror:
         if frontier.root() != checkpoint.root:
             raise PushError("hash", f"the root at size {frontier.size} is another")
         note = self._verify(push)  # (4)
+        read = [read_entry_untrusted(row.entry) for row in rows]
         taken = [
-            row._replace(openings=self._owed(row.entry, openings.get(index, {})))  # (5)
-            for index, row in enumerate(rows, self.log.size)
+            row._replace(openings=self._owed(entry, openings.get(index, {})))  # (5)
+            for index, (row, entry) in enumerate(zip(rows, read, strict=True), self.log.size)
         ]
         for row in taken:
             self.log.grow(row)
+        self._read.extend(read)
         self._taken = Note(self.log.origin, self.log.size, note, cosigned=False)
 
     def _verify(self, push: Push) -> bytes:
@@ -188,11 +191,9 @@ class Mirror:
         except PeerError as error:
             raise PushError("signature", str(error)) from error
 
-    def _owed(self, data: bytes, sent: dict[str, Opening]) -> tuple[Opening, ...]:
+    def _owed(self, entry: Entry | Void, sent: dict[str, Opening]) -> tuple[Opening, ...]:
         """Return the openings owed with an entry; nothing vouches for others: they are left."""
-        try:
-            entry = parse_entry_untrusted(data)
-        except VoidError:
+        if isinstance(entry, Void):
             return ()  # held and void: what cannot be read owes nothing
         owed = []
         for member in sorted(owed_members(entry)):
@@ -227,11 +228,15 @@ class Mirror:
         """The newest cosignature made here, as it goes to the author."""
         return self._cosigned
 
-    def settle(self, note: Note | None, size: int) -> list[Row]:
-        """Take note that `size` entries and `note`, their checkpoint, are durable."""
+    def settle(self, note: Note | None, size: int) -> list[tuple[Row, Entry | Void]]:
+        """Take note that `size` entries and `note`, their checkpoint, are durable.
+
+        Returns:
+            What has become durable, and how it reads.
+        """
         if note is not None:
             self._durable = note
-        return self.log.settle(size)
+        return [(row, self._read.popleft()) for row in self.log.settle(size)]
 
     def cosign_durable(self, utc_us: int) -> Note | None:
         """Cosign the newest durable checkpoint; None if nothing is new, or the log is forked.

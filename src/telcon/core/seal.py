@@ -131,6 +131,7 @@ def opening_fits(entry: Entry, origin: str, opening: Opening) -> bool:
     return hmac.compare_digest(make_seal(origin, kind, member, opening.key, opening.content), seal)
 
 
+@lru_cache(maxsize=64)  # the same few write and are written to
 def format_person(person: Person) -> bytes:
     """Return the one spelling of `person`.
 
