@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: install demo test check bench soak tidy
+.PHONY: install demo test check pictures bench soak tidy
 
 install: $(VENV)/.run
 
@@ -22,6 +22,11 @@ check: $(VENV)/.dev
 	@$(PY) -m ruff check src tests demo bench scripts
 	@$(PY) -m mypy
 	@$(PY) -m pytest -q tests/rules $(ARGS)
+
+# Every screen, on a phone and on a desk, light and dark.
+pictures: $(VENV)/.dev
+	@bash scripts/need chromium
+	@TELCON_SCREENSHOTS=build/pictures $(PY) -m pytest -q tests/web/test_pictures.py $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(PY) -m bench $(ARGS)

@@ -179,17 +179,26 @@ def call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
         "side": side,
         "peer": dict(PEER),
         "rung_us": NOW_US - 13 * MINUTE_US,
+        "ringing": {"devices": 3, "sounds_in_ms": 0} if phase == "ringing" else None,
         "answered_us": NOW_US - 767_000_000 if live or phase == "ended" else None,
         "mode": "audio",
         "mine": live or side == "ours",
         "countersigned": True,
         "unsigned_since_us": None,
+        "goes_on_unsigned": False,
+        "quality": quality() if live else None,
         "recorders": {"ours": {"on": live, "age_ms": 400}, "theirs": {"on": live, "age_ms": 600}},
         "people": people() if live else [],
         "ended": None,
         "late": False,
         **changes,
     }
+
+
+def quality(**changes: Any) -> dict[str, Any]:
+    """Return what a node knows of the sound of a call."""
+    base = {"missed": 0.0, "trunk_received": 38_000, "trunk_lost": 12, "trunk_silent_ms": 40}
+    return {**base, **changes}
 
 
 def people() -> list[dict[str, Any]]:
@@ -344,6 +353,10 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
     ),
     "history-none": (idle(), f"history/{LINE}", ("No call yet",)),
 }
+
+
+# name → what is clicked, one after the other, before the words of that screen are there
+STEPS: dict[str, tuple[str, ...]] = {}
 
 
 def screen(name: str) -> dict[str, Any]:

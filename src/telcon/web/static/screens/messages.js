@@ -19,8 +19,8 @@ export default class Messages extends Screen {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#send(event);
     });
     this.at.text.addEventListener("input", () => this.#written());
-    this.at.said.addEventListener("scroll", () => (this.#atEnd = this.#isAtEnd()), { passive: true });
-    this.#resized.observe(this.at.said); // a keyboard comes up, a phone is turned
+    this.at.log.addEventListener("scroll", () => (this.#atEnd = this.#isAtEnd()), { passive: true });
+    this.#resized.observe(this.at.log); // a keyboard comes up, a phone is turned
   }
 
   disconnect() {
@@ -37,7 +37,7 @@ export default class Messages extends Screen {
     const ids = new Set(held.map((item) => item.id)); // the node may show it before it has answered
     const items = [...held, ...this.page.outbox.of(line.line).filter((item) => !ids.has(item.id))];
     this.at.none.hidden = items.length > 0;
-    this.at.said.hidden = items.length === 0;
+    this.at.log.hidden = items.length === 0;
     this.#renderItems(items, line);
   }
 
@@ -50,7 +50,7 @@ export default class Messages extends Screen {
     const label = say("messages.field", { name: line.peer.name });
     this.at.text.placeholder = label;
     this.at.text.setAttribute("aria-label", label);
-    this.at.said.setAttribute("aria-label", say("messages.log", { name: line.peer.name }));
+    this.at.log.setAttribute("aria-label", say("messages.log", { name: line.peer.name }));
     this.at.text.value = this.page.drafts.get(line.line) ?? "";
     this.#written();
   }
@@ -70,12 +70,12 @@ export default class Messages extends Screen {
   }
 
   #isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.at.said;
+    const { scrollHeight, scrollTop, clientHeight } = this.at.log;
     return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
   }
 
   #toEnd() {
-    this.at.said.scrollTop = this.at.said.scrollHeight;
+    this.at.log.scrollTop = this.at.log.scrollHeight;
   }
 
   #written() {
