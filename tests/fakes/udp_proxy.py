@@ -177,16 +177,17 @@ class Carrier:
         print("{}", flush=True)
         while True:
             outsides = {client.outside: client for client in self._clients.values()}
-            sockets = [sys.stdin, self._inside, self._stranger, *outsides]
-            ready = select.select(sockets, [], [], self._pause_s())[0]
-            if sys.stdin in ready:
+            sockets = [self._inside, self._stranger, *outsides]
+            readable = select.select([0, *sockets], [], [], self._pause_s())[0]
+            if 0 in readable:
                 line = sys.stdin.readline()
                 if not line:
                     return
                 print(json.dumps(self._do(json.loads(line))), flush=True)
                 continue  # sockets may be other ones now
-            for sock in ready:
-                self._drain(sock, outsides.get(sock))
+            for sock in sockets:
+                if sock in readable:
+                    self._drain(sock, outsides.get(sock))
             self._send_due()
 
     def _do(self, command: dict[str, Any]) -> dict[str, int]:

@@ -244,6 +244,11 @@ class Floor:
         if self.tape is not None:
             self.tape.write(speaker.origin, track, index, timestamp, packet.payload)
 
+    def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
+        """Return what we miss of a track of the other side and could still use."""
+        source = self._theirs.get(track)
+        return source.wanted(round_trip_s) if source is not None else ()
+
     def receive_report(self, track: int, block: ReportBlock) -> None:
         """Let our speaker know what the far listeners miss, so that the encoder adds to it."""
         for held in self._devices.values():

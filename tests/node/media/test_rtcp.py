@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from telcon.errors import MalformedError
 from telcon.node.media.rtcp import (
     Goodbye,
+    Nack,
     ReceiverReport,
     ReportBlock,
     RtcpPacket,
@@ -31,8 +32,10 @@ MEMBERS: st.SearchStrategy[RtcpPacket] = st.one_of(
     st.builds(ReceiverReport, U32, SOME_BLOCKS),
     st.builds(SourceDescription, U32, NAMES),
     st.builds(Goodbye, st.lists(U32, max_size=4).map(tuple)),
+    st.builds(Nack, U32, U32, st.lists(st.integers(0, 65_535), max_size=8).map(tuple)),
 )
-FEEDBACK = bytes.fromhex("81cd0002") + bytes(8)  # a NACK, which nobody negotiated
+FEEDBACK = bytes.fromhex("8fcd0002") + bytes(8)  # of a kind that nobody negotiated
+NACK = bytes.fromhex("81cd0003") + bytes(3) + b"\x01" + bytes(3) + b"\x02" + b"\xff\xfe\x00\x05"
 REPORT = SenderReport(7, ntp_from_utc(0.0), 1, 2, 3, (ReportBlock(9, 1, -1, 2, 3, 4, 5),))
 
 
@@ -50,6 +53,10 @@ def test_writes_the_bytes_of_the_standard() -> None:
 def test_steps_over_members_of_other_types() -> None:
     compound = format_rtcp([REPORT]) + FEEDBACK + format_rtcp([Goodbye((7,))])
     assert parse_rtcp_untrusted(compound) == (REPORT, Goodbye((7,)))
+
+
+def test_reads_what_is_asked_for_with_its_mask_across_the_wrap() -> None:
+    assert parse_rtcp_untrusted(NACK) == (Nack(1, 2, (0xFFFE, 0xFFFF, 1)),)
 
 
 def test_strips_padding() -> None:

@@ -14,8 +14,9 @@ from node.media.rig import in_loop
 from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError
 from telcon.node.media import trunk as trunk_module
+from telcon.node.media.history import MOST_AGAIN
 from telcon.node.media.mux import Address, TrunkReceiver, UdpMux
-from telcon.node.media.rtcp import ReceiverReport, ReportBlock, format_rtcp
+from telcon.node.media.rtcp import Nack, ReceiverReport, ReportBlock, format_rtcp
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
@@ -95,6 +96,7 @@ class User:
     heard: list[tuple[int, int, int, bytes]] = field(default_factory=list)
     reports: list[tuple[int, ReportBlock]] = field(default_factory=list)
     sources: dict[int, Source] = field(default_factory=dict)
+    asks: bool = True  # again for what it missed
     heard_hundred: asyncio.Event = field(default_factory=asyncio.Event)
 
     def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
@@ -102,6 +104,9 @@ class User:
         self.sources.setdefault(track, Source(clock=self.clock)).feed(packet)
         if len(self.heard) == 100:
             self.heard_hundred.set()
+
+    def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
+        return self.sources[track].wanted(round_trip_s) if self.asks else ()
 
     def receive_report(self, track: int, block: ReportBlock) -> None:
         self.reports.append((track, block))
@@ -266,6 +271,7 @@ def test_a_side_that_moves_is_followed_at_once() -> None:
 
 def test_an_old_packet_sent_on_from_elsewhere_moves_nothing() -> None:
     call = Call()
+    call.b.user.asks = False
     call.a.say(1)
     call.wire.cut = True
     call.a.say(1, first=1)
@@ -275,6 +281,44 @@ def test_an_old_packet_sent_on_from_elsewhere_moves_nothing() -> None:
     assert call.b.port.trunks[call.a.prefix].receive_trunk(held_back, ELSEWHERE, is_rtcp=False)
     assert call.b.trunk.statistics().address == ARCADIA
     assert len(call.b.user.heard) == 3
+
+
+def test_what_was_lost_is_asked_for_and_sent_again_as_it_was() -> None:
+    call = Call()
+    for number in range(6):
+        call.wire.cut = number in (2, 3)
+        call.a.say(1, first=number)
+        call.clock.now += 0.02
+    lost = [data for source, _, data in call.wire.log if source == ARCADIA and data[3] in (2, 3)]
+    assert [heard[1] for heard in call.b.user.heard] == [0, 1, 4, 2, 3, 5]
+    assert lost[0] == lost[2]
+    assert lost[1] == lost[3]
+    assert call.a.trunk.statistics().resent == 2
+    assert call.b.trunk.statistics().lost == 0
+    assert call.b.user.sources[1].statistics().repaired == 2
+
+
+def test_a_repair_counts_as_lost_on_the_way_for_the_speaker() -> None:
+    call = Call()
+    call.pass_time(0.5)
+    for number in range(100):
+        call.wire.cut = number % 10 == 9
+        call.a.say(1, first=number)
+    call.wire.cut = False
+    call.pass_time(1.0)
+    _, block = call.a.user.reports[-1]
+    assert block.cumulative_lost == 9
+    assert 20 <= block.fraction_lost <= 27
+
+
+def test_whoever_asks_without_end_gets_each_packet_a_few_times() -> None:
+    call = call_with_silent_side()
+    call.b.say(3)
+    asker = call.a.prefix << 8
+    nack = Nack(asker, call.b.prefix << 8 | 1, (1,) * 100)
+    sealing = Protector(AEAD_AES_256_GCM, call.a.key)
+    call.b.port.deliver(sealing.protect_rtcp(format_rtcp([ReceiverReport(asker), nack])), ARCADIA)
+    assert call.b.trunk.statistics().resent == MOST_AGAIN
 
 
 def test_an_old_report_sent_on_from_elsewhere_moves_nothing() -> None:
@@ -351,6 +395,7 @@ def test_any_datagram_is_refused_without_an_error(data: bytes, is_rtcp: bool) ->
 
 def test_reports_tell_the_speaker_what_is_lost_far_away() -> None:
     call = Call()
+    call.b.user.asks = False
     call.pass_time(0.5)
     for number in range(100):
         call.wire.cut = number % 10 == 9

@@ -1,6 +1,7 @@
 """RTCP compound packets (RFC 3550 §6): sender and receiver reports, descriptions, goodbyes.
 
-Packets of other types (feedback, application) are stepped over: a node negotiates none of them.
+Of feedback (RFC 4585) a node knows the generic NACK, which asks for packets again. Packets of other
+types are stepped over: a node negotiates none of them.
 Encryption is srtp.py's; what the reports are filled with comes from source.py and slot.py.
 """
 
@@ -14,6 +15,7 @@ from telcon.errors import MalformedError
 
 __all__ = [
     "Goodbye",
+    "Nack",
     "ReceiverReport",
     "ReportBlock",
     "RtcpPacket",
@@ -29,11 +31,14 @@ _SENDER_REPORT = 200
 _RECEIVER_REPORT = 201
 _SOURCE_DESCRIPTION = 202
 _GOODBYE = 203
+_TRANSPORT_FEEDBACK = 205
 _CNAME = 1
+_GENERIC_NACK = 1
 
 _HEAD = struct.Struct("!BBH")
 _SENDER = struct.Struct("!IQIII")
 _BLOCK = struct.Struct("!IIIIII")
+_NACK_ITEM = struct.Struct("!HH")
 _NTP_EPOCH_S = 2_208_988_800
 """Seconds from 1900, where NTP counts from, to 1970."""
 
@@ -98,7 +103,19 @@ class Goodbye:
     ssrcs: tuple[int, ...]
 
 
-RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye
+@dataclass(frozen=True, slots=True)
+class Nack:
+    """Packets of one stream that its receiver misses (RFC 4585 §6.2.1)."""
+
+    sender: int
+    """SSRC of who asks."""
+    ssrc: int
+    """The stream that is asked for."""
+    sequences: tuple[int, ...]
+    """16 bits each, in the order of asking."""
+
+
+RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack
 
 
 def ntp_from_utc(utc_s: float) -> int:
@@ -134,6 +151,11 @@ def _format_one(packet: RtcpPacket) -> bytes:
         case Goodbye():
             body = b"".join(ssrc.to_bytes(4, "big") for ssrc in packet.ssrcs)
             return _frame(_GOODBYE, len(packet.ssrcs), body)
+        case Nack():
+            body = struct.pack("!II", packet.sender, packet.ssrc)
+            # One item for each: a mask of the 16 behind it would save octets on a path that loses.
+            body += b"".join(_NACK_ITEM.pack(sequence, 0) for sequence in packet.sequences)
+            return _frame(_TRANSPORT_FEEDBACK, _GENERIC_NACK, body)
 
 
 def _frame(kind: int, count: int, body: bytes) -> bytes:
@@ -171,8 +193,9 @@ def parse_rtcp_untrusted(data: bytes) -> tuple[RtcpPacket, ...]:
             raise MalformedError("an RTCP packet has a wrong version or goes beyond its end")
         body = _without_padding(data[position + 4 : end], bool(first & 0x20))
         parse = _PARSERS.get(kind)
-        if parse is not None:
-            packets.append(parse(body, first & 0x1F))
+        packet = parse(body, first & 0x1F) if parse is not None else None
+        if packet is not None:
+            packets.append(packet)
         position = end
     return tuple(packets)
 
@@ -230,6 +253,17 @@ def _parse_goodbye(body: bytes, count: int) -> Goodbye:
     return Goodbye(tuple(_parse_ssrc(body, 4 * index) for index in range(count)))
 
 
+def _parse_feedback(body: bytes, kind: int) -> Nack | None:
+    if kind != _GENERIC_NACK:
+        return None
+    sequences: list[int] = []
+    for position in range(8, len(body) - 3, _NACK_ITEM.size):
+        first, mask = _NACK_ITEM.unpack_from(body, position)
+        sequences.append(first)
+        sequences += [(first + n) & 0xFFFF for n in range(1, 17) if mask >> (n - 1) & 1]
+    return Nack(_parse_ssrc(body, 0), _parse_ssrc(body, 4), tuple(sequences))
+
+
 def _parse_ssrc(body: bytes, start: int) -> int:
     if start + 4 > len(body):
         raise MalformedError("an RTCP packet ends within an SSRC")
@@ -243,9 +277,10 @@ def _decode(text: bytes) -> str:
         raise MalformedError("a name in an RTCP packet is not UTF-8") from error
 
 
-_PARSERS: dict[int, Callable[[bytes, int], RtcpPacket]] = {
+_PARSERS: dict[int, Callable[[bytes, int], RtcpPacket | None]] = {
     _SENDER_REPORT: _parse_sender_report,
     _RECEIVER_REPORT: _parse_receiver_report,
     _SOURCE_DESCRIPTION: _parse_source_description,
     _GOODBYE: _parse_goodbye,
+    _TRANSPORT_FEEDBACK: _parse_feedback,
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from telcon.node.media.gaps import Gaps
 from telcon.node.media.rtcp import ReportBlock, middle_of_ntp
 from telcon.node.media.rtp import RtpPacket, sequence_delta
 
@@ -51,6 +52,8 @@ class SourceStatistics:
     """Expected and not received; below zero when packets came twice."""
     jitter: int
     """In ticks of 1/48000 s, smoothed (RFC 3550 §6.4.1)."""
+    repaired: int
+    """Of those received, the ones that were lost on the way and came when asked for."""
     restarts: int
     """How often the sequence jumped too far to be the same run."""
     listener_loss: int
@@ -73,6 +76,9 @@ class Source:
         self._received = 0
         self._base = self._highest = 0
         self._expected_before = self._received_before = 0
+        self._repaired_before = 0
+        self._gaps = Gaps()
+        self._round_trip_s = 0.0
         self._transit: float | None = None
         self._jitter = 0.0
         self._listener_loss: dict[object, tuple[int, float]] = {}
@@ -105,6 +111,17 @@ class Source:
         """Remember that `listener` misses `fraction_lost` 256ths of what was sent to it."""
         self._listener_loss[listener] = (fraction_lost, self._clock())
 
+    def wanted(self, round_trip_s: float = 0.0) -> list[int]:
+        """Return the 16-bit sequence numbers to ask for again now; to be called after each `feed`.
+
+        `round_trip_s` is how long an answer takes, as far as that is known.
+        """
+        if not self._gaps.waiting:
+            return []
+        self._round_trip_s = round_trip_s
+        wanted = self._gaps.wanted(self._highest, self._clock(), round_trip_s)
+        return [number & 0xFFFF for number in wanted]
+
     def note_sender_report(self, ntp: int) -> None:
         """Remember the time of the stream's last sender report, for the next `report`."""
         self._sender_report = (middle_of_ntp(ntp), self._clock())
@@ -113,20 +130,23 @@ class Source:
         """Return the block for the speaker's next receiver report, and begin a new interval.
 
         The fraction lost is the worst of what was lost on the way here and on the ways to the
-        listeners. None until the first packet.
+        listeners; what came only when asked for was lost on the way. None until the first packet.
         """
         if not self._received:
             return None
         now = self._clock()
         expected, received = self._expected(), self._received
+        repaired = self._gaps.repaired
         asked, came = expected - self._expected_before, received - self._received_before
+        came -= repaired - self._repaired_before
         self._expected_before, self._received_before = expected, received
+        self._repaired_before = repaired
         lost_here = 256 * (asked - came) // asked if asked > came >= 0 else 0
         heard_at = self._sender_report
         return ReportBlock(
             ssrc=self._ssrc,
             fraction_lost=min(max(lost_here, self._worst_listener(now)), 255),
-            cumulative_lost=max(min(expected - received, 0x7F_FFFF), -0x80_0000),
+            cumulative_lost=max(min(expected - received + repaired, 0x7F_FFFF), -0x80_0000),
             highest_sequence=self._highest & 0xFFFF_FFFF,
             jitter=int(self._jitter),
             last_report=heard_at[0] if heard_at else 0,
@@ -142,6 +162,7 @@ class Source:
             expected=expected,
             lost=expected - self._received,
             jitter=int(self._jitter),
+            repaired=self._gaps.repaired,
             restarts=self._restarts,
             listener_loss=self._worst_listener(self._clock()),
             subscribers=len(self._subscribers),
@@ -157,7 +178,11 @@ class Source:
             self._restarts += 1
             self._begin(packet)
         elif delta > 0:
+            if delta > 1:
+                self._gaps.pass_over(self._highest + 1, self._highest + delta, now)
             self._highest += delta
+        elif self._gaps.waiting:
+            self._gaps.fill(self._highest + delta, now, self._round_trip_s)
         self._packets += 1
         self._received += 1
         self._octets += len(packet.payload)
@@ -168,6 +193,7 @@ class Source:
         self._base = self._highest = packet.sequence
         self._received = self._expected_before = self._received_before = 0
         self._transit = None
+        self._gaps.clear()
 
     def _measure_jitter(self, timestamp: int, now: float) -> None:
         # RFC 3550 Appendix A.8: differences of transit times, smoothed by a sixteenth.

@@ -5,8 +5,9 @@ at 0 and at the first timestamp as it stands, so both arrive at the same numbers
 tree hashes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from telcon.node.media.history import History
 from telcon.node.media.rtcp import SenderReport
 from telcon.node.media.rtp import sequence_delta, timestamp_delta
 from telcon.node.media.source import CLOCK_RATE_HZ
@@ -33,6 +34,7 @@ class OutgoingTrack:
     octets: int = 0
     timestamp: int = 0
     sent_at: float = 0.0
+    history: History = field(default_factory=History)
 
     def count(self, timestamp: int, size: int, now: float) -> Forwarded:
         """Give the next packet, of `size` octets of payload, its numbers."""

@@ -24,6 +24,7 @@ from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError, SrtpError
 from telcon.node.media.mux import Address, TrunkReceiver
 from telcon.node.media.rtcp import (
+    Nack,
     ReceiverReport,
     ReportBlock,
     RtcpPacket,
@@ -80,6 +81,9 @@ class TrunkUser(Protocol):
     def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
         """Take an authentic packet; late ones come too, the same one never twice."""
 
+    def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
+        """Return the sequence numbers of the other node's `track` to ask for again now."""
+
     def receive_report(self, track: int, block: ReportBlock) -> None:
         """Take what the other node says of our `track`: the worst loss on its way to a listener."""
 
@@ -119,6 +123,8 @@ class TrunkStatistics:
     """Authentic, but no RTP or RTCP for this trunk: the other node is at fault."""
     flooded: int
     """Authentic, and more than anybody needs: dropped."""
+    resent: int
+    """Packets of ours that were sent again because it asked for them."""
     round_trip_ms: float | None
     """From its last report; None before."""
 
@@ -160,7 +166,7 @@ class Trunk:
         self._srtcp_index = -1
         self._next_report = 0.0
         self._burst_left = 0
-        self._sent = self._refused = self._malformed = self._flooded = 0
+        self._sent = self._resent = self._refused = self._malformed = self._flooded = 0
         self._room = float(MAX_PACKETS_A_SECOND)  # packets that may come now
         self._round_trip_ms: float | None = None
 
@@ -222,7 +228,9 @@ class Trunk:
         forwarded = stream.count(timestamp, len(payload), now)
         sequence, stamp = forwarded.index & 0xFFFF, forwarded.timestamp & 0xFFFF_FFFF
         packet = RtpPacket(PAYLOAD_TYPE, marker, sequence, stamp, stream.ssrc, payload)
-        self._transmit(self._protector.protect(format_rtp(packet)), everywhere=False)
+        sealed = self._protector.protect(format_rtp(packet))
+        stream.history.keep(sequence, sealed)
+        self._transmit(sealed, everywhere=False)
         self._sent += 1
         return forwarded
 
@@ -287,6 +295,7 @@ class Trunk:
             refused=self._refused,
             malformed=self._malformed,
             flooded=self._flooded,
+            resent=self._resent,
             round_trip_ms=self._round_trip_ms,
         )
 
@@ -323,6 +332,9 @@ class Trunk:
         if place.index > before:
             self._adopt(address)
         self._user.receive_packet(track, place.index, place.timestamp, packet)
+        wanted = self._user.wanted(track, (self._round_trip_ms or 0.0) / 1_000)
+        if wanted:
+            self._ask(packet.ssrc, wanted)
 
     def _receive_rtcp(
         self, sealed: bytes, packets: tuple[RtcpPacket, ...], address: Address
@@ -336,6 +348,8 @@ class Trunk:
                 self._user.receive_sender_report(packet.ssrc & 0xFF, packet.ntp)
             if isinstance(packet, (SenderReport, ReceiverReport)):
                 self._receive_blocks(packet.blocks)
+            if isinstance(packet, Nack) and packet.ssrc >> 8 == self._prefix:
+                self._send_again(packet)
 
     def _receive_blocks(self, blocks: tuple[ReportBlock, ...]) -> None:
         for block in blocks:
@@ -348,6 +362,21 @@ class Trunk:
                 if ticks < 1 << 31:  # else its clock or ours was set back in between
                     self._round_trip_ms = ticks * 1_000 / 65_536
             self._user.receive_report(track, block)
+
+    def _ask(self, ssrc: int, sequences: Sequence[int]) -> None:
+        if self._protector is None:
+            return
+        own = self._prefix << 8
+        packets = (ReceiverReport(own), Nack(own, ssrc, tuple(sequences)))
+        self._transmit(self._protector.protect_rtcp(format_rtcp(packets)), everywhere=False)
+
+    def _send_again(self, nack: Nack) -> None:
+        stream = self._outgoing.get(nack.ssrc & 0xFF)
+        for sequence in nack.sequences:
+            sealed = stream.history.again(sequence) if stream is not None else None
+            if sealed is not None:
+                self._transmit(sealed, everywhere=False)
+                self._resent += 1
 
     def _is_theirs(self, ssrc: int) -> bool:
         return self._peer is not None and ssrc >> 8 == self._peer.prefix and bool(ssrc & 0xFF)
