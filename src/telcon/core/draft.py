@@ -101,13 +101,14 @@ def compose(
     Raises:
         MisuseError: the draft does not make a canonical entry of its type.
     """
+    rules = [rule for rule in SEALS.get(draft.type, ()) if rule.member in draft.sealed]
+    fresh = random(len(rules) * KEY_BYTES + NONCE_BYTES)
     openings = tuple(
-        Opening(rule.member, random(KEY_BYTES), draft.sealed[rule.member])
-        for rule in SEALS.get(draft.type, ())
-        if rule.member in draft.sealed
+        Opening(rule.member, fresh[at : at + KEY_BYTES], draft.sealed[rule.member])
+        for at, rule in zip(range(0, len(fresh), KEY_BYTES), rules, strict=False)
     )
     members: dict[str, object] = {
-        "nonce": random(NONCE_BYTES).hex(),
+        "nonce": fresh[-NONCE_BYTES:].hex(),
         "time": time_us,
         "seen": (seen[0], seen[1].hex()),
     }

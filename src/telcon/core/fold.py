@@ -11,10 +11,9 @@ line's freezing, both sides' terms, the table of transitions, then what its own 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from telcon.core.call import CallState, Past, Place
 from telcon.core.entry import (
@@ -63,8 +62,7 @@ _Verdict: TypeAlias = Void | Phase
 """Why an entry is void, or the phase it leads to (`NONE` if it is of no call)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """What became of one entry."""
 
     entry: Entry | None  # None if the bytes cannot be read

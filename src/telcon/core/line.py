@@ -102,6 +102,15 @@ class Messages(Sequence[MessageState]):
         index, side = divmod(self._places[position], 2)
         return MessageState(self._origins[side], index, self._times[position])
 
+    def position(self, origin: str, index: int) -> int | None:
+        """Return where in this sequence the message at `index` of the log `origin` stands."""
+        if origin not in self._origins:
+            return None
+        try:
+            return self._places.index(index * 2 + self._origins.index(origin))
+        except ValueError:
+            return None
+
     def add(self, origin: str, index: int, time_us: int) -> None:
         """Add a message that took effect."""
         self._places.append(index * 2 + self._origins.index(origin))

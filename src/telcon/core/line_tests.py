@@ -8,7 +8,7 @@ a side tests at once when the link is back after a test without answer: that ent
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -27,7 +27,7 @@ ANSWER_WITHIN_US: Final = 30_000_000
 """An answer takes milliseconds; this long, and somebody who rang would have thought it dead."""
 
 KEPT_EXCHANGES: Final = 10_080
-"""Of each side, 40 octets each: a week of tests each minute, more than a year of hourly ones."""
+"""Of each side, 32 octets each: more than a year of hourly tests, five weeks at one in five minutes."""
 
 SPREAD_US: Final = 60_000_000  # a node's lines are not all tested in one second
 START_US: Final = 60_000_000  # after a start, the link has this long to come before a test is lost
@@ -120,10 +120,11 @@ class LineTests:
         side = self._sides[origin]
         return _exchange(side, len(side.index) - 1) if side.index else None
 
-    def of(self, origin: str) -> Iterator[Exchange]:
-        """Return the tests of one side, oldest first."""
+    def of(self, origin: str, count: int = KEPT_EXCHANGES) -> Iterator[Exchange]:
+        """Return the newest `count` tests of one side, oldest first."""
         side = self._sides[origin]
-        return (_exchange(side, at) for at in range(len(side.index)))
+        first = max(0, len(side.index) - count)
+        return (_exchange(side, at) for at in range(first, len(side.index)))
 
 
 def _exchange(side: _Side, at: int) -> Exchange:
@@ -146,7 +147,7 @@ class Silence:
     was_down: bool  # whether an answer came when the link was back; else none came at all
 
 
-def silences(exchanges: Iterator[Exchange], now_us: int) -> list[Silence]:
+def silences(exchanges: Iterable[Exchange], now_us: int) -> list[Silence]:
     """Return the times without answers, oldest first; they touch no test that was answered."""
     found: list[Silence] = []
     run: list[Outcome] = []

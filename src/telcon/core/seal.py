@@ -38,6 +38,7 @@ KEY_BYTES: Final = 32  # another length is refused, so a key has one spelling un
 MAX_CONTENT_BYTES: Final = 8_192
 
 _CONTEXT: Final = b"telcon seal v1"
+_MEMBERS: Final = {kind: {rule.member for rule in rules} for kind, rules in SEALS.items()}
 
 Lang = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z", max_length=35)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -125,7 +126,7 @@ def opening_fits(entry: Entry, origin: str, opening: Opening) -> bool:
     if len(opening.key) != KEY_BYTES or len(opening.content) > MAX_CONTENT_BYTES:
         return False
     kind, member = entry.TYPE, opening.member
-    seal = _seal(entry, member) if any(rule.member == member for rule in SEALS[kind]) else None
+    seal = _seal(entry, member) if member in _MEMBERS[kind] else None
     if seal is None:
         return False
     return hmac.compare_digest(make_seal(origin, kind, member, opening.key, opening.content), seal)

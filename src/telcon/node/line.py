@@ -116,7 +116,7 @@ class Line:
         """
         self._require_open()
         ticket = self.machine.append(draft, now())
-        self._turn()
+        self._work.set()
         return ticket
 
     async def act_bulk(self, draft: Draft) -> EntryHeld:
@@ -215,7 +215,7 @@ class Line:
     async def _wait(self, ticket: Ticket) -> EntryHeld:
         future: asyncio.Future[EntryHeld] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
-        self._turn()
+        self._work.set()  # there is nothing to send or to tell before it is durable
         try:
             return await future
         finally:
@@ -231,13 +231,15 @@ class Line:
             return  # whoever handles an event may act; the turn under way goes on with it
         self._is_turning = True
         try:
-            self._hand_out()
+            self._send_frames()
+            if self._hand_out():
+                self._send_frames()  # what the events have led to
         finally:
             self._is_turning = False
         self._arm()
 
-    def _hand_out(self) -> None:
-        self._send_frames()
+    def _hand_out(self) -> int:
+        """Hand out events, so many at once; return how many."""
         handed = 0
         while (event := self.machine.next_event()) is not None:
             self._dispatch(event)
@@ -245,7 +247,7 @@ class Line:
             if handed == EVENTS_A_TURN and not self._ended:
                 asyncio.get_running_loop().call_soon(self._turn)
                 break
-        self._send_frames()  # what the events have led to
+        return handed
 
     def _send_frames(self) -> None:
         for frame in self.machine.frames_to_send():
@@ -279,13 +281,15 @@ class Line:
             _LOG.exception("an event of line %s was not handled to its end", self.identity.line)
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """See to it that the deadline is looked at: too early does no harm, to move it costs."""
         deadline = self.machine.next_deadline()
-        if deadline is not None and not self._ended:
-            delay = max(0.0, deadline - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._deadline)
+        if deadline is None or self._ended:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._deadline)
 
     def _deadline(self) -> None:
         self._timer = None
