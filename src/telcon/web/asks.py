@@ -16,6 +16,7 @@ Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LIMIT)]
 Sdp = Annotated[str, msgspec.Meta(min_length=1, max_length=32_768)]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}\Z")]
 Mode = Literal["audio", "transcript only", "notes only", "existence only"]
 
 
@@ -46,6 +47,7 @@ class Decline(Ask, tag="decline"):
 
     call: Id
     reason: Reason | None = None
+    lang: Language = "en"
 
 
 class Cancel(Ask, tag="cancel"):
@@ -86,7 +88,7 @@ class Text(Ask, tag="message"):
     line: Id
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
     tag: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    lang: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}\Z")]
+    lang: Language
 
 
 class Offer(Ask, tag="offer"):
@@ -110,6 +112,10 @@ class History(Ask, tag="history"):
     before: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
 
 
+class Here(Ask, tag="here"):
+    """Ask whether the node hears this page; answered at once, and not passed on."""
+
+
 class MicrophoneRefused(Ask, tag="microphone-refused"):
     """Say that the browser gave no microphone; written to the audit file, not passed on."""
 
@@ -129,6 +135,7 @@ AnyAsk = (
     | Offer
     | Restart
     | History
+    | Here
     | MicrophoneRefused
 )
 _decoder: msgspec.json.Decoder[AnyAsk] = msgspec.json.Decoder(AnyAsk)

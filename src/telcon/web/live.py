@@ -19,7 +19,7 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from telcon.errors import BusyError, MalformedError, TelconError
-from telcon.web.asks import AnyAsk, MicrophoneRefused, message_of, parse_ask_untrusted
+from telcon.web.asks import AnyAsk, Here, MicrophoneRefused, message_of, parse_ask_untrusted
 from telcon.web.desk_protocol import Audit, Desk, DeviceId, Message
 from telcon.web.session import Sessions
 from telcon.web.words import sentences
@@ -30,7 +30,9 @@ ASKS_AT_ONCE = 16
 AWAY_S = 20.0  # a page that is back within this keeps its media leg
 SIGNED_OUT = 4401
 REPLACED = 4409
-GOING_AWAY = (1000, 1001)  # the browser says that the page was closed, not that the path broke
+RELOAD_S = 10.0  # a page that was reloaded is back within this, under its own name
+GRACE_S = {1000: 0.0, 1001: RELOAD_S, SIGNED_OUT: 0.0}
+"""By close code: a page that says good-bye, one that is closed or reloaded, one without session."""
 PAGE_FORM = re.compile(r"[0-9a-f]{32}")
 
 
@@ -59,7 +61,7 @@ class LiveEnd:
         try:
             code = await link.run()
         finally:
-            self._went(device, websocket, at_once=code in GOING_AWAY or code == SIGNED_OUT)
+            self._went(device, websocket, GRACE_S.get(code, AWAY_S))
 
     def _still_there(self, token: str) -> Callable[[], bool]:
         return lambda: self.sessions.sign_in.who(token) is not None
@@ -73,15 +75,15 @@ class LiveEnd:
         if older is not None:
             await older.close(REPLACED)
 
-    def _went(self, device: DeviceId, websocket: WebSocket, *, at_once: bool) -> None:
+    def _went(self, device: DeviceId, websocket: WebSocket, grace_s: float) -> None:
         if self._open.get(device) is not websocket:
             return  # the page is here already on a newer connection
         del self._open[device]
-        if at_once:
+        if not grace_s:
             self.desk.device_gone(device)
             return
         loop = asyncio.get_running_loop()
-        self._leaving[device] = loop.call_later(AWAY_S, self._forget, device)
+        self._leaving[device] = loop.call_later(grace_s, self._forget, device)
 
     def _forget(self, device: DeviceId) -> None:
         self._leaving.pop(device, None)
@@ -163,6 +165,8 @@ class LiveLink:
         try:
             if isinstance(ask, MicrophoneRefused):
                 self._audit("audit.web.microphone-refused", why=ask.why)
+                self._answer(ask.ask, {})
+            elif isinstance(ask, Here):
                 self._answer(ask.ask, {})
             else:
                 self._answer(ask.ask, await self._desk.do(self._device, message_of(ask)))

@@ -2,6 +2,7 @@
  * What the person does besides ringing and answering. What closes takes effect here first and is told
  * to the node after; no node, link or peer can delay it.
  */
+import { forgetIdentity } from "./identity.js";
 import { Refused } from "./live-link.js";
 
 export default class Acts {
@@ -38,7 +39,8 @@ export default class Acts {
   async speak(call) {
     const track = await this.#page.opening.microphone(() => this.speak(call));
     if (!track) return;
-    if (!this.#listening.delete(call)) return track.stop(); // it ended meanwhile
+    if (this.isOver(call) || this.#page.media.call !== call) return track.stop(); // it ended meanwhile
+    this.#listening.delete(call);
     await this.#page.media.speak(track);
     this.#page.changed();
   }
@@ -57,11 +59,15 @@ export default class Acts {
     return this.ask({ do: "cancel", call });
   }
 
-  decline(call, reason) {
+  /**
+   * @param {string} call
+   * @param {string|null} [reason] in the language of the page
+   */
+  decline(call, reason = null) {
     this.#page.opening.forgetRefusal();
     this.#page.putAway(call);
     this.#end(call);
-    return this.ask({ do: "decline", call, reason });
+    return this.ask({ do: "decline", call, reason, lang: document.documentElement.lang });
   }
 
   hangUp(call) {
@@ -85,6 +91,7 @@ export default class Acts {
     try {
       await fetch("/sign-out", { method: "POST" });
       localStorage.clear();
+      await forgetIdentity();
       location.reload();
     } catch {
       this.#page.trouble(new Refused("", ""));

@@ -17,6 +17,7 @@ export default function choose({ contact, snapshot, refused, pending, aside, cal
   if (call?.phase === "ringing" && call.side === "theirs") return { name: "incoming", line: call.line };
   if (call && !(aside && call.phase === "live")) return { name: screenOf(call), line: call.line };
   if (pending) return { name: "ringing", line: pending };
+  if (route.name === "audio") return { name: "audio", line: "" };
   if (snapshot.lines.some((line) => line.line === route.line)) return { name: route.name, line: route.line };
   return { name: "contacts", line: "" };
 }

@@ -35,6 +35,7 @@ export function when(us) {
   const time = hour.format(then);
   if (days === 0) return say("time.today", { time });
   if (days === 1) return say("time.yesterday", { time });
+  if (days === -1) return say("time.tomorrow", { time });
   if (days > 1 && days < 7) return `${weekday.format(then)} ${time}`;
   const day = then.getFullYear() === today.getFullYear() ? date : dateYear;
   return `${day.format(then)} ${time}`;

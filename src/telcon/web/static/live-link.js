@@ -3,10 +3,12 @@
  * Events: `state` (snapshot), `passing` (slots, hint), `contact` (changed: see `contact`).
  */
 import { nowUs } from "./clock.js";
+import { takeUp } from "./identity.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const SILENT_MS = 12_000; // the node says something each 5 s; a path that broke without a word is found by this
 const ASK_MS = 15_000;
+const HERE_MS = 2500; // for a page that has slept: its socket looks open however long it has been dead
 const SIGNED_OUT = 4401;
 const REPLACED = 4409;
 
@@ -24,7 +26,7 @@ export default class LiveLink extends EventTarget {
   contact = "connecting";
   /** When contact was lost, on the node's clock, µs. */
   lostAtUs = 0;
-  #page = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+  #page = "";
   /** @type {WebSocket|null} */ #socket = null;
   #tries = 0;
   #number = 0;
@@ -32,17 +34,14 @@ export default class LiveLink extends EventTarget {
   #retry = 0;
   #silence = 0;
 
-  connect() {
-    addEventListener("online", this.#again);
+  async connect() {
+    this.#page = await takeUp();
     addEventListener("offline", this.#drop);
-    document.addEventListener("visibilitychange", this.#again);
     this.#open();
   }
 
   disconnect() {
-    removeEventListener("online", this.#again);
     removeEventListener("offline", this.#drop);
-    document.removeEventListener("visibilitychange", this.#again);
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
     this.#socket?.close(1000);
@@ -61,6 +60,21 @@ export default class LiveLink extends EventTarget {
       this.#waiting.set(number, { done, fail, timer });
       this.#socket.send(JSON.stringify({ ...act, ask: number }));
     });
+  }
+
+  /** This page was asleep, or the network is another one: is the node still there? Reconnects at once if not. */
+  async check() {
+    if (!this.#page) return;
+    if (!this.#socket) return this.#again();
+    const socket = this.#socket;
+    const late = setTimeout(() => socket === this.#socket && this.#drop(), HERE_MS);
+    try {
+      await this.ask({ do: "here" });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
+    clearTimeout(late);
+    this.#again();
   }
 
   /** Resolves with the next snapshot, or after `ms`. @param {number} ms */
@@ -128,7 +142,7 @@ export default class LiveLink extends EventTarget {
     socket.close();
   };
 
-  #again = () => {
+  #again() {
     if (!this.#socket && ["lost", "connecting"].includes(this.contact) && !document.hidden) this.#open();
-  };
+  }
 }

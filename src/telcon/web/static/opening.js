@@ -14,6 +14,8 @@ export default class Opening {
   rang = "";
   /** Why there is no microphone, and what tries again. @type {{error: NoMicrophone, again: () => void}|null} */
   refusal = null;
+  /** Whether a microphone is being opened. */
+  isOpening = false;
   #page;
   #stopped = false;
   /** @type {Set<string>} */ #answering = new Set();
@@ -118,6 +120,7 @@ export default class Opening {
   /** Opens the microphone, or says why not and keeps `again` for another try. @returns {Promise<MediaStreamTrack|null>} */
   async microphone(again) {
     this.refusal = null;
+    this.isOpening = true;
     try {
       return await openMicrophone();
     } catch (error) {
@@ -126,6 +129,8 @@ export default class Opening {
       this.#page.acts.ask({ do: "microphone-refused", why: error.why });
       this.#page.changed();
       return null;
+    } finally {
+      this.isOpening = false;
     }
   }
 }

@@ -1,5 +1,7 @@
 /** The page as a whole: what it knows, which screen stands on the stage, and what is told to it. */
 import Acts from "./acts.js";
+import announce from "./announce.js";
+import Awake from "./awake.js";
 import choose from "./choose.js";
 import { nowUs, setClock, since, timer } from "./clock.js";
 import LiveLink from "./live-link.js";
@@ -11,7 +13,10 @@ import Outbox from "./outbox.js";
 import Ringer from "./ringer.js";
 import Stage from "./stage.js";
 import Trouble from "./trouble.js";
+import WakeLock from "./wake-lock.js";
 import { say } from "./words.js";
+
+const ROUTES = ["line", "messages", "history", "audio"];
 
 export default class Page {
   /** @type {Record<string, any>|null} */ snapshot = null;
@@ -22,7 +27,11 @@ export default class Page {
   opening = new Opening(this);
   outbox = new Outbox(this);
   news = new News();
+  /** When the call that rings sounds, on this page's own clock (`performance.now`), ms. */
+  soundsAtMs = 0;
   #ringer = new Ringer();
+  #wakeLock = new WakeLock();
+  #awake = new Awake((slept) => this.#cameBack(slept));
   #stage = new Stage(this);
   #trouble = new Trouble(document.getElementById("trouble"));
   #lost = document.getElementById("lost");
@@ -31,18 +40,23 @@ export default class Page {
   /** @type {Set<string>} */ #known = new Set();
   /** @type {Set<string>} */ #away = new Set();
   /** The call that ended last, until it is put away. @type {Record<string, any>|null} */ #ended = null;
+  /** The call of which it was said aloud that it goes on unsigned. */
+  #unsigned = "";
+  #rings = "";
   #due = false;
 
   connect() {
     this.link.addEventListener("state", (event) => this.#arrived(/** @type {CustomEvent} */ (event).detail));
     this.link.addEventListener("passing", (event) => this.#passed(/** @type {CustomEvent} */ (event).detail));
     this.link.addEventListener("contact", () => this.changed());
-    this.#toCall.addEventListener("click", () => this.#lookAtCall());
+    this.#toCall.addEventListener("click", () => this.backToCall());
     addEventListener("hashchange", () => this.changed());
     addEventListener("beforeunload", (event) => this.#hold(event));
     setInterval(() => this.changed(), 1000);
     this.#stage.connect();
     this.#ringer.connect();
+    this.#wakeLock.connect();
+    this.#awake.connect();
     this.link.connect();
     this.changed();
   }
@@ -68,10 +82,16 @@ export default class Page {
     this.changed();
   }
 
-  /** Looks at the messages while the call goes on. */
-  setAside() {
+  /** Looks at something else while the call goes on. @param {string} where as for `go` */
+  setAside(where) {
     this.#aside = true;
-    this.go(`messages/${this.snapshot.call.line}`);
+    this.go(where);
+    this.changed();
+  }
+
+  /** Goes back to the call that was set aside. */
+  backToCall() {
+    this.#aside = false;
     this.changed();
   }
 
@@ -86,8 +106,10 @@ export default class Page {
     if (call?.mine && call.phase === "live" && !this.acts.isOver(call.call)) event.preventDefault();
   }
 
-  #lookAtCall() {
-    this.#aside = false;
+  /** This page was away: what looked open before may be dead, and clocks have gone on. */
+  #cameBack(slept) {
+    this.link.check();
+    if (slept) this.media.refresh();
     this.changed();
   }
 
@@ -100,12 +122,30 @@ export default class Page {
     if (call) this.#ended = call.ended && call.phase !== "merged" ? call : null;
     this.opening.arrived(call);
     this.#tendMedia(call);
+    this.#tendRing(call);
     this.changed();
+  }
+
+  /** A call sounds at the moment that the node says, on all devices at once. */
+  #tendRing(call) {
+    if (call?.phase !== "ringing" || call.call === this.#rings) return;
+    this.#rings = call.call;
+    const { sounds_in_ms: wait } = call.ringing;
+    this.soundsAtMs = performance.now() + wait;
+    setTimeout(() => this.changed(), wait);
+  }
+
+  /** The link has been away for a minute and the terms let the talk go on: said aloud, once. */
+  #sayUnsigned(call) {
+    if (!call?.goes_on_unsigned || !call.mine || call.ended || this.#unsigned === call.call) return;
+    this.#unsigned = call.call;
+    announce(say("live.goes-on"));
   }
 
   /** The leg stands while the call concerns this page, and not a moment longer. */
   #tendMedia(call) {
     const { media, acts, opening } = this;
+    media.node = call?.quality ?? null;
     if (call && this.#meets(call)) return;
     const alive = call && ["ringing", "live"].includes(call.phase) && !acts.isOver(call.call);
     const ours = alive && (call.mine || opening.isAnswering(call.call) || (call.phase === "ringing" && call.side !== "ours"));
@@ -129,7 +169,7 @@ export default class Page {
     const { contact } = this.link;
     const call = this.#callToShow();
     const [name, line] = location.hash.slice(1).split("/");
-    const route = { name: ["line", "messages", "history"].includes(name) ? name : "contacts", line: line ?? "" };
+    const route = { name: ROUTES.includes(name) ? name : "contacts", line: line ?? "" };
     const at = choose({
       contact, snapshot: this.snapshot, refused: this.opening.refusal !== null, pending: this.opening.pending,
       aside: this.#aside, call, route,
@@ -137,8 +177,16 @@ export default class Page {
     if (call?.phase !== "live") this.#aside = false;
     this.#look(at, call);
     this.#stage.show(at, this.snapshot ? { snapshot: this.snapshot, call, now: nowUs() } : null);
-    this.#ringer.ring(at.name === "incoming");
+    this.#ringer.ring(at.name === "incoming" ? call.call : "", this.soundsAtMs);
+    this.#wakeLock.hold(this.#holdsScreen(call));
+    this.#sayUnsigned(call);
     this.#renderBanners(call, at.name);
+  }
+
+  /** While it rings, and while this device is on the call. */
+  #holdsScreen(call) {
+    if (!call || call.ended || this.acts.isOver(call.call)) return this.opening.pending !== "";
+    return call.phase === "ringing" || (call.phase === "live" && call.mine);
   }
 
   /** What stands on the stage counts as seen. */

@@ -1,5 +1,7 @@
 /** Puts the chosen screen on the stage, the lines beside it, and the focus where reading goes on. */
 import { say } from "./words.js";
+import titleOf from "./title.js";
+import Audio from "./screens/audio.js";
 import Contacts from "./screens/contacts.js";
 import Ended from "./screens/ended.js";
 import History from "./screens/history.js";
@@ -12,7 +14,7 @@ import Ringing from "./screens/ringing.js";
 import Welcome from "./screens/welcome.js";
 
 const SCREENS = {
-  ended: Ended, history: History, incoming: Incoming, line: Person, live: Live, messages: Messages,
+  audio: Audio, ended: Ended, history: History, incoming: Incoming, line: Person, live: Live, messages: Messages,
   notice: NoticeScreen, ringing: Ringing, welcome: Welcome,
 };
 
@@ -48,7 +50,13 @@ export default class Stage {
     if (seen) this.#renderContacts(view);
     const moved = this.#put(`${beside.name}/${beside.line}`, SCREENS[beside.name]);
     this.#screen.render(view);
+    if (seen) document.title = titleOf(at.name, seen.call, (seen.call?.peer ?? line?.peer)?.name ?? "", this.#news(seen.snapshot));
     if (this.#mark(at) || (moved && at.name !== "contacts")) this.#settle(at.name, view);
+  }
+
+  #news(snapshot) {
+    const all = snapshot.lines.map(({ line }) => this.#page.news.of(snapshot, line));
+    return all.reduce((sum, { messages, missed }) => sum + messages + missed, 0);
   }
 
   #renderContacts(view) {
@@ -85,9 +93,7 @@ export default class Stage {
     const root = name === "contacts" ? this.#side : this.#stage;
     scrollTo(0, 0);
     root.querySelector("h1")?.focus({ preventScroll: true });
-    const peer = view.call?.peer ?? view.line?.peer;
-    document.title = name === "incoming" ? say("incoming.title", { name: peer.name }) : peer?.name ?? say("title");
-    document.getElementById("said").textContent = name === "incoming" ? document.title : "";
+    document.getElementById("said").textContent = name === "incoming" ? say("incoming.title", { name: view.call.peer.name }) : "";
   }
 }
 

@@ -2,16 +2,23 @@
  * One media leg to the own node: one line out, four lines in, agreed once and never again in a call.
  * It is armed while it rings (connected, but without microphone) and speaks when it is given a track.
  */
+import { nowUs } from "../clock.js";
+import { Refused } from "../live-link.js";
+import preferences from "./preferences.js";
+
 const SLOTS = 4;
 const RESTART_MS = 3000;
 
 export default class Leg {
   /** @type {"connecting"|"connected"|"lost"|"closed"} */
   state = "connecting";
+  /** Since when there is no path, on the node's clock, µs; 0 while there is one. */
+  lostAtUs = 0;
   #connection;
   #sender;
   #exchange;
   #onState;
+  #onGone;
   /** @type {HTMLAudioElement[]} */ #players = [];
   #restart = 0;
 
@@ -19,10 +26,12 @@ export default class Leg {
    * @param {RTCCertificate} certificate
    * @param {(kind: "offer"|"restart", sdp: string) => Promise<string>} exchange gives the node's answer
    * @param {() => void} onState
+   * @param {() => void} onGone the node has given this leg up; only a new one helps
    */
-  constructor(certificate, exchange, onState) {
+  constructor(certificate, exchange, onState, onGone) {
     this.#exchange = exchange;
     this.#onState = onState;
+    this.#onGone = onGone;
     // No ICE servers: the node is reachable or it is not, and nobody else learns that there is a call.
     this.#connection = new RTCPeerConnection({
       iceServers: [], bundlePolicy: "max-bundle", certificates: [certificate],
@@ -52,6 +61,26 @@ export default class Leg {
     return lines.map((line) => line.receiver.getSynchronizationSources()[0]?.audioLevel ?? 0);
   }
 
+  /** What the browser counts of this leg. @returns {Promise<RTCStatsReport>} */
+  count() {
+    return this.#connection.getStats();
+  }
+
+  /**
+   * Lets everybody be heard through the chosen output.
+   * @returns {Promise<boolean>} false when it is gone: then the device's own is used
+   */
+  async sendOut() {
+    const { output } = preferences();
+    const sent = await Promise.all(this.#players.map((player) => route(player, output)));
+    return sent.every(Boolean);
+  }
+
+  /** Looks for a new path now: the device has slept, or has another address. */
+  refresh() {
+    if (this.state === "connected" || this.state === "lost") this.#findPath();
+  }
+
   /** Lets sound out, in a tap: some browsers hold it back before the first one. */
   play() {
     this.#players.forEach((player) => player.play().catch(() => undefined));
@@ -76,12 +105,14 @@ export default class Leg {
     player.srcObject = new MediaStream([track]);
     document.getElementById("sound").append(player);
     this.#players.push(player);
+    route(player, preferences().output);
   }
 
   #changed() {
     const now = this.#connection.connectionState;
     const lost = now === "disconnected" || now === "failed";
     this.state = lost ? "lost" : now === "connected" ? "connected" : this.state;
+    this.lostAtUs = lost ? this.lostAtUs || nowUs() : 0;
     clearInterval(this.#restart);
     this.#restart = lost ? setInterval(() => this.#findPath(), RESTART_MS) : 0;
     this.#onState();
@@ -98,7 +129,21 @@ export default class Leg {
         await connection.setRemoteDescription({ type: "answer", sdp });
       }
     } catch (error) {
-      if (this.state !== "closed") console.info("no new path yet", error);
+      if (this.state === "closed") return;
+      if (error instanceof Refused && error.message) return this.#onGone();
+      console.info("no new path yet", error);
     }
+  }
+}
+
+/** @param {HTMLAudioElement} player @param {string} output @returns {Promise<boolean>} whether it was there */
+async function route(player, output) {
+  if (!player.setSinkId || player.sinkId === output) return true;
+  try {
+    await player.setSinkId(output);
+    return true;
+  } catch {
+    await player.setSinkId(""); // unplugged: nobody may become unheard by that
+    return false;
   }
 }

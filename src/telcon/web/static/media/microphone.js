@@ -1,4 +1,7 @@
 /** Opens the microphone, in the tap that rings or answers and never before. */
+import preferences from "./preferences.js";
+
+const GONE = ["OverconstrainedError", "NotFoundError"];
 
 /** The browser gave no microphone; `why` is its own name for the reason. */
 export class NoMicrophone extends Error {
@@ -14,13 +17,32 @@ export class NoMicrophone extends Error {
   }
 }
 
-/** @returns {Promise<MediaStreamTrack>} rejects with NoMicrophone */
+/**
+ * The microphone that the person has chosen; one that is gone is replaced by the device's own.
+ * @returns {Promise<MediaStreamTrack>} rejects with NoMicrophone
+ */
 export default async function openMicrophone() {
+  const { microphone, echo, noise, gain } = preferences();
+  const how = { echoCancellation: echo, noiseSuppression: noise, autoGainControl: gain, channelCount: 1 };
+  if (!microphone) return ask(how);
+  try {
+    return await ask({ ...how, deviceId: { exact: microphone } });
+  } catch (error) {
+    if (!(error instanceof NoMicrophone) || !GONE.includes(error.why)) throw error;
+    return ask(how);
+  }
+}
+
+/** Whether `track` is another microphone than the one chosen. @param {MediaStreamTrack} track */
+export function isStandIn(track) {
+  const { microphone } = preferences();
+  return Boolean(microphone) && track.getSettings().deviceId !== microphone;
+}
+
+async function ask(audio) {
   if (!navigator.mediaDevices) throw new NoMicrophone("SecurityError");
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
-    });
+    const stream = await navigator.mediaDevices.getUserMedia({ audio });
     return stream.getAudioTracks()[0];
   } catch (error) {
     throw new NoMicrophone(error instanceof Error ? error.name : "Error");

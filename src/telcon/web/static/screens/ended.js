@@ -1,7 +1,8 @@
 /** How a call ended, whoever ended it, until it is put away. */
-import { timer } from "../clock.js";
+import { timer, when } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
+import proposedTime from "../proposed-time.js";
 import { hasWords, say, sayReason } from "../words.js";
 import Screen from "./screen.js";
 
@@ -35,6 +36,9 @@ export default class Ended extends Screen {
     put(this.at.lasted, lasted > 0 ? say("ended.lasted", { time: timer(lasted) }) : "");
     put(this.at.by, call.late ? say("ended.late") : whoEnded(call));
     put(this.at.reason, reason ? sayReason(phase, reason) : "");
+    const proposed = proposedTime(reason);
+    const whose = call.ended.by === "theirs" ? "ended.proposed" : "ended.proposed-by-you";
+    put(this.at.proposed, proposed === null ? "" : say(whose, { name: call.peer.name, time: when(proposed) }));
     this.at.signed.hidden = !past;
     put(this.at.signed, past ? say(past.signed ? "history.signed" : "history.waiting") : "");
     this.at.signed.classList.toggle("wait", !past?.signed);

@@ -1,44 +1,65 @@
-/** Somebody rings: who, as stated by which node, what will be kept; answer, decline, decline with a reason. */
+/** Somebody rings: who, as stated by which node, what will be kept; answer, decline, say why, propose a time. */
+import { when } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
 import { say } from "../words.js";
+import Proposal from "./proposal.js";
 import Screen from "./screen.js";
 
 export default class Incoming extends Screen {
   #picture = new LinePicture(this.at.line);
   #call = "";
+  #proposal = new Proposal(this.at.times, (words) => this.#decline(words));
+  /** Which card is open, by the button that opened it. @type {HTMLElement|null} */ #opener = null;
 
   constructor(page) {
     super(page, "t-incoming");
-    const decline = (/** @type {string|null} */ reason) => page.acts.decline(this.#call, reason);
-    this.at.answer.addEventListener("click", () => page.opening.answer(this.#call));
-    this.at.decline.addEventListener("click", () => decline(null));
-    this.at.why.addEventListener("click", () => this.#choose(true));
-    this.at.unwhy.addEventListener("click", () => this.#choose(false));
-    this.root.querySelectorAll("[data-reason]").forEach((button) =>
-      button.addEventListener("click", () => decline(button.textContent.trim())));
-    this.at.reasons.addEventListener("submit", (event) => {
+    const { answer, decline, why, time, reasons, own } = this.at;
+    answer.addEventListener("click", () => page.opening.answer(this.#call));
+    decline.addEventListener("click", () => this.#decline(null));
+    why.addEventListener("click", () => this.#open(why, reasons));
+    time.addEventListener("click", () => this.#open(time, this.at.times));
+    this.root.querySelectorAll("[data-back]").forEach((button) => button.addEventListener("click", () => this.#fold()));
+    reasons.querySelectorAll("[data-reason]").forEach((button) =>
+      button.addEventListener("click", () => this.#decline(button.textContent.trim())));
+    reasons.addEventListener("submit", (event) => {
       event.preventDefault();
-      decline(this.at.own.value.trim() || null);
+      this.#decline(own.value.trim() || null);
     });
   }
 
-  render({ call, line }) {
+  render({ call, line, now }) {
     this.#call = call.call;
     const node = call.peer.node ?? line.peer.node;
     putPerson(this.at, call.peer, say("person.stated", { node }));
     this.#picture.show("ring-theirs");
     put(this.at.mode, say(`mode.${call.mode}`));
+    put(this.at.since, line?.opened_us ? say("incoming.line-of", { date: when(line.opened_us) }) : say("incoming.kicker"));
+    this.#proposal.render(now);
   }
 
   escape() {
-    this.#choose(false);
+    this.#fold();
   }
 
-  #choose(open) {
-    this.root.classList.toggle("choosing", open);
-    this.at.reasons.hidden = !open;
-    this.at.choose.hidden = open;
-    (open ? this.root.querySelector("[data-reason]") : this.at.why).focus();
+  #decline(words) {
+    this.page.acts.decline(this.#call, words);
+  }
+
+  #open(opener, card) {
+    this.#opener = opener;
+    this.root.classList.add("choosing");
+    this.at.choose.hidden = true;
+    card.hidden = false;
+    card.querySelector("button").focus();
+  }
+
+  #fold() {
+    if (!this.#opener) return;
+    this.root.classList.remove("choosing");
+    this.at.reasons.hidden = this.at.times.hidden = true;
+    this.at.choose.hidden = false;
+    this.#opener.focus();
+    this.#opener = null;
   }
 }

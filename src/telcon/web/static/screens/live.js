@@ -1,9 +1,13 @@
 /** The live call: how long, the line with its recorders, what both have signed, who is on it, and the end. */
 import { Lasting, lasting, since, timer } from "../clock.js";
 import LinePicture from "../line-picture.js";
+import { loudness } from "../media/meter.js";
 import { clone, initials, keyed, parts, put, putPerson } from "../parts.js";
 import { hasWords, plain, say, sayCount } from "../words.js";
+import { qualityFigures, qualityWords } from "./quality-words.js";
 import Screen from "./screen.js";
+import securityOf from "./security.js";
+import soundWords from "./sound-words.js";
 import VoiceBars from "./voice-bars.js";
 
 const RECORDER_LATE_MS = 5000; // pages of a recording are a second long, and news of them another
@@ -11,13 +15,11 @@ const STARTING_US = 3_000_000; // nobody has heard of the other recorder yet
 const BEHIND_US = 2_000_000; // every act is unsigned for some milliseconds
 const LISTEN_MS = 120;
 const SPEAKS = 0.3; // of the range from silence to full
-const SILENCE_DB = -55;
 
 export default class Live extends Screen {
   #picture = new LinePicture(this.at.line, "open");
   #bars = new VoiceBars(this.at.bars);
   #call = "";
-  #muted = false;
   #behind = new Lasting(BEHIND_US);
   /** @type {Record<string, number>} */ #loud = {};
   #ear = setInterval(() => this.#listen(), LISTEN_MS);
@@ -25,11 +27,12 @@ export default class Live extends Screen {
   constructor(page) {
     super(page, "t-live");
     const { acts } = page;
-    this.at.mute.addEventListener("click", () => acts.mute(this.#call, !this.#muted));
+    this.at.mute.addEventListener("click", () => acts.mute(this.#call, !page.media.muted));
     this.at.speak.addEventListener("click", () => acts.speak(this.#call));
     this.at.join.addEventListener("click", () => acts.join(this.#call));
     this.at.leave.addEventListener("click", () => acts.leave(this.#call));
-    this.at.messages.addEventListener("click", () => page.setAside());
+    this.at.messages.addEventListener("click", () => page.setAside(`messages/${page.snapshot.call.line}`));
+    this.at.audio.addEventListener("click", () => page.setAside("audio"));
     this.at.end.addEventListener("click", () => acts.hangUp(this.#call));
   }
 
@@ -43,9 +46,14 @@ export default class Live extends Screen {
     putLamp(this.at["their-lamp"], "theirs", call, now);
     this.#renderSigned(call, now);
     this.#renderPeople(call.people);
-    this.#renderKeys(call);
+    this.#renderFacts(call, snapshot.node);
+    this.#renderKeys(call, now);
     const { messages } = this.page.news.of(snapshot, call.line);
     put(this.at.messages, messages ? say("person.messages.new", { count: messages }) : say("live.messages"));
+  }
+
+  escape() {
+    this.at.security.open = this.at.quality.open = false;
   }
 
   disconnect() {
@@ -53,11 +61,13 @@ export default class Live extends Screen {
   }
 
   #listen() {
-    const levels = Object.entries(this.page.media.levels());
+    const { media } = this.page;
+    const levels = Object.entries(media.levels());
     this.#loud = Object.fromEntries(levels.map(([handle, level]) => [handle, loudness(level)]));
-    const loudest = Math.max(0, ...Object.values(this.#loud));
-    this.#picture.voice(loudest);
-    this.#bars.show(loudest);
+    const own = loudness(media.voice.level());
+    const others = Math.max(0, ...Object.values(this.#loud));
+    this.#picture.voice(Math.max(own, others));
+    this.#bars.show(own, others);
   }
 
   #renderSigned(call, now) {
@@ -67,7 +77,7 @@ export default class Live extends Screen {
     put(this.at.signed, signed ? say("live.signed")
       : from ? say("live.unsigned", { time: since(from) }) : say("live.unsigned.no-time"));
     this.at.signed.classList.toggle("wait", !signed);
-    put(this.at.text, signed ? "" : say("live.unsigned.text"));
+    put(this.at.text, signed ? "" : say(call.goes_on_unsigned ? "live.goes-on" : "live.unsigned.text"));
   }
 
   #renderPeople(people) {
@@ -84,20 +94,34 @@ export default class Live extends Screen {
     });
   }
 
-  #renderKeys(call) {
-    const { media, acts } = this.page;
+  /** Security and sound: one word each, and the rest for who opens it. */
+  #renderFacts(call, node) {
+    const { media } = this.page;
+    const judgement = media.judge();
+    const [state, words] = qualityWords(media.state, judgement);
+    put(this.at["quality-word"], call.mine ? words : "");
+    this.at["quality-word"].dataset.state = state;
+    this.at.quality.hidden = !call.mine;
+    putFacts(this.at.figures, qualityFigures(judgement));
+    putFacts(this.at.legs, securityOf(call, node, media.suite));
+  }
+
+  #renderKeys(call, now) {
+    const { media, acts, opening } = this.page;
     const listening = acts.isListening(call.call);
-    this.#muted = media.muted;
-    this.at.mute.hidden = !call.mine || listening || !media.speaking;
-    this.at.mute.setAttribute("aria-pressed", `${this.#muted}`);
-    put(this.at.mute, say(this.#muted ? "live.unmute" : "live.mute"));
+    const silent = call.mine && !listening && !media.speaking && !opening.isOpening;
+    this.at.mute.hidden = !call.mine || !media.speaking;
+    this.at.mute.setAttribute("aria-pressed", `${media.muted}`);
+    put(this.at.mute, say(media.muted ? "live.unmute" : "live.mute"));
     this.at.join.hidden = call.mine;
-    this.at.messages.hidden = !call.mine;
+    this.at.messages.hidden = this.at.audio.hidden = !call.mine;
     this.at.end.hidden = !call.mine;
-    this.at.leave.hidden = this.at.speak.hidden = !(call.mine && listening);
-    this.at.messages.classList.toggle("wide", listening);
-    const sound = soundWords(call, media, listening);
-    put(this.at.sound, sound && say(sound));
+    this.at.leave.hidden = !(call.mine && listening);
+    this.at.speak.hidden = !(silent || (call.mine && listening));
+    this.at.speak.classList.toggle("wide", silent);
+    this.at.speak.classList.toggle("quiet", !silent);
+    put(this.at.speak, say(silent ? "live.go-on" : "live.speak"));
+    put(this.at.sound, soundWords({ call, media, listening, silent, now }));
   }
 }
 
@@ -112,17 +136,17 @@ function byPerson(people) {
   return [...devices.values()];
 }
 
-function soundWords(call, media, listening) {
-  if (!call.mine) return "live.elsewhere";
-  if (media.state === "lost") return "live.sound.lost";
-  if (media.state !== "connected") return "live.sound.connecting";
-  if (listening) return "live.listening";
-  if (!media.speaking) return "live.sound.no-microphone";
-  return media.muted ? "live.mute.on" : "";
-}
-
 function role(someone) {
   return someone.role && hasWords(`role.${someone.role}`) ? say(`role.${someone.role}`) : "";
+}
+
+/** @param {HTMLElement} list @param {[string, string][]} facts */
+function putFacts(list, facts) {
+  keyed(list, facts, ([what]) => what, () => clone("t-fact"), (node, [what, is]) => {
+    const at = parts(node);
+    put(at.what, what);
+    put(at.is, is);
+  });
 }
 
 /** A recorder is on, off, or silent for longer than it may be. */
@@ -132,10 +156,4 @@ function putLamp(lamp, side, call, now) {
   const state = !on ? off : age !== null && age > RECORDER_LATE_MS ? "late" : "on";
   lamp.dataset.state = state;
   put(lamp, say(`live.recorder.${side}.${state}`, { time: lasting((age ?? 0) * 1000) }));
-}
-
-/** 0 to 1 as an ear would have it, from an amplitude. */
-function loudness(level) {
-  const db = 20 * Math.log10(Math.max(level, 1e-6));
-  return Math.min(1, Math.max(0, 1 - db / SILENCE_DB));
 }

@@ -1,22 +1,30 @@
-/** The voice as a few bars; the newest loudness in the middle, older ones moving outwards. */
-const BARS = 9;
+/**
+ * Both voices as a few bars: ours on our side of the middle, theirs on theirs; the newest loudness in
+ * the middle, older ones moving outwards.
+ */
+const BARS = 6; // a side
 
 export default class VoiceBars {
-  #past = Array(Math.ceil(BARS / 2)).fill(0);
-  #bars;
+  #sides;
 
   /** @param {HTMLElement} root */
   constructor(root) {
-    this.#bars = Array.from({ length: BARS }, () => document.createElement("i"));
-    root.append(...this.#bars);
+    this.#sides = ["ours", "theirs"].map((name) => {
+      const side = document.createElement("span");
+      side.className = name;
+      const bars = Array.from({ length: BARS }, () => document.createElement("i"));
+      side.append(...bars);
+      root.append(side);
+      return { past: Array(BARS).fill(0), bars: name === "ours" ? bars.reverse() : bars };
+    });
   }
 
-  /** @param {number} loud 0 to 1 */
-  show(loud) {
-    this.#past.unshift(loud);
-    this.#past.pop();
-    const middle = (BARS - 1) / 2;
-    this.#bars.forEach((bar, index) =>
-      bar.style.setProperty("--l", this.#past[Math.abs(index - middle)].toFixed(2)));
+  /** @param {number} ours 0 to 1 @param {number} theirs 0 to 1 */
+  show(ours, theirs) {
+    this.#sides.forEach(({ past, bars }, index) => {
+      past.unshift(index ? theirs : ours);
+      past.pop();
+      bars.forEach((bar, at) => bar.style.setProperty("--l", past[at].toFixed(2)));
+    });
   }
 }
