@@ -313,6 +313,11 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         "",
         ("Elena Voss", "as stated by borealis.example", "Audio is recorded by both sides"),
     ),
+    "incoming-reasons": (
+        in_call("ringing", "theirs"),
+        "",
+        ("Say why, and decline", "In a meeting"),
+    ),
     "live": (
         in_call("live"),
         "",
@@ -355,8 +360,118 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
 }
 
 
+# Names and words as long as they come, and in another direction than the page.
+LONG = {
+    **PEER,
+    "name": "Maximiliane-Sophie Oberhäuser-Wolkenstein zu Trostberg",
+    "office": "Federal Chancellor and Chair of the Council of Ministers of the Northern Federation",
+    "organisation": "Federal Chancellery of the Northern Federation",
+    "node": "leitstelle.bundeskanzleramt.nordfoederation.borealis.example",
+}
+ARABIC = {**PEER, "name": "نور الهادي", "office": "رئيسة وزراء دهنة", "organisation": "دهنة"}
+REASON = (
+    "The council sits until late tonight and I cannot leave the table before the vote on the"
+    " budget; please try again at seven tomorrow morning, or let our sherpas settle paragraph four first."
+)
+
+
+def _crowd() -> list[dict[str, Any]]:
+    extra = [
+        ("Ana-Lucía Fernández de Córdoba y Montemayor", "ours", "interpreter"),
+        ("نور الهادي", "theirs", "notetaker"),
+        ("", "theirs", "expert"),
+    ]
+    common = {"muted": True, "office": ""}
+    more = [
+        {**common, "handle": f"{number:x}" * 16, "side": side, "name": name, "role": role}
+        for number, (name, side, role) in enumerate(extra, 1)
+    ]
+    return [*people(), *more]
+
+
+def _long_talk() -> list[dict[str, Any]]:
+    return [
+        message(0, "نعم، سأتصل بك في العاشرة. Yes, at ten.", ours=False),
+        message(1, "Word" * 60, ours=True),
+        message(2, f"{REASON}\n\n{REASON} {REASON}", ours=False),
+        message(3, "Yes.", ours=True, state="waiting"),
+    ]
+
+
+_long_line: dict[str, Any] = {"peer": dict(LONG)}
+SCREENS |= {
+    "contacts-long": (
+        idle(line(0, LONG), line(1, ARABIC), line(2, LONG, up=False), line(3, ARABIC, frozen=True)),
+        "",
+        ("Trostberg", "نور الهادي"),
+    ),
+    "line-long": (idle(line(0, LONG)), f"line/{LINE}", ("Trostberg", "Northern Federation")),
+    "line-arabic": (idle(line(0, ARABIC)), f"line/{LINE}", ("نور الهادي", "The line is up")),
+    "ringing-long": (in_call("ringing", **_long_line), "", ("Trostberg", "Cancel")),
+    "incoming-long": (in_call("ringing", "theirs", **_long_line), "", ("Trostberg", "Answer")),
+    "incoming-arabic": (
+        in_call("ringing", "theirs", peer=dict(ARABIC)),
+        "",
+        ("نور الهادي", "رئيسة وزراء دهنة", "Answer"),
+    ),
+    "live-long": (
+        in_call("live", **_long_line, **_unsigned, recorders=_late, people=_crowd()),
+        "",
+        ("Trostberg", "End call"),
+    ),
+    "declined-long": (over("declined", "ours", "theirs", REASON), "", ("paragraph four",)),
+    "messages-long": (
+        idle(_down, messages={LINE: _long_talk()}),
+        f"messages/{LINE}",
+        ("Yes, at ten", "Send"),
+    ),
+    "history-long": (
+        idle(
+            line(0, LONG),
+            history={
+                LINE: [
+                    past(1, phase="declined", by="theirs", reason=REASON, answered_us=None),
+                    past(2, side="theirs", by="theirs", signed=False),
+                ]
+            },
+        ),
+        f"history/{LINE}",
+        ("paragraph four",),
+    ),
+}
+
+SCREENS |= {
+    "ringing-nobody": (
+        in_call("ringing", ringing={"devices": 0, "sounds_in_ms": 0}),
+        "",
+        ("Ringing at Borealis", "None of their devices is open just now"),
+    ),
+    "incoming-times": (
+        in_call("ringing", "theirs"),
+        "",
+        ("Another time, and decline", "In 15 minutes", "today"),
+    ),
+    "live-goes-on": (
+        in_call("live", **_unsigned, goes_on_unsigned=True),
+        "",
+        ("This call goes on without the other node’s signature",),
+    ),
+    "live-security": (
+        in_call("live"),
+        "",
+        ("encrypted on every leg", "Your node cannot check this leg", "Both nodes can"),
+    ),
+    "declined-proposed": (
+        over("declined", "ours", "theirs", "Can we talk at 2026-03-15 09:15 UTC?"),
+        "",
+        ("Elena Voss proposes to talk tomorrow", "your time"),
+    ),
+    "audio": (idle(), "audio", ("Sound and microphone", "Check the microphone", "Cancel echo")),
+}
+
 # name → what is clicked, one after the other, before the words of that screen are there
-STEPS: dict[str, tuple[str, ...]] = {}
+STEPS: dict[str, tuple[str, ...]] = {"incoming-reasons": ("Decline with a reason",)}
+STEPS |= {"incoming-times": ("Propose a time",), "live-security": ("Security",)}
 
 
 def screen(name: str) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from browser.cdp import Browser
-from fakes.desk import CALL, SCREENS, STEPS, idle, in_call, screen
+from fakes.desk import CALL, GOOD_SECRET, SCREENS, STEPS, idle, in_call, screen
+from telcon.errors import LinkDownError
 from web.serving import Served, served
 
-HERE = Path(__file__).parent
-SIGHT = (HERE / "sight.js").read_text(encoding="utf-8")
+SIGHT = (Path(__file__).parent / "sight.js").read_text(encoding="utf-8")
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PHONE, DESK, NARROW = (360, 640), (1280, 800), (320, 568)
@@ -29,27 +29,47 @@ READY = """document.fonts.ready.then(() => new Promise((done) =>
 class Gallery:
     """One tab that shows any screen of `SCREENS`."""
 
-    def __init__(self, browser: Browser, pages: Served, *, language: str = "") -> None:
-        """Open the page signed in; `language` is the one asked for, or the node's own."""
+    def __init__(self, browser: Browser, pages: Served) -> None:
+        """Open the page, signed in."""
         self.pages = pages
         self.tab = browser.new_page()
         self.tab.set_viewport(*PHONE)
         self.tab.prefer("light")
-        name, _, value = pages.signed_in().partition("=")
-        self.tab.call("Network.setCookie", name=name, value=value, url=pages.address)
-        self._world: int | None = None
+        self._worlds: dict[str, int] = {}
+        self._loads = 0
         self._shown = 0
-        self.open(language)
+        self._elsewhere = False
+        self.open()
 
-    def open(self, language: str = "") -> None:
-        """Load the page anew."""
-        self._world = None
+    def open(self, path: str = "/") -> None:
+        """Load the page anew, signed in and with the desk at rest; or `path` of the node."""
+        self._worlds.clear()
+        self._loads += 1
+        self.pages.desk.answers.pop("ring", None)
         self.pages.show(idle())
-        self.tab.goto(f"{self.pages.address}/{f'?lang={language}' if language else ''}")
-        self.tab.wait_for("document.documentElement.dataset.screen === 'contacts'")
+        name, _, value = self.pages.signed_in().partition("=")
+        self.tab.call("Network.setCookie", name=name, value=value, url=self.pages.address)
+        where, _, fragment = path.partition("#")
+        self.tab.goto(f"{self.pages.address}{where}?{self._loads}#{fragment}")
+        if path == "/":
+            self.tab.wait_for("document.documentElement.dataset.screen === 'contacts'")
 
     def show(self, name: str) -> None:
-        """Bring screen `name` before the eye, and wait for its words."""
+        """Bring a screen of `SCREENS` or a place of `PLACES` before the eye, with all its words."""
+        self.tab.errors.clear()
+        if name in SCREENS:
+            return self._show_screen(name)
+        self._elsewhere = True
+        self.open()
+        PLACES[name](self)
+        return None
+
+    def words(self, *sentences: str) -> None:
+        """Wait until all `sentences` are seen."""
+        for sentence in sentences:
+            self.tab.wait_text(sentence)
+
+    def _show_screen(self, name: str) -> None:
         self._put_away()
         _, where, words = SCREENS[name]
         snapshot = self._fresh(name)
@@ -63,8 +83,7 @@ class Gallery:
         self.pages.show(snapshot)
         for step in STEPS.get(name, ()):
             self.tab.click(step)
-        for sentence in words:
-            self.tab.wait_text(sentence)
+        self.words(*words)
 
     def look(self, size: tuple[int, int] = PHONE, scheme: Scheme = "light") -> None:
         """Give the tab this size and these colours, and wait until they are drawn."""
@@ -74,24 +93,22 @@ class Gallery:
 
     def ask(self, expression: str) -> Any:
         """Return the value of `expression` with the eye's tools at hand."""
-        if self._world is None:
-            self._world = self.new_world("sight", SIGHT)
-        return self.in_world(self._world, expression)
+        return self.in_world("sight", SIGHT, expression)
 
-    def new_world(self, name: str, script: str) -> int:
-        """Return a world beside the page's own in which `script` has run."""
-        frame = self.tab.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
-        made = self.tab.call("Page.createIsolatedWorld", frameId=frame, worldName=name)
-        world = int(made["executionContextId"])
-        self.in_world(world, f"{script}\n;0")
-        return world
+    def in_world(self, name: str, script: str, expression: str) -> Any:
+        """Return the value of `expression` in a world beside the page's own, where `script` ran."""
+        if name not in self._worlds:
+            frame = self.tab.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+            made = self.tab.call("Page.createIsolatedWorld", frameId=frame, worldName=name)
+            self._worlds[name] = int(made["executionContextId"])
+            self._evaluate(name, f"{script}\n;0")
+        return self._evaluate(name, expression)
 
-    def in_world(self, world: int, expression: str) -> Any:
-        """Return the value of `expression` in `world`; a promise is waited for."""
+    def _evaluate(self, name: str, expression: str) -> Any:
         got = self.tab.call(
             "Runtime.evaluate",
             expression=expression,
-            contextId=world,
+            contextId=self._worlds[name],
             awaitPromise=True,
             returnByValue=True,
         )
@@ -111,6 +128,9 @@ class Gallery:
         return dict(json.loads(text))
 
     def _put_away(self) -> None:
+        if self._elsewhere:
+            self._elsewhere = False
+            self.open()
         if self.tab.evaluate("document.documentElement.dataset.call") == "ended":
             self.tab.press("Escape")
         self.tab.evaluate("void (location.hash = '')")
@@ -125,3 +145,60 @@ def gallery(browser: Browser) -> Iterator[Gallery]:
         opened = Gallery(browser, pages)
         yield opened
         opened.tab.close()
+
+
+def _sign_in(shown: Gallery) -> None:
+    shown.open(f"/sign-in#{GOOD_SECRET}")
+    shown.words("This link signs you in")
+
+
+def _used_link(shown: Gallery) -> None:
+    shown.open(f"/sign-in#{'x' * 22}")
+    shown.tab.click("Sign in", "button")
+    shown.words("This link does not open any more")
+    shown.tab.errors.clear()  # the browser's own words about the refusal
+
+
+def _signed_out(shown: Gallery) -> None:
+    shown.tab.click("Sign out", "button")
+    shown.words("You are signed out")
+
+
+def _no_microphone(shown: Gallery) -> None:
+    refuse = "() => Promise.reject(new DOMException('not here', 'NotAllowedError'))"
+    shown.tab.evaluate(f"void (navigator.mediaDevices.getUserMedia = {refuse})")
+    shown.tab.click("Call Elena Voss", "button")
+    shown.words("The microphone is blocked", "Try again")
+
+
+def _no_contact(shown: Gallery) -> None:
+    shown.tab.go_offline()
+    shown.tab.evaluate("void dispatchEvent(new Event('offline'))")
+    shown.words("No contact with your own node since")
+    shown.tab.go_offline(offline=False)
+    shown.tab.errors.clear()  # the browser's own words about the cut
+
+
+def _refused(shown: Gallery) -> None:
+    shown.pages.desk.answers["ring"] = LinkDownError("no path")
+    shown.tab.click("Call Elena Voss", "button")
+    shown.words("The line is down just now")
+
+
+def _aside(shown: Gallery) -> None:
+    shown.pages.show(in_call("live"))
+    shown.tab.click("Messages", "button")
+    shown.words("Nothing written yet", "Back to the call")
+
+
+# What no snapshot brings about: name → how to get there from the page at rest.
+PLACES: dict[str, Callable[[Gallery], None]] = {
+    "sign-in": _sign_in,
+    "sign-in-used": _used_link,
+    "signed-out": _signed_out,
+    "no-microphone": _no_microphone,
+    "no-contact": _no_contact,
+    "refused": _refused,
+    "messages-in-call": _aside,
+}
+ALL = (*SCREENS, *PLACES)

@@ -129,16 +129,16 @@ globalThis.sight = (() => {
 
   /** Scrolled to its end, nothing readable stays under the keys. */
   function under() {
-    const keys = all(".keys").filter((e) => getComputedStyle(e).position === "sticky");
-    const before = scrollY;
-    scrollTo(0, document.documentElement.scrollHeight);
-    const said = keys.flatMap((key) => {
-      const edge = key.getBoundingClientRect();
-      return texts().filter(({ parent, box }) => !floats(parent) && box.bottom > edge.top + 14 && box.top < edge.bottom && box.right > edge.left && box.left < edge.right)
-        .map(({ parent }) => `${called(parent)} stays under the keys`);
+    return all(".keys").filter((e) => getComputedStyle(e).position === "sticky").flatMap((keys) => {
+      const frame = scrolledIn(keys) ?? document.documentElement;
+      const before = frame.scrollTop;
+      frame.scrollTop = frame.scrollHeight;
+      const edge = keys.getBoundingClientRect();
+      const hit = (box) => box.bottom > edge.top + 14 && box.top < edge.bottom && box.right > edge.left && box.left < edge.right;
+      const said = texts().filter(({ parent, box }) => !floats(parent) && hit(box)).map(({ parent }) => `${called(parent)} stays under the keys`);
+      frame.scrollTop = before;
+      return said;
     });
-    scrollTo(0, before);
-    return said;
   }
 
   /** @param {string} css @returns {number[]} red, green, blue 0 to 255, alpha 0 to 1 */
@@ -206,6 +206,7 @@ globalThis.sight = (() => {
   function focus() {
     const before = document.activeElement;
     const said = all(CONTROLS).filter((e) => !e.disabled && e.tabIndex >= 0).flatMap((e) => {
+      e.blur();
       e.focus({ preventScroll: true, focusVisible: true });
       if (document.activeElement !== e) return [`${called(e)} takes no focus`];
       const holders = [e, e.closest(".write")].filter(Boolean).map((at) => getComputedStyle(at));

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from browser.cdp import Browser, Page
-from fakes.desk import SCREENS
-from web.gallery import PHONE, SCHEMES, Gallery, gallery
+from web.gallery import ALL, PHONE, SCHEMES, Gallery, gallery
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parents[1] / "vendored" / "axe.min.js").read_text(encoding="utf-8")
@@ -31,29 +30,24 @@ def shown(browser: Browser) -> Iterator[Gallery]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def axe(shown: Gallery) -> int:
-    return shown.new_world("axe", AXE)
-
-
-@pytest.mark.parametrize("name", SCREENS)
-def test_axe_finds_nothing_serious(name: str, shown: Gallery, axe: int) -> None:
+@pytest.mark.parametrize("name", ALL)
+def test_axe_finds_nothing_serious(name: str, shown: Gallery) -> None:
     shown.show(name)
     for scheme in SCHEMES:
         shown.look(PHONE, scheme)
-        found = shown.in_world(axe, RUN_AXE)
+        found = shown.in_world("axe", AXE, RUN_AXE)
         assert not found, f"\n{scheme}: " + "\n".join(found)
     assert shown.tab.errors == []
 
 
-def test_axe_does_find_what_is_wrong(shown: Gallery, axe: int) -> None:
+def test_axe_does_find_what_is_wrong(shown: Gallery) -> None:
     shown.show("line-up")
     shown.tab.evaluate("void document.querySelector('.back').replaceChildren()")
-    assert "link-name" in "\n".join(shown.in_world(axe, RUN_AXE))
+    assert "link-name" in "\n".join(shown.in_world("axe", AXE, RUN_AXE))
     shown.open()
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_screen_reader_gets_one_heading_and_names(name: str, shown: Gallery) -> None:
     shown.show(name)
     tree = heard(shown.tab)

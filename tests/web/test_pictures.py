@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from browser.cdp import Browser
-from fakes.desk import SCREENS
-from web.gallery import DESK, NARROW, PHONE, SCHEMES, Gallery, gallery
+from web.gallery import ALL, DESK, NARROW, PHONE, SCHEMES, Gallery, gallery
 
 pytestmark = pytest.mark.browser
 SIZES = {"phone": PHONE, "desk": DESK}
@@ -33,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", ALL)
 def test_nothing_on_the_screen_hurts_the_eye(name: str, shown: Gallery, folder: Path) -> None:
     shown.show(name)
     complaints: list[str] = []
