@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fakes.desk import FakeAudit, FakeDesk, FakeSignIn
+from fakes.push import FakePush
 from telcon.web import build_app
 from telcon.web.serving import serve
 
@@ -22,12 +23,13 @@ NAME = "arcadia.example"
 class Served:
     """The pages of one node, with handles on everything behind them."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         """Begin with fakes that a test may change before and after starting."""
         self.desk = FakeDesk()
         self.sign_in = FakeSignIn()
         self.audit = FakeAudit()
-        self.port = 0
+        self.port = port
+        self.push = FakePush()
         self.loop = asyncio.new_event_loop()
 
     @property
@@ -57,9 +59,9 @@ class Served:
 
 
 @contextmanager
-def served() -> Iterator[Served]:
-    """Serve until the block ends."""
-    it = Served()
+def served(port: int = 0) -> Iterator[Served]:
+    """Serve until the block ends; 0 takes any port."""
+    it = Served(port)
     started: Future[int] = Future()
     thread = threading.Thread(target=_run, args=(it, started))
     thread.start()
@@ -82,11 +84,20 @@ def _run(it: Served, started: Future[int]) -> None:
         hosts = [f"arcadia.localhost:{port}", f"127.0.0.1:{port}"]
         address = f"http://{hosts[0]}/"
         built.append(
-            build_app(it.desk, it.sign_in, it.audit, name=NAME, hosts=hosts, address=address)
+            build_app(
+                it.desk,
+                it.sign_in,
+                it.audit,
+                name=NAME,
+                hosts=hosts,
+                address=address,
+                organisation="Arcadia",
+                push=it.push,
+            )
         )
         started.set_result(port)
 
-    serving = loop.create_task(serve(app, "127.0.0.1", 0, started=know))
+    serving = loop.create_task(serve(app, "127.0.0.1", it.port, started=know))
     loop.run_forever()
     serving.cancel()
     loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))

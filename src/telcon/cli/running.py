@@ -74,6 +74,7 @@ def _app(node: Node, port: int) -> ASGIApp:
         name=node.settings.name,
         hosts=web.hosts(port),
         address=web.address(port),
+        organisation=node.settings.organisation,
     )
 
 

@@ -6,12 +6,18 @@
 | `/live` | the WebSocket |
 | `/sign-in` | the page a one-time link opens; `POST` redeems it |
 | `/sign-out` | `POST` ends the session |
+| `/push` | whether this browser is rung while no page is open; `POST` and `DELETE` change it |
+| `/ringing` | what has become of the ring that woke a browser |
 | `/static/` | modules, styles, fonts |
+| `/sw.js`, `/offline`, `/manifest.webmanifest` | what makes it installable: `telcon.web.shell` |
+
+Every page is rendered once for each language.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,32 +31,53 @@ from starlette.staticfiles import StaticFiles
 from telcon.web.desk_protocol import Audit, Desk, SignIn
 from telcon.web.guard import Guard
 from telcon.web.live import LiveEnd
+from telcon.web.push import NoPush, Push, PushEnd
 from telcon.web.session import Sessions
-from telcon.web.words import catalogue
+from telcon.web.shell import Shell
+from telcon.web.words import catalogue, languages, spoken
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 STATIC = Path(__file__).parent / "static"
 
 
 def build_app(
-    desk: Desk, sign_in: SignIn, audit: Audit, *, name: str, hosts: Iterable[str], address: str
+    desk: Desk,
+    sign_in: SignIn,
+    audit: Audit,
+    *,
+    name: str,
+    hosts: Iterable[str],
+    address: str,
+    organisation: str = "",
+    push: Push | None = None,
 ) -> Starlette:
-    """Return the application of node `name`, reachable under `hosts` alone, best at `address`."""
+    """Return the application of node `name`, reachable under `hosts` alone, best at `address`.
+
+    `organisation` is what the page is called where it is installed; `push` wakes browsers.
+    """
     sessions = Sessions(name, sign_in, audit)
+    page = _pages(name)
+    shell = Shell(STATIC, organisation or name, lambda: page("offline.html"))
+    bell = PushEnd(push or NoPush(), desk, sessions)
+    live = LiveEnd(desk, sessions, audit)
     routes: list[BaseRoute] = [
-        Route("/", _page("index.html", name)),
-        Route("/sign-in", _page("sign-in.html", name)),
+        Route("/", _show(page, "index.html")),
+        Route("/sign-in", _show(page, "sign-in.html")),
         Route("/sign-in", sessions.redeem, methods=["POST"]),
         Route("/sign-out", sessions.sign_out, methods=["POST"]),
-        WebSocketRoute("/live", LiveEnd(desk, sessions, audit).serve),
+        Route("/push", bell.answer, methods=["GET", "POST", "DELETE"]),
+        Route("/ringing", bell.ringing),
+        Route("/offline", _show(page, "offline.html")),
+        Route("/sw.js", shell.worker),
+        Route("/manifest.webmanifest", shell.manifest),
+        WebSocketRoute("/live", bell.beside(live.serve)),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     guard = Middleware(Guard, hosts=tuple(hosts), address=address, audit=audit)
     return Starlette(routes=routes, middleware=[guard], exception_handlers={404: _not_found})
 
 
-def _page(template: str, name: str) -> Endpoint:
-    # Rendered once: a page depends on the node's name and the words alone.
+def _pages(name: str) -> Callable[[str], str]:
     templates = Environment(
         loader=PackageLoader("telcon.web", "templates"),
         autoescape=True,
@@ -58,10 +85,20 @@ def _page(template: str, name: str) -> Endpoint:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = templates.get_template(template).render(node=name, words=catalogue())
 
+    @cache  # a page depends on the node's name and the language alone
+    def render(template: str, language: str) -> str:
+        words = catalogue(language)
+        names = {code: catalogue(code)["language.name"] for code in languages()}
+        page = templates.get_template(template)
+        return page.render(node=name, words=words, languages=names)
+
+    return lambda template: render(template, spoken.get())
+
+
+def _show(page: Callable[[str], str], template: str) -> Endpoint:
     async def show(request: Request) -> Response:
-        return HTMLResponse(text)
+        return HTMLResponse(page(template), headers={"Vary": "Accept-Language, Cookie"})
 
     return show
 

@@ -6,6 +6,8 @@
    page of the very host it speaks to. Cookies ignore ports and WebSockets ignore same-origin
    rules: without this, any page in the same browser could ring.
 3. Every answer bears the content policy. Nothing is loaded from elsewhere, nothing inline runs.
+
+It also notes which language whoever asks wants to read, for all that is done for the request.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from telcon.web.desk_protocol import Audit
-from telcon.web.words import catalogue
+from telcon.web.words import COOKIE, catalogue, choose_language, spoken
 
 CONTENT_POLICY = "; ".join(
     (
@@ -29,11 +32,12 @@ CONTENT_POLICY = "; ".join(
         "font-src 'self'",
         "media-src 'self' blob:",
         "manifest-src 'self'",
+        "worker-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        "trusted-types telcon-worker",  # one policy, for the one address in static/install.js
     )
 )
 HEADERS = {
@@ -63,6 +67,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        cookies = cookie_parser(headers.get("cookie", ""))
+        spoken.set(choose_language(cookies.get(COOKIE, ""), headers.get("accept-language", "")))
         if not self._is_our_host(headers):
             await self._refuse(scope, receive, send, "audit.web.wrong-host", 421)
         elif _changes_something(scope) and not is_own_origin(headers):

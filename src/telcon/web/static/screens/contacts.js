@@ -2,12 +2,15 @@
 import { greeting, lasting } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { clone, initials, keyed, parts, put } from "../parts.js";
+import ThisDevice from "../this-device.js";
 import { plain, say, sayCount } from "../words.js";
 import Screen from "./screen.js";
 
 export default class Contacts extends Screen {
   /** @type {WeakMap<HTMLElement, {at: Record<string, any>, picture: LinePicture, line: string}>} */
   #rows = new WeakMap();
+
+  #device = new ThisDevice(this.at.device);
 
   constructor(page) {
     super(page, "t-contacts");
@@ -20,6 +23,7 @@ export default class Contacts extends Screen {
     put(this.at.greeting, greeting());
     put(this.at.me, plain([me.name, me.office].filter(Boolean).join(", ")));
     put(this.at.node, node);
+    this.#device.render(view.call !== null && !view.call.ended);
     this.at.none.hidden = lines.length > 0;
     this.at.rows.hidden = lines.length === 0;
     keyed(this.at.rows, lines, (line) => line.line, () => this.#make(), (row, line) => this.#update(row, line, view));
