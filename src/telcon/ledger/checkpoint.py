@@ -9,12 +9,14 @@ lines out of what they sign. The log's key name equals its origin.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from telcon.errors import MalformedError, MisuseError, SignatureError
 from telcon.ledger._spelling import MAX_SIZE, format_base64, parse_base64_hash, parse_decimal
 from telcon.ledger.merkle import EMPTY_ROOT, HASH_OCTETS
 from telcon.ledger.note import (
     ED25519,
+    PARSED_NOTES,
     VerifierKey,
     check_key_name,
     parse_note_untrusted,
@@ -35,6 +37,7 @@ class Checkpoint:
     """32 octets."""
 
 
+@lru_cache(maxsize=PARSED_NOTES)
 def parse_checkpoint_untrusted(text: bytes) -> Checkpoint:
     """Read the text of a checkpoint's note.
 

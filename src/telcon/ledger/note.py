@@ -32,6 +32,7 @@ COSIGNATURE_ED25519: Final = 0x04
 MAX_NOTE_OCTETS: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 100  # as Go's reader; the specification wants at least 16
 MAX_NAME_OCTETS: Final = 255  # so that a name fits the 8-bit length of type 0x06
+PARSED_NOTES: Final = 16  # kept as read: a checkpoint on its way is looked at several times
 KEY_ID_OCTETS: Final = 4
 TIMESTAMP_OCTETS: Final = 8
 
@@ -105,6 +106,7 @@ def organisation(name: str) -> str:
     return name.partition("/")[0]
 
 
+@lru_cache(maxsize=1024)
 def check_key_name(name: str) -> None:
     """Refuse what cannot name a key (or a log, whose origin is a key name).
 
@@ -142,28 +144,38 @@ def format_vkey(key: VerifierKey) -> str:
     return f"{key.name}+{key.key_id.hex()}+{format_base64(bytes([key.type]) + key.public)}"
 
 
+@lru_cache(maxsize=PARSED_NOTES)
 def parse_note_untrusted(data: bytes) -> UnverifiedNote:
     """Read a note without looking at its signatures.
 
     Raises:
         MalformedError: anything but the one form, or over the limits (1 MiB, 100 signatures).
     """
-    if len(data) > MAX_NOTE_OCTETS:
-        raise MalformedError(f"a note has at most {MAX_NOTE_OCTETS} octets")
-    if len(data.translate(None, _CONTROL)) != len(data):
-        raise MalformedError("a note has no control character but the line feed")
+    _check_form(data)
     # The last empty line parts text and signatures: the text may hold empty lines itself.
     text, parted, lines = data.rpartition(b"\n\n")
     if not parted or not lines:
         raise MalformedError("a note has a text, an empty line, and signature lines")
     text += b"\n"
+    _check_utf8(text)
+    return UnverifiedNote(text, parse_signature_lines_untrusted(lines))
+
+
+def _check_form(note: bytes) -> None:
+    if len(note) > MAX_NOTE_OCTETS:
+        raise MalformedError(f"a note has at most {MAX_NOTE_OCTETS} octets")
+    if len(note.translate(None, _CONTROL)) != len(note):
+        raise MalformedError("a note has no control character but the line feed")
+
+
+def _check_utf8(text: bytes) -> None:
     try:
         text.decode()
     except UnicodeDecodeError as error:
         raise MalformedError("a note's text is UTF-8") from error
-    return UnverifiedNote(text, parse_signature_lines_untrusted(lines))
 
 
+@lru_cache(maxsize=PARSED_NOTES)
 def parse_signature_lines_untrusted(data: bytes) -> tuple[NoteSignature, ...]:
     """Read one or more whole signature lines.
 
@@ -251,10 +263,12 @@ def sign_note(text: bytes, name: str, key: SigningKey) -> bytes:
     line = format_signature_line(NoteSignature(name, label, key.sign(text)))
     note = text + b"\n" + line
     try:
-        read = parse_note_untrusted(note)
+        check_key_name(name)
+        _check_form(note)
+        _check_utf8(text)
     except MalformedError as error:
         raise MisuseError(f"not the text of a note: {error}") from error
-    if read.text != text:
+    if not text.endswith(b"\n"):
         raise MisuseError("a note's text ends in a line feed")
     return note
 
@@ -265,9 +279,11 @@ def add_signature_lines(note: bytes, lines: Sequence[bytes]) -> bytes:
     Raises:
         MalformedError: the note, a line, or the sum of them is not in the one form.
     """
-    parse_note_untrusted(note)
+    count = len(parse_note_untrusted(note).signatures)
     for line in lines:
-        parse_signature_lines_untrusted(line)  # holds no empty line, so the text stays as it is
-    grown = note + b"".join(lines)
-    parse_note_untrusted(grown)
+        count += len(parse_signature_lines_untrusted(line))
+    if count > MAX_SIGNATURES:
+        raise MalformedError(f"a note has at most {MAX_SIGNATURES} signatures")
+    grown = note + b"".join(lines)  # no line holds an empty one, so the text stays as it is
+    _check_form(grown)
     return grown
