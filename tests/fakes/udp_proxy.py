@@ -32,6 +32,7 @@ Way = Literal["up", "down"]
 MOST_OCTETS = 2_048
 REMEMBERED = 64  # datagrams of a client that `replay` sends again
 START_S = 20.0
+COMMANDS = 0  # standard input
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +178,17 @@ class Carrier:
         print("{}", flush=True)
         while True:
             outsides = {client.outside: client for client in self._clients.values()}
-            sockets = [self._inside, self._stranger, *outsides]
-            readable = select.select([0, *sockets], [], [], self._pause_s())[0]
-            if 0 in readable:
+            sockets = {sock.fileno(): sock for sock in (self._inside, self._stranger, *outsides)}
+            readable = select.select([COMMANDS, *sockets], [], [], self._pause_s())[0]
+            if COMMANDS in readable:
                 line = sys.stdin.readline()
                 if not line:
                     return
                 print(json.dumps(self._do(json.loads(line))), flush=True)
                 continue  # sockets may be other ones now
-            for sock in sockets:
-                if sock in readable:
-                    self._drain(sock, outsides.get(sock))
+            for descriptor in readable:
+                sock = sockets[descriptor]
+                self._drain(sock, outsides.get(sock))
             self._send_due()
 
     def _do(self, command: dict[str, Any]) -> dict[str, int]:
