@@ -234,8 +234,10 @@ def test_old_tests_are_dropped_and_late_answers_to_them_too() -> None:
         tests.add(ARCADIA, index, index * HOUR_US)
         tests.witness(ARCADIA, index * HOUR_US, 5)
     tests.answer((ARCADIA, 3), 9)
+    assert KEPT_EXCHANGES <= len(tests._sides[ARCADIA].index) <= KEPT_EXCHANGES * 5 // 4
     kept = list(tests.of(ARCADIA))
-    assert KEPT_EXCHANGES <= len(kept) <= KEPT_EXCHANGES * 5 // 4
+    assert len(kept) == KEPT_EXCHANGES
+    assert list(tests.of(ARCADIA, 3)) == kept[-3:]
     assert {one.answer for one in kept} == {None}
     assert [one.seen_later for one in kept[-2:]] == [5, None]
     newest = tests.newest(ARCADIA)

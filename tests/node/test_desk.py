@@ -11,7 +11,8 @@ from telcon.core import draft as drafts
 from telcon.core.call import CallState
 from telcon.core.seal import Media, Person
 from telcon.errors import OperatorError
-from telcon.node.line_desk import SHOWN_CALLS, SHOWN_MESSAGES
+from telcon.node.history_desk import SHOWN_CALLS
+from telcon.node.message_desk import SHOWN_MESSAGES
 
 CALLS = 120
 REY = Person("en", "Adrian Rey", "President of Arcadia", "Arcadia")
@@ -89,15 +90,15 @@ async def test_history_is_newest_first_and_older_pieces_can_be_asked_for(both: T
     rey = both.phone(both.arcadia)
     await past_calls(both, CALLS)
     shown = list(rey.shown["history"][rey.line])
-    while len(piece := (await older(rey, shown[-1]["rung_us"]))) == SHOWN_CALLS:
+    while len(piece := (await older(rey, shown[-1]["call"]))) == SHOWN_CALLS:
         shown += piece
     shown += piece
     assert [int(one["call"], 16) for one in shown] == list(reversed(range(CALLS)))
     assert {one["phase"] for one in shown} == {"cancelled"}
-    assert await older(rey, shown[-1]["rung_us"]) == []
+    assert await older(rey, shown[-1]["call"]) == []
 
 
-async def older(phone: Phone, before: int) -> list[Mapping[str, Any]]:
+async def older(phone: Phone, before: str) -> list[Mapping[str, Any]]:
     return list((await phone.do("history", line=phone.line, before=before))["history"])
 
 

@@ -27,7 +27,7 @@ ANSWER_WITHIN_US: Final = 30_000_000
 """An answer takes milliseconds; this long, and somebody who rang would have thought it dead."""
 
 KEPT_EXCHANGES: Final = 10_080
-"""Of each side, 32 octets each: more than a year of hourly tests, five weeks at one in five minutes."""
+"""Of each side, 32 octets each: more than a year of hourly tests."""
 
 SPREAD_US: Final = 60_000_000  # a node's lines are not all tested in one second
 START_US: Final = 60_000_000  # after a start, the link has this long to come before a test is lost

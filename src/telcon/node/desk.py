@@ -30,6 +30,8 @@ class PrincipalDesk:
         self._lines: dict[str, LineDesk] = {}
         self._pages: dict[str, tuple[Changed, Send]] = {}
         self._slots: dict[str, View | None] = {}
+        self.on_back: list[Callable[[str], None]] = []
+        """Each is told the line that is back, when the principal wished to be told."""
 
     def add(self, desk: LineDesk) -> None:
         """Show one more line."""
@@ -50,7 +52,11 @@ class PrincipalDesk:
         return len(self._pages)
 
     def changed(self) -> None:
-        """Let every page draw itself anew."""
+        """Let every page draw itself anew, and who waits for a line hear that it is back."""
+        for line, desk in self._lines.items():
+            if desk.came_back():
+                for hear in self.on_back:
+                    hear(line)
         for device, (changed, send) in list(self._pages.items()):
             changed()
             self._send_slots(device, send)
@@ -65,14 +71,16 @@ class PrincipalDesk:
     def snapshot(self, device: str) -> View:
         """Return all that `device` shows."""
         calls = [desk.calls.view(device) for desk in self._lines.values()]
+        history = {line: desk.history.calls() for line, desk in self._lines.items()}
         return {
             "me": person_view(self._principal),
             "node": self._node,
             "now_us": time.time_ns() // 1_000,
             "lines": [desk.view() for desk in self._lines.values()],
             "call": min((call for call in calls if call is not None), key=_rank, default=None),
-            "messages": {line: desk.messages() for line, desk in self._lines.items()},
-            "history": {line: desk.history() for line, desk in self._lines.items()},
+            "messages": {line: desk.messages.newest() for line, desk in self._lines.items()},
+            "history": history,
+            "gaps": {line: self._lines[line].history.gaps(past) for line, past in history.items()},
         }
 
     def subscribe(self, device: str, changed: Changed, send: Send) -> Callable[[], None]:
@@ -100,11 +108,29 @@ class PrincipalDesk:
                 desk = self._line(line)
                 place = await desk.message(self._principal, text, tag, lang, self.changed)
                 return {"id": place}
-            case {"do": "history", "line": line}:
-                return {"history": self._line(line).history(message.get("before"))}
+            case {"do": "history" | "messages" | "search" | "wish", "line": line}:
+                return await self._do_on_line(self._line(line), message)
             case {"do": str(do), "call": str(call)}:
                 return await self._do_in_call(device, do, call, message)
         raise OperatorError("This page asked for something that this node does not know.")
+
+    async def _do_on_line(self, desk: LineDesk, message: Mapping[str, Any]) -> View:
+        match message:
+            case {"do": "history"}:
+                before = message.get("before")
+                calls = desk.history.calls(before)
+                return {"history": calls, "gaps": desk.history.gaps(calls, before)}
+            case {"do": "messages", "from": "before", "place": place}:
+                return desk.messages.before(place)
+            case {"do": "messages", "from": "after", "place": place}:
+                return desk.messages.after(place)
+            case {"do": "messages", "place": place}:
+                return desk.messages.around(place)
+            case {"do": "search", "words": words}:
+                return await desk.messages.search(words, message.get("before"))
+        desk.wished = message["wanted"]
+        self.changed()
+        return {}
 
     async def _do_in_call(
         self, device: str, do: str, call: str, message: Mapping[str, Any]

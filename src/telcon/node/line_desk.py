@@ -1,26 +1,22 @@
-"""One line as its principal sees it: its state, its messages, its history.
+"""One line as its principal sees it: its state, its tests, its messages, its history.
 
-Everything is drawn from the fold, every time; nothing shown is remembered here but messages that
-have no place in the log yet.
+Everything is drawn from the fold, every time; what is remembered here is only whether somebody
+wants to be told when the line is back.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from telcon.core import draft as drafts
-from telcon.core.call import CallState
-from telcon.core.line import MessageState
 from telcon.core.seal import Person, Text
-from telcon.core.transitions import ENDS, Phase
-from telcon.node.call_desk import CallDesk, View, person_view, short
+from telcon.node.call_desk import CallDesk, View, person_view
 from telcon.node.contents import Contents
+from telcon.node.history_desk import HistoryDesk
 from telcon.node.line import Line
+from telcon.node.message_desk import MessageDesk
+from telcon.node.strip import Strip
 from telcon.node.switchboard import Switchboard
 
 __all__ = ["LineDesk"]
-
-SHOWN_MESSAGES = 50
-SHOWN_CALLS = 50
 
 
 class LineDesk:
@@ -35,41 +31,24 @@ class LineDesk:
         """Why nothing more will be signed on this line; for good."""
         self.trouble: str | None = None
         """Why nothing can be written just now."""
+        self.wished = False
+        """Whether the principal wants to be told when the line is back."""
         self.calls = CallDesk(line, board, peer, contents)
-        self._contents = contents
-        self._own = line.identity.own_card.log.name
-        self._pending: dict[str, View] = {}  # messages by tag, until they have a place in the log
+        self.strip = Strip(line, board.tester.every_minutes)
+        self.history = HistoryDesk(line, self.calls, self.strip)
+        site = board.calls.site
+        self.messages = MessageDesk(line, contents, site.store, site.folder)
+        self._was_up = line.is_up
 
     # -- acts
 
     async def message(
         self, sender: Person, text: str, tag: str, lang: str, changed: Callable[[], None]
     ) -> str:
-        """Write a message; return its place once it is durable here. Delivery shows later.
-
-        `changed` is called when it is to be shown as waiting.
-
-        Raises:
-            BusyError: too many messages wait already.
-            IllegalActError: the line is frozen, or has ended.
-            LinkDownError: what was lost of our log has to be read back first.
-        """
-        self._pending[tag] = {
-            "id": tag,
-            "ours": True,
-            "text": text,
-            "time_us": time.time_ns() // 1_000,
-            "state": "waiting",
-            "from": sender.name,
-        }
-        changed()
-        try:
-            held = await self.line.act_bulk(
-                drafts.message(sender, self.peer, Text(lang, text), call=self._live_call())
-            )
-        finally:
-            self._pending.pop(tag, None)
-        return f"{held.origin}#{held.index}"
+        """Write a message to the principal at the other end; see `MessageDesk.write`."""
+        return await self.messages.write(
+            sender, self.peer, Text(lang, text), tag=tag, call=self._live_call(), changed=changed
+        )
 
     async def freeze(self, reason: str) -> None:
         """Trust the line no more: nobody is heard on it from now on, whatever the disk does.
@@ -80,6 +59,11 @@ class LineDesk:
         for running in self.board.calls.running.values():
             running.cut()
         await self.line.act(drafts.line_frozen(Text("en", reason)))
+
+    def came_back(self) -> bool:
+        """Say whether the line came up since this was last asked, and somebody waits for it."""
+        was_up, self._was_up = self._was_up, self.line.is_up
+        return self.wished and self._was_up and not was_up
 
     def _live_call(self) -> str | None:
         """Return the call that a message of this moment belongs to."""
@@ -99,66 +83,9 @@ class LineDesk:
             "up": self.line.is_up,
             "since_us": up if up is not None else self.line.down_since_us,
             "waiting": machine.waiting,
+            "messages_waiting": self.messages.waiting() if machine.waiting else 0,
+            "wished": self.wished,
+            "tests": self.strip.view(),
             "frozen": bool(machine.fold.line.frozen_by),
             "broken": self.broken or self.trouble,
         }
-
-    def messages(self) -> list[View]:
-        """Return the newest messages, oldest first, those still without a place last."""
-        newest = self.line.machine.fold.messages[-SHOWN_MESSAGES:]
-        waiting = list(self._pending.values())[-SHOWN_MESSAGES:]
-        held = [one for one in newest if self._contents.is_held((one.origin, one.index))]
-        return [self._message(message) for message in held] + waiting
-
-    def history(self, before_us: int | None = None) -> list[View]:
-        """Return calls that are over, newest first; those before the one rung at `before_us`."""
-        states = self._newest_first()
-        if before_us is not None:
-            any(state.rung_us == before_us for state in states)  # goes on behind that call
-        found = []
-        for state in states:
-            if state.phase in ENDS and state.phase is not Phase.MERGED:
-                found.append(self._past(state))
-            if len(found) == SHOWN_CALLS:
-                break
-        return found
-
-    def _newest_first(self) -> Iterator[CallState]:
-        calls = self.line.machine.fold.calls
-        return (calls[call] for call in reversed(calls))
-
-    # -- pieces
-
-    def _message(self, message: MessageState) -> View:
-        ours = message.origin == self._own
-        place = (message.origin, message.index)
-        text = self._contents.text(place, "text")
-        sender = self._contents.person(place, "from")
-        signed = not ours or message.index < self.line.machine.cosigned_by_peer
-        return {
-            "id": f"{message.origin}#{message.index}",
-            "ours": ours,
-            "text": text.text if text else None,
-            "time_us": message.time_us,
-            "state": "signed by both" if signed else "waiting",
-            "from": short(sender.name) if sender else "",
-        }
-
-    def _past(self, state: CallState) -> View:
-        ended = self.calls.ended(state)
-        return {
-            "call": state.call,
-            "phase": ended["phase"],
-            "side": self.calls.rung_by(state),
-            "rung_us": state.rung_us,
-            "answered_us": state.answered_us,
-            "ended_us": state.ended_us,
-            "by": ended["by"],
-            "reason": ended["reason"],
-            "signed": self._signed(state),
-        }
-
-    def _signed(self, state: CallState) -> bool:
-        """Say whether both sides have signed how the call ended."""
-        held = self.line.machine.cosigned_by_peer
-        return all(origin != self._own or index < held for origin, index in state.ended_by)

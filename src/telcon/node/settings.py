@@ -36,7 +36,7 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LANG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 MAX_TEXT_CHARACTERS = 200
-MAX_TEST_MINUTES = 10_080  # a week
+MIN_TEST_MINUTES, MAX_TEST_MINUTES = 5, 10_080  # a week
 LINE_SINCE = "[line] and test_every_minutes = 60"
 HTTPS_PORT = 443  # browsers leave it out of addresses and of the Host header
 
@@ -281,7 +281,9 @@ def _media(table: _Table) -> MediaSettings:
 
 def _line(table: _Table) -> LineSettings:
     every = table.take(
-        "test_every_minutes", f"a number of minutes from 0 to {MAX_TEST_MINUTES}", _is_minutes
+        "test_every_minutes",
+        f"0, or a number of minutes from {MIN_TEST_MINUTES} to {MAX_TEST_MINUTES}",
+        _is_minutes,
     )
     table.end()
     return LineSettings(every)
@@ -321,7 +323,7 @@ def _is_port(value: Any) -> bool:
 
 def _is_minutes(value: Any) -> bool:
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    return is_number and 0 <= value <= MAX_TEST_MINUTES
+    return is_number and (value == 0 or MIN_TEST_MINUTES <= value <= MAX_TEST_MINUTES)
 
 
 def _is_address(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""One line's tests at run time: written when due, answered at once, waited for when an operator asks.
+"""One line's tests at run time: written when due, answered at once, waited for when one asks.
 
 `telcon.core.line_tests` decides when one is due and what became of it; all of that stands in the
 logs, so a restart forgets nothing. What a test of the other side asks for is its answer, and the

@@ -106,10 +106,33 @@ class Restart(Ask, tag="restart"):
 
 
 class History(Ask, tag="history"):
-    """Fetch calls older than those in the snapshot."""
+    """Fetch calls older than the call `before`."""
 
     line: Id
+    before: Id | None = None
+
+
+class Messages(Ask, tag="messages"):
+    """Fetch messages before, around or after the one at `place` (`ORIGIN#INDEX`)."""
+
+    line: Id
+    place: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9./-]{1,300}#[0-9]{1,16}\Z")]
+    side: Literal["before", "around", "after"] = msgspec.field(name="from")
+
+
+class Search(Ask, tag="search"):
+    """Look for messages that hold all `words`; `before` is what the last answer called `next`."""
+
+    line: Id
+    words: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     before: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
+
+
+class Wish(Ask, tag="wish"):
+    """Want to be told when `line` is back, or want it no more."""
+
+    line: Id
+    wanted: bool
 
 
 class Here(Ask, tag="here"):
@@ -135,6 +158,9 @@ AnyAsk = (
     | Offer
     | Restart
     | History
+    | Messages
+    | Search
+    | Wish
     | Here
     | MicrophoneRefused
 )

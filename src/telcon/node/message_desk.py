@@ -1,0 +1,173 @@
+"""The messages of one line as its principal sees them: the newest, older ones, and what is sought.
+
+Drawn from the fold and the store; what is remembered here are only messages that have no place in
+the log yet.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from telcon.core import draft as drafts
+from telcon.core.line import Messages, MessageState
+from telcon.core.seal import Person, Text
+from telcon.errors import OperatorError
+from telcon.node.call_desk import View, short
+from telcon.node.contents import Contents
+from telcon.node.line import Line
+from telcon.node.search import search_messages
+from telcon.node.store import Store
+
+__all__ = ["SHOWN_MESSAGES", "MessageDesk"]
+
+SHOWN_MESSAGES = 50
+
+
+class MessageDesk:
+    """What was written on one line."""
+
+    def __init__(self, line: Line, contents: Contents, store: Store, folder: Path) -> None:
+        """Show the messages of `line`; search them in the `store` of `folder`."""
+        self._line = line
+        self._contents = contents
+        self._folder = folder
+        self._own = line.identity.own_card.log.name
+        origins = (self._own, line.identity.peer_card.log.name)
+        self._numbers = {origin: store.stored_log(origin).number for origin in origins}
+        self._pending: dict[str, View] = {}  # messages by tag, until they have a place in the log
+
+    async def write(
+        self,
+        sender: Person,
+        receiver: Person,
+        text: Text,
+        *,
+        tag: str,
+        call: str | None,
+        changed: Callable[[], None],
+    ) -> str:
+        """Write a message; return its place once it is durable here. Delivery shows later.
+
+        `changed` is called when it is to be shown as waiting.
+
+        Raises:
+            BusyError: too many messages wait already.
+            IllegalActError: the line is frozen, or has ended.
+            LinkDownError: what was lost of our log has to be read back first.
+        """
+        self._pending[tag] = {
+            "id": tag,
+            "ours": True,
+            "text": text.text,
+            "time_us": time.time_ns() // 1_000,
+            "state": "waiting",
+            "from": sender.name,
+        }
+        changed()
+        try:
+            held = await self._line.act_bulk(drafts.message(sender, receiver, text, call=call))
+        finally:
+            self._pending.pop(tag, None)
+        return f"{held.origin}#{held.index}"
+
+    def newest(self) -> list[View]:
+        """Return the newest messages, oldest first, those still without a place last."""
+        newest = self._line.machine.fold.messages[-SHOWN_MESSAGES:]
+        waiting = list(self._pending.values())[-SHOWN_MESSAGES:]
+        return self._views(newest) + waiting
+
+    def count(self) -> int:
+        """Return how many messages there are."""
+        return len(self._line.machine.fold.messages)
+
+    def waiting(self) -> int:
+        """Return how many of ours the other side has not signed, of the newest that are shown."""
+        held = self._line.machine.cosigned_by_peer
+        newest = self._line.machine.fold.messages[-SHOWN_MESSAGES:]
+        unsigned = sum(one.origin == self._own and one.index >= held for one in newest)
+        return unsigned + len(self._pending)
+
+    def before(self, place: str) -> View:
+        """Return the messages before the one at `place`, oldest first, and how many come before.
+
+        Raises:
+            OperatorError: no such message.
+        """
+        end = self._position(place)
+        first = max(0, end - SHOWN_MESSAGES)
+        return {"messages": self._views(self._messages()[first:end]), "older": first}
+
+    def around(self, place: str) -> View:
+        """Return messages around the one at `place`, and how many come before and after them.
+
+        Raises:
+            OperatorError: no such message.
+        """
+        messages = self._messages()
+        first = max(0, self._position(place) - SHOWN_MESSAGES // 2)
+        shown = messages[first : first + SHOWN_MESSAGES]
+        newer = len(messages) - first - len(shown)
+        return {"messages": self._views(shown), "older": first, "newer": newer}
+
+    def after(self, place: str) -> View:
+        """Return the messages after the one at `place`, and how many come after these.
+
+        Raises:
+            OperatorError: no such message.
+        """
+        messages = self._messages()
+        first = self._position(place) + 1
+        shown = messages[first : first + SHOWN_MESSAGES]
+        newer = len(messages) - first - len(shown)
+        return {"messages": self._views(shown), "newer": newer}
+
+    async def search(self, words: str, before: int | None) -> View:
+        """Return messages that hold all `words`, newest first, of a bounded number of them.
+
+        `before` is what the ask before this one said to go on from; so does `next`, 0 at the end.
+
+        Raises:
+            StorageError: the database or the disk refused.
+        """
+        messages = self._messages()
+        end = len(messages) if before is None else min(before, len(messages))
+        found = await search_messages(self._folder, self._numbers, messages, words, end)
+        return {
+            "found": self._views(messages[at] for at in found.positions),
+            "next": found.next,
+            "of": len(messages),
+        }
+
+    # -- pieces
+
+    def _messages(self) -> Messages:
+        return self._line.machine.fold.messages
+
+    def _position(self, place: str) -> int:
+        origin, _, index = place.rpartition("#")
+        at = None
+        if index.isdecimal():
+            at = self._line.machine.fold.messages.position(origin, int(index))
+        if at is None:
+            raise OperatorError("There is no such message on this line.")
+        return at
+
+    def _views(self, messages: Iterable[MessageState]) -> list[View]:
+        return [
+            self._view(one) for one in messages if self._contents.is_held((one.origin, one.index))
+        ]
+
+    def _view(self, message: MessageState) -> View:
+        ours = message.origin == self._own
+        place = (message.origin, message.index)
+        text = self._contents.text(place, "text")
+        sender = self._contents.person(place, "from")
+        signed = not ours or message.index < self._line.machine.cosigned_by_peer
+        return {
+            "id": f"{message.origin}#{message.index}",
+            "ours": ours,
+            "text": text.text if text else None,
+            "time_us": message.time_us,
+            "state": "signed by both" if signed else "waiting",
+            "from": short(sender.name) if sender else "",
+        }
