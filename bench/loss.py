@@ -1,4 +1,4 @@
-"""What two browsers conceal when the network loses and delays, beside the same call in fair weather.
+"""What two browsers conceal on a bad network, beside the same call in fair weather.
 
 Two nodes as processes, two Chromium pages that speak, and proxies of our own for legs and trunk.
 In each run the weather begins, and what both pages conceal is counted from that moment on: the time
@@ -68,7 +68,7 @@ class Case:
 
     name: str
     place: str
-    weather: dict[str, float]
+    weather: dict[str, Any]
     limit: float | None = None
 
 

@@ -80,7 +80,8 @@ def test_answers_with_opus_alone_at_a_constant_rate() -> None:
     lines = plain_answer().split("\r\n")
     assert lines.count("a=rtpmap:111 opus/48000/2") == 5
     assert lines.count("a=fmtp:111 minptime=10;useinbandfec=1;cbr=1;usedtx=0") == 5
-    assert not any(line.startswith(("a=extmap", "a=rtcp-fb")) for line in lines)
+    assert lines.count("a=rtcp-fb:111 nack") == 5
+    assert not any(line.startswith("a=extmap") for line in lines)
 
 
 def test_answers_as_a_lite_and_passive_node() -> None:

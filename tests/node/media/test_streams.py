@@ -6,14 +6,17 @@ from node.media.rig import Clock
 from telcon.node.media.ice import Credentials
 from telcon.node.media.rtcp import (
     Goodbye,
+    Nack,
     ReceiverReport,
     ReportBlock,
     SenderReport,
     SourceDescription,
     format_rtcp,
+    parse_rtcp_untrusted,
 )
 from telcon.node.media.rtp import RtpPacket, format_rtp
 from telcon.node.media.sdp import AnswerSection, Offer, OfferSection
+from telcon.node.media.source import Source
 from telcon.node.media.streams import LegStreams
 
 OFFER = Offer(
@@ -23,9 +26,24 @@ OFFER = Offer(
 )
 
 
-def streams(offer: Offer = OFFER) -> tuple[LegStreams, list[bytes]]:
-    sent: list[bytes] = []
-    return LegStreams(offer, sent.append, cname="node", clock=Clock()), sent
+class Sent(list[bytes]):
+    """Keeps what a leg sends; what is sealed is as it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: list[bytes] = []
+        self.reports: list[bytes] = []
+        self.send_again = self.again.append
+        self.send_rtcp = self.reports.append
+
+    def send_rtp(self, packet: bytes) -> bytes:
+        self.append(packet)
+        return packet
+
+
+def streams(offer: Offer = OFFER) -> tuple[LegStreams, Sent]:
+    sent = Sent()
+    return LegStreams(offer, sent, cname="node", clock=Clock()), sent
 
 
 def packet(sequence: int = 1, *, ssrc: int = 7, payload_type: int = 98) -> bytes:
@@ -122,3 +140,48 @@ def test_reports_only_on_what_has_flowed() -> None:
     assert isinstance(to_listener, SenderReport)
     assert to_listener.ssrc == agreed.slots[1].ssrc
     assert description == SourceDescription(to_listener.ssrc, "node")
+
+
+def test_what_the_device_asks_for_is_sent_again_and_counts_as_its_loss() -> None:
+    agreed, sent = streams()
+    far = Source(clock=Clock())
+    agreed.admit()
+    agreed.slots[1].map(far)
+    agreed.set_flowing(flows=True)
+    for number in range(10):
+        far.feed(RtpPacket(98, False, number, number * 960, 9, b"opus"))
+    numbers = [int.from_bytes(data[2:4], "big") for data in sent]
+    asked = (numbers[4], numbers[7], (numbers[0] - 1) & 0xFFFF)
+    for _ in range(2):
+        agreed.receive_rtcp(format_rtcp([ReceiverReport(7), Nack(7, agreed.slots[1].ssrc, asked)]))
+    assert sent.again == [sent[4], sent[7]] * 2
+    agreed.reports(1 << 32)
+    assert far.statistics().listener_loss == 256 * 2 // 10
+
+
+def test_a_device_that_asks_is_judged_by_that_and_not_by_its_seldom_reports() -> None:
+    agreed, sent = streams()
+    far = Source(clock=Clock())
+    agreed.admit()
+    slot = agreed.slots[0]
+    slot.map(far)
+    agreed.set_flowing(flows=True)
+    far.feed(RtpPacket(98, False, 1, 960, 9, b"opus"))
+    number = int.from_bytes(sent[0][2:4], "big")
+    agreed.receive_rtcp(format_rtcp([ReceiverReport(7), Nack(7, slot.ssrc, (number,))]))
+    agreed.reports(1 << 32)
+    far.feed(RtpPacket(98, False, 2, 1920, 9, b"opus"))
+    agreed.receive_rtcp(
+        format_rtcp([ReceiverReport(7, (ReportBlock(slot.ssrc, 99, 1, 2, 3, 0, 0),))])
+    )
+    agreed.reports(2 << 32)
+    assert far.statistics().listener_loss == 0
+
+
+def test_what_the_node_misses_of_the_device_it_asks_for() -> None:
+    agreed, sent = streams()
+    agreed.admit()
+    for number in (1, 2, 4):
+        agreed.receive_rtp(packet(number))
+    (asked,) = sent.reports
+    assert parse_rtcp_untrusted(asked)[1] == Nack(agreed.slots[0].ssrc, 7, (3,))

@@ -17,9 +17,11 @@ from aioice import stun
 from telcon.errors import MalformedError, MisuseError, NetworkError
 from telcon.node.media.dtls import DtlsIdentity
 from telcon.node.media.events import FingerprintMismatch, LegConnected, LegEvent, LegFailed
+from telcon.node.media.history import History
 from telcon.node.media.ice import ControllingAgent, StunRouter
 from telcon.node.media.mux import Address, UdpMux
 from telcon.node.media.rtcp import (
+    Nack,
     ReceiverReport,
     RtcpPacket,
     SenderReport,
@@ -89,6 +91,7 @@ class DeviceLeg:
         self._sequence = secrets.randbelow(0x8000) if first_sequence is None else first_sequence
         self._timestamp = secrets.randbits(32)
         self._packets = self._octets = 0
+        self._history = History()
         self.answered_checks = 0
         self.reports: list[RtcpPacket] = []
         """The last compound report of the node."""
@@ -154,7 +157,8 @@ class DeviceLeg:
         packet = RtpPacket(
             _PAYLOAD_TYPE, marker, self._sequence, self._timestamp, self.ssrc, payload
         )
-        self._transport.send_rtp(format_rtp(packet))
+        sealed = self._transport.send_rtp(format_rtp(packet))
+        self._history.keep(self._sequence, sealed)
         self.skip(ticks=ticks)
         self._packets += 1
         self._octets += len(payload)
@@ -234,11 +238,21 @@ class DeviceLeg:
             raise MalformedError(f"a packet of stream {packet.ssrc} that no answer announced")
         self._heard[packet.ssrc].feed(packet)
         self._on_packet(slot, packet)
+        wanted = self._heard[packet.ssrc].wanted()
+        if wanted:
+            nack = Nack(self.ssrc, packet.ssrc, tuple(wanted))
+            self._transport.send_rtcp(format_rtcp([ReceiverReport(self.ssrc), nack]))
 
     def on_rtcp(self, data: bytes) -> None:
-        """Keep the node's report, for a test to look at."""
-        self.reports = list(parse_rtcp_untrusted(data))
-        for report in self.reports:
+        """Send again what the node misses; keep its report, for a test to look at."""
+        packets = list(parse_rtcp_untrusted(data))
+        asked = [one for packet in packets if isinstance(packet, Nack) for one in packet.sequences]
+        for sequence in asked:
+            if (sealed := self._history.again(sequence)) is not None:
+                self._transport.send_again(sealed)
+        if not asked:
+            self.reports = packets
+        for report in packets:
             if isinstance(report, SenderReport) and report.ssrc in self._heard:
                 self._heard[report.ssrc].note_sender_report(report.ntp)
 

@@ -21,9 +21,11 @@ class History:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self.ring: list[bytes] = [b""] * KEPT
+        self.ring: list[bytes | None] = [None] * KEPT
         """By the sequence number's lower bits; whoever sends puts each sealed packet here."""
-        self._counted: list[bytes] = [b""] * KEPT
+        self.asked = 0
+        """How many packets were asked for, each counted once."""
+        self._counted: list[bytes | None] = [None] * KEPT
         self._times = [0] * KEPT
 
     def keep(self, sequence: int, sealed: bytes) -> None:
@@ -34,9 +36,10 @@ class History:
         """Return the packet of this 16-bit number to send again; None if it is not to be had."""
         place = sequence % KEPT
         sealed = self.ring[place]
-        if sealed[2:4] != sequence.to_bytes(2, "big"):
+        if sealed is None or sealed[2:4] != sequence.to_bytes(2, "big"):
             return None
         if self._counted[place] is not sealed:
             self._counted[place], self._times[place] = sealed, 0
+            self.asked += 1
         self._times[place] += 1
         return sealed if self._times[place] <= MOST_AGAIN else None

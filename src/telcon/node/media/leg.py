@@ -155,7 +155,7 @@ class Leg:
         self._agent.set_remote(offer.credentials)
         self._site.router.add(self._agent.local.ufrag, self)
         self._streams = LegStreams(
-            offer, self._transport.send_rtp, cname=self._site.cname, clock=self._site.clock
+            offer, self._transport, cname=self._site.cname, clock=self._site.clock
         )
         return self._format_answer(offer, self._streams)
 

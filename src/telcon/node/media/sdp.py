@@ -315,6 +315,8 @@ def _section_head(mid: str, payload_type: int, host: str, port: int) -> list[str
         "a=rtcp-mux",
         f"a=rtpmap:{payload_type} opus/48000/2",
         f"a=fmtp:{payload_type} {OPUS_PARAMETERS}",
+        # Browsers do not offer it for audio; those that can, take it up from the answer.
+        f"a=rtcp-fb:{payload_type} nack",
     ]
 
 

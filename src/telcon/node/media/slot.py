@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from telcon.node.media.history import KEPT, History
 from telcon.node.media.rtcp import ReportBlock, SenderReport
 from telcon.node.media.rtp import RtpPacket
 from telcon.node.media.source import CLOCK_RATE_HZ, Source
@@ -44,6 +45,8 @@ class SlotStatistics:
     """Of payload."""
     dropped: int
     """Packets that came twice, too late, or from before a switch."""
+    resent: int
+    """Packets that were sent again because the listener asked for them."""
     switches: int
     """How often numbering was carried over to another run of packets."""
     fraction_lost: int
@@ -61,11 +64,13 @@ class Slot:
         self,
         ssrc: int,
         payload_type: int,
-        transmit: Callable[[bytes], None],
+        transmit: Callable[[bytes], bytes | None],
         *,
         first_sequence: int | None = None,
     ) -> None:
         """Send as `ssrc` by `transmit`, which takes whole RTP packets; closed until `open`.
+
+        `transmit` returns the packet as it was sealed, if it can be sent again.
 
         `first_sequence` lies in the lower half, and so does the random one: in the upper half a
         loss right at the wrap would leave the listener's SRTP with a wrong rollover count.
@@ -84,6 +89,9 @@ class Slot:
         self._in_timestamp_offset = 0
         self._packets = self._octets = self._dropped = self._switches = 0
         self._reported: ReportBlock | None = None
+        self._history = History()
+        self._sealed = self._history.ring
+        self._resent = self._asked_before = self._packets_before = 0
 
     @property
     def source(self) -> Source | None:
@@ -134,7 +142,7 @@ class Slot:
         self._octets += len(packet.payload)
         second = self.payload_type | 0x80 if marker else self.payload_type
         header = _HEADER.pack(0x80, second, sequence, timestamp, self.ssrc)
-        self._transmit(header + packet.payload)
+        self._sealed[sequence % KEPT] = self._transmit(header + packet.payload)
 
     def sender_report(self, now: float, ntp: int) -> SenderReport | None:
         """Return the report on what was sent, for time `now`; None before the first packet."""
@@ -151,8 +159,28 @@ class Slot:
     def receive_report(self, block: ReportBlock) -> None:
         """Take what the listener says about this slot, and let the source's speaker know."""
         self._reported = block
-        if self._source is not None:
+        if self._source is not None and not self._history.asked:
             self._source.note_listener_loss(self, block.fraction_lost)
+
+    def again(self, sequences: Iterable[int]) -> list[bytes]:
+        """Return what the listener asks for, sealed as it was; what is too old is left out."""
+        if not self._open:
+            return []
+        found = [sealed for one in sequences if (sealed := self._history.again(one)) is not None]
+        self._resent += len(found)
+        return found
+
+    def measure_loss(self) -> None:
+        """Let the source's speaker know what the listener has asked for since the last time.
+
+        Browsers report on audio each 2.5 to 7.5 s and count a repair as received; what one asks for
+        tells at once what its way is like. Reports count for those alone that never ask.
+        """
+        asked, packets = self._history.asked, self._packets
+        lost, sent = asked - self._asked_before, packets - self._packets_before
+        self._asked_before, self._packets_before = asked, packets
+        if asked and sent and self._source is not None:
+            self._source.note_listener_loss(self, min(256 * lost // sent, 255))
 
     def statistics(self) -> SlotStatistics:
         """Return the counts so far."""
@@ -161,6 +189,7 @@ class Slot:
             packets=self._packets,
             octets=self._octets,
             dropped=self._dropped,
+            resent=self._resent,
             switches=self._switches,
             fraction_lost=reported.fraction_lost if reported else 0,
             cumulative_lost=reported.cumulative_lost if reported else 0,

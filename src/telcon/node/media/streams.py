@@ -8,16 +8,21 @@ only while they flow do slots send. When that is, the leg decides.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from telcon.errors import MalformedError
 from telcon.node.media.rtcp import (
     Goodbye,
+    Nack,
     ReceiverReport,
     ReportBlock,
     RtcpPacket,
     SenderReport,
     SourceDescription,
+    format_rtcp,
+    middle_of_ntp,
     parse_rtcp_untrusted,
 )
 from telcon.node.media.rtp import parse_rtp_untrusted
@@ -25,7 +30,23 @@ from telcon.node.media.sdp import AnswerSection, Offer
 from telcon.node.media.slot import Slot
 from telcon.node.media.source import Source
 
-__all__ = ["LegStreams"]
+__all__ = ["LegStreams", "Way"]
+
+_REPORTS_REMEMBERED = 16
+"""Times of our own reports, by which an answer tells the round trip."""
+
+
+class Way(Protocol):
+    """How a leg's packets get to the device; a `SecureTransport` is one."""
+
+    def send_rtp(self, packet: bytes) -> bytes | None:
+        """Seal and send one packet; return it sealed, if it can be sent again."""
+
+    def send_again(self, sealed: bytes) -> None:
+        """Send a sealed packet once more."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Seal and send one compound report."""
 
 
 class LegStreams:
@@ -34,12 +55,13 @@ class LegStreams:
     def __init__(
         self,
         offer: Offer,
-        transmit: Callable[[bytes], None],
+        way: Way,
         *,
         cname: str,
         clock: Callable[[], float],
     ) -> None:
         """Take the stream that `offer` announces; make a slot, closed, for each it receives."""
+        self._way = way
         self._cname = cname
         self._clock = clock
         sending = next(section for section in offer.sections if section.sends)
@@ -49,11 +71,13 @@ class LegStreams:
         while len(ssrcs) < len(hearing):
             ssrcs.add(secrets.randbits(31) | 1)
         self.slots = tuple(
-            Slot(ssrc, section.payload_type, transmit)
+            Slot(ssrc, section.payload_type, way.send_rtp)
             for ssrc, section in zip(ssrcs, hearing, strict=True)
         )
         self.source: Source | None = None
         self._refused = {"armed": 0, "stream": 0, "malformed": 0}
+        self._reported_at: OrderedDict[int, float] = OrderedDict()  # by the middle of its NTP time
+        self._round_trip_s = 0.0
 
     def answer_sections(self, offer: Offer) -> tuple[AnswerSection, ...]:
         """Return the answer's sections in the order of `offer`, which may be a later one."""
@@ -102,6 +126,9 @@ class LegStreams:
             self._refused["stream"] += 1
             return
         source.feed(packet)
+        wanted = source.wanted(self._round_trip_s)
+        if wanted:
+            self._ask(wanted)
 
     def receive_rtcp(self, data: bytes) -> None:
         """Take one authenticated compound report, or count it as refused."""
@@ -123,7 +150,9 @@ class LegStreams:
         if block is not None:
             reports.append(ReceiverReport(self.slots[0].ssrc, (block,)))
         now = self._clock()
+        self._remember(ntp, now)
         for slot in self.slots:
+            slot.measure_loss()
             report = slot.sender_report(now, ntp)
             if report is not None:
                 reports += [report, SourceDescription(slot.ssrc, self._cname)]
@@ -141,11 +170,28 @@ class LegStreams:
                 self._take_blocks(blocks)
             case ReceiverReport(blocks=blocks):
                 self._take_blocks(blocks)
+            case Nack(ssrc=ssrc, sequences=sequences):
+                for slot in self.slots:
+                    for sealed in slot.again(sequences) if slot.ssrc == ssrc else ():
+                        self._way.send_again(sealed)
             case SourceDescription() | Goodbye():
                 return  # who is here and who has left is signalling's to say
 
+    def _ask(self, sequences: Sequence[int]) -> None:
+        own, asked = self.slots[0].ssrc, self._ssrc or 0
+        packets = (ReceiverReport(own), Nack(own, asked, tuple(sequences)))
+        self._way.send_rtcp(format_rtcp(packets))
+
+    def _remember(self, ntp: int, now: float) -> None:
+        self._reported_at[middle_of_ntp(ntp)] = now
+        if len(self._reported_at) > _REPORTS_REMEMBERED:
+            self._reported_at.popitem(last=False)
+
     def _take_blocks(self, blocks: tuple[ReportBlock, ...]) -> None:
         for block in blocks:
+            sent_at = self._reported_at.get(block.last_report)
+            if sent_at is not None:
+                self._round_trip_s = max(0.0, self._clock() - sent_at - block.delay / 65_536)
             for slot in self.slots:
                 if slot.ssrc == block.ssrc:
                     slot.receive_report(block)

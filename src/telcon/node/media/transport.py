@@ -165,12 +165,19 @@ class SecureTransport:
         known.add(ssrc)
         self._owner.on_rtcp(packet)
 
-    def send_rtp(self, packet: bytes) -> None:
-        """Encrypt and send one packet; without keys or address it is a misuse."""
+    def send_rtp(self, packet: bytes) -> bytes:
+        """Encrypt and send one packet, and return it encrypted; without keys it is a misuse."""
         if self._protector is None or self.address is None:
             raise MisuseError("media was to be sent before the peer was verified")
-        self._mux.send(self._protector.protect(packet), self.address)
+        sealed = self._protector.protect(packet)
+        self._mux.send(sealed, self.address)
         self._sent += 1
+        return sealed
+
+    def send_again(self, sealed: bytes) -> None:
+        """Send what `send_rtp` returned once more; to a peer that is gone nothing is sent."""
+        if self.address is not None and not self.is_closed:
+            self._mux.send(sealed, self.address)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Encrypt and send one compound report."""
