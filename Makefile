@@ -14,7 +14,7 @@ demo: $(VENV)/.run
 	@$(PY) -m demo $(ARGS)
 
 test: $(VENV)/.dev .venv-interop/.done
-	@bash scripts/need chromium ffmpeg
+	@bash scripts/need chromium firefox-esr ffmpeg
 	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev

@@ -58,7 +58,7 @@ def voice(hz: int) -> str:
     return (
         LISTENING_JS
         + f"""
-navigator.mediaDevices.getUserMedia = async () => {{
+if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {{
   tests.opened += 1;
   const stream = tests.tone({hz});
   tests.tracks.push(...stream.getTracks());

