@@ -16,6 +16,7 @@ from typing import Any
 from fakes.two_nodes import FRAME_S, LOOPBACK, Phone, TwoNodes, two_nodes, voice
 from fakes.udp_proxy import FAIR, UdpProxy, Weather
 from telcon.node.assembly import Node
+from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.rtcp import ReceiverReport
 
 OUTSIDE = "127.0.0.9"
@@ -126,3 +127,14 @@ def told_loss(phone: Phone) -> float:
 def heard_share(listener: Phone, said: list[bytes]) -> float:
     """Return which share of `said` has come, each packet counted once."""
     return len(set(said) & set(listener.heard)) / len(said)
+
+
+def positions(node: Node, call: str, speaker: Node) -> dict[int, int]:
+    """Return where each packet of a `Talk` stands in a node's recording, by its number.
+
+    In samples of 1/48000 s; the first word of a payload's text is who spoke, the second the number.
+    """
+    path = node.folder / "recordings" / call / f"{speaker.settings.name}-1.opus"
+    packets = parse_ogg_opus_untrusted(path.read_bytes()).packets
+    heard = [packet for packet in packets if not packet.is_lost]
+    return {int(packet.payload[1:].split(b".")[0].split()[1]): packet.start for packet in heard}

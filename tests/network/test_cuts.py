@@ -1,0 +1,88 @@
+"""Cuts of leg and trunk: audio is back at once, and the gap stands in the recording at its place."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from fakes.two_nodes import FRAME_S, until
+from fakes.udp_proxy import FAIR, Weather
+from network.rig import BadNetwork, Talk, on_a_bad_network, positions
+
+CUTS_S = (5.0, 30.0) if os.environ.get("TELCON_SOAK") else (5.0, 10.0)
+BACK_S = 2.0  # the issue's limit
+BUSY = 3.0  # how much longer a machine may take on which everything else is tested too
+FRAME = 960  # samples
+OFF_BY = 1_920  # samples, 40 ms: the issue's limit
+CUT = Weather(cut=True)
+
+
+async def cut_for(
+    set_weather: Callable[[Weather], None], seconds: float, hears: Callable[[], int]
+) -> float:
+    """Cut, wait, mend; return how long it took from then on until somebody heard again."""
+    loop = asyncio.get_running_loop()
+    set_weather(CUT)
+    await asyncio.sleep(0.5)  # what was under way has arrived
+    before = hears()
+    await asyncio.sleep(seconds - 0.5)
+    assert hears() == before
+    set_weather(FAIR)
+    began = loop.time()
+    await until(lambda: hears() > before + 5)
+    return loop.time() - began
+
+
+async def check_cut(network: BadNetwork, place: str, seconds: float) -> None:
+    """Cut leg or trunk in the middle of a call in which both speak; look at both recordings."""
+    caller, callee, call = await network.nodes.call()
+    talks = Talk(caller, "Rey"), Talk(callee, "Voss")
+    await until(lambda: len(caller.heard) > 50 and len(callee.heard) > 50)
+    at = len(talks[0].said)
+    set_weather = network.trunk if place == "trunk" else network.legs
+    took_s = await cut_for(set_weather, seconds, lambda: min(len(caller.heard), len(callee.heard)))
+    print(f"{place} cut for {seconds:g} s: heard again {took_s:.2f} s after it was mended")
+    assert took_s < BACK_S * BUSY
+    await asyncio.sleep(50 * FRAME_S)
+    for talk in talks:
+        await talk.stop()
+    assert caller.offers == callee.offers == 1
+    assert caller.shown["call"]["phase"] == "live"
+    await caller.do("hang-up", call=call)
+    await caller.wait_past(call)
+    arcadia, borealis = network.nodes.nodes
+    for node, speaker in ((arcadia, borealis), (borealis, arcadia)):
+        check_gap(positions(node, call, speaker), at, seconds)
+    if place == "leg":
+        check_gap(positions(arcadia, call, arcadia), at, seconds)
+
+
+def check_gap(at_number: dict[int, int], at: int, seconds: float) -> None:
+    """See that a recording holds what was said before and after a cut, each at its place."""
+    numbers = sorted(at_number)
+    places = [at_number[number] - number * FRAME for number in numbers]
+    assert max(places) - min(places) <= OFF_BY
+    steps = [(b - a, a) for a, b in zip(numbers, numbers[1:], strict=False)]
+    longest, begins = max(steps)
+    assert abs(longest * FRAME_S - seconds) < BUSY
+    assert abs(begins - at) * FRAME_S < BUSY
+    assert numbers[-1] > begins + longest + 25
+
+
+@on_a_bad_network
+async def test_a_trunk_that_is_cut_for_a_while(network: BadNetwork) -> None:
+    await check_cut(network, "trunk", CUTS_S[0])
+
+
+@on_a_bad_network
+async def test_a_leg_that_is_cut_for_a_while(network: BadNetwork) -> None:
+    await check_cut(network, "leg", CUTS_S[0])
+
+
+@on_a_bad_network
+async def test_a_trunk_that_is_cut_for_long(network: BadNetwork) -> None:
+    await check_cut(network, "trunk", CUTS_S[1])
+
+
+@on_a_bad_network
+async def test_a_leg_that_is_cut_for_long(network: BadNetwork) -> None:
+    await check_cut(network, "leg", CUTS_S[1])
