@@ -1,8 +1,9 @@
-"""Cuts of leg and trunk: audio is back at once, and the gap stands in the recording at its place."""
+"""Cuts of leg and trunk: audio is back at once, and the recording holds the gap at its place."""
 
 import asyncio
 import os
 from collections.abc import Callable
+from itertools import pairwise
 
 from fakes.two_nodes import FRAME_S, until
 from fakes.udp_proxy import FAIR, Weather
@@ -61,7 +62,7 @@ def check_gap(at_number: dict[int, int], at: int, seconds: float) -> None:
     numbers = sorted(at_number)
     places = [at_number[number] - number * FRAME for number in numbers]
     assert max(places) - min(places) <= OFF_BY
-    steps = [(b - a, a) for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [(b - a, a) for a, b in pairwise(numbers)]
     longest, begins = max(steps)
     assert abs(longest * FRAME_S - seconds) < BUSY
     assert abs(begins - at) * FRAME_S < BUSY

@@ -34,7 +34,7 @@ async def takes_s(holds: bool, phone: Phone) -> float:
 async def test_on_a_lossy_trunk_the_talk_goes_on_and_both_speakers_are_told(
     network: BadNetwork,
 ) -> None:
-    caller, callee, call = await network.nodes.call()
+    caller, callee, _ = await network.nodes.call()
     talks = Talk(caller, "Rey"), Talk(callee, "Voss")
     for loss in LOSSES:
         network.trunk(Weather(loss=loss))
