@@ -62,5 +62,5 @@ def test_the_ssrc_prefix_of_another_call_lets_nobody_into_it() -> None:
     call = Call()
     packet = RtpPacket(111, False, 0, 0, call.a.prefix << 8 | 1, FRAME)
     call.a.key = bytes(44)  # of a call of the attacker's own, under the same prefix
-    assert not call.b.trunk.receive_trunk(sealed(call.a, packet), BOREALIS, is_rtcp=False)
+    assert not call.b.trunk.receive_unbound(sealed(call.a, packet), BOREALIS, is_rtcp=False)
     assert call.b.trunk.statistics().address == ARCADIA

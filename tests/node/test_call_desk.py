@@ -12,28 +12,26 @@ from fakes.two_nodes import (
     voice,
 )
 from telcon.node.call_desk import SOUNDS_AFTER_MS
-from telcon.node.media.mux import Address, TrunkReceiver
+from telcon.node.media.mux import Address, UnboundReceiver
 from telcon.node.media.trunk import TrunkPort
 
 
 class Lossy:
-    """A mux that loses every other packet of media, and no report."""
+    """A mux that loses every other packet of media for good, and no report."""
 
     def __init__(self, port: TrunkPort) -> None:
         self._port = port
-        self._count = 0
 
     def send(self, data: bytes, address: Address) -> None:
         is_report = 192 <= data[1] <= 223  # RFC 5761 §4
-        self._count += not is_report
-        if is_report or self._count % 2:
+        if is_report or data[3] % 2:  # by sequence number: what is sent again is lost again
             self._port.send(data, address)
 
-    def register_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
-        self._port.register_trunk(ssrc_prefix24, receiver)
+    def register_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
+        self._port.register_ssrc(ssrc_prefix24, receiver)
 
-    def unregister_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
-        self._port.unregister_trunk(ssrc_prefix24, receiver)
+    def unregister_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
+        self._port.unregister_ssrc(ssrc_prefix24, receiver)
 
 
 def sounds_in_ms(phone: Phone) -> int:
@@ -46,6 +44,7 @@ async def test_a_ring_sounds_after_two_seconds_on_every_device_at_once(both: Two
     await rey.ring()
     await voss.wait_phase("ringing")
     assert 0 < sounds_in_ms(voss) <= SOUNDS_AFTER_MS
+    assert voss.shown["call"]["ringing"]["line_opened_us"] < voss.shown["call"]["rung_us"]
     both.advance(1.5)
     late = both.phone(both.borealis)
     assert sounds_in_ms(late) <= 500

@@ -43,7 +43,7 @@ class Receiver:
         self._take("stun", data)
         return self.authenticates
 
-    def receive_trunk(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
+    def receive_unbound(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
         self._take("trunk reports" if is_rtcp else "trunk", data)
         return self.authenticates
 
@@ -128,7 +128,7 @@ async def test_offers_a_trunk_what_bears_its_prefix_until_one_authenticates_it()
     mux, stranger, trunk, third = UdpMux.open(LOOPBACK, 0), Receiver(), Receiver(), Receiver()
     stranger.authenticates = False
     for receiver in (stranger, trunk, third, trunk):
-        mux.register_trunk(0x0A0B0C, receiver)
+        mux.register_ssrc(0x0A0B0C, receiver)
     sender = Sender(mux)
     await sender.send(SRTP, SRTCP)
     assert stranger.taken == trunk.taken == [("trunk", SRTP), ("trunk reports", SRTCP)]
@@ -140,10 +140,10 @@ async def test_offers_a_trunk_what_bears_its_prefix_until_one_authenticates_it()
 @in_loop
 async def test_refuses_what_no_trunk_authenticates() -> None:
     mux, stranger = UdpMux.open(LOOPBACK, 0), Receiver(authenticates=False)
-    mux.register_trunk(0x0A0B0C, stranger)
+    mux.register_ssrc(0x0A0B0C, stranger)
     sender = Sender(mux)
     await sender.send(SRTP)
-    mux.unregister_trunk(0x0A0B0C, stranger)
+    mux.unregister_ssrc(0x0A0B0C, stranger)
     await sender.send(SRTP)
     assert len(stranger.taken) == 1
     assert mux.statistics().refused["srtp"] == 2
@@ -156,7 +156,7 @@ async def test_a_bound_address_goes_before_a_trunk() -> None:
     mux, leg, trunk = UdpMux.open(LOOPBACK, 0), Receiver(), Receiver()
     sender = Sender(mux)
     mux.bind(sender.address, leg)
-    mux.register_trunk(0x0A0B0C, trunk)
+    mux.register_ssrc(0x0A0B0C, trunk)
     await sender.send(SRTP)
     assert (len(leg.taken), trunk.taken) == (1, [])
     sender.close()

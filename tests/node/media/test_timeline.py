@@ -42,17 +42,33 @@ def test_the_first_packets_may_be_overtaken_too() -> None:
     assert order(placed) == [(0, 0), (0, 1)]
 
 
-def test_a_hole_is_given_up_after_60_ms() -> None:
+def test_a_hole_is_given_up_after_a_quarter_of_a_second() -> None:
     timeline = Timeline()
     feed(timeline, arrival(0), arrival(2, now=0.04), arrival(3, now=0.06))
-    assert timeline.release(0.0999) == []
-    assert order(timeline.release(0.1001)) == [(FRAME, 2), (0, 3)]
+    assert timeline.release(0.2899) == []
+    assert order(timeline.release(0.2901)) == [(FRAME, 2), (0, 3)]
+
+
+def test_what_comes_first_after_a_long_cut_may_have_waited() -> None:
+    timeline = Timeline()
+    feed(timeline, arrival(0), arrival(1_500, now=32.0), arrival(1_501, now=32.1))
+    assert order(timeline.drain()) == [(1_499 * FRAME, 1_500), (0, 1_501)]
+    assert timeline.segments == 1
+
+
+def test_the_pause_of_a_device_that_slept_stands_in_the_file() -> None:
+    timeline = Timeline()
+    feed(timeline, arrival(0), arrival(1), arrival(2, now=10.0))
+    assert order(timeline.drain()) == [(10 * 48_000 - 2 * FRAME, 2)]
+    assert order(feed(timeline, arrival(3, now=10.02))) == [(0, 3)]
+    assert timeline.segments == 2
 
 
 def test_what_comes_after_its_place_was_given_up_is_dropped() -> None:
     timeline = Timeline()
     feed(timeline, arrival(0), arrival(2), arrival(3), arrival(4), arrival(5))
-    assert feed(timeline, arrival(1, now=0.13)) == []
+    assert len(timeline.release(0.31)) == 4
+    assert feed(timeline, arrival(1, now=0.33)) == []
     assert timeline.dropped == 1
 
 

@@ -15,7 +15,7 @@ from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError
 from telcon.node.media import trunk as trunk_module
 from telcon.node.media.history import MOST_AGAIN
-from telcon.node.media.mux import Address, TrunkReceiver, UdpMux
+from telcon.node.media.mux import Address, UnboundReceiver, UdpMux
 from telcon.node.media.rtcp import Nack, ReceiverReport, ReportBlock, format_rtcp
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted
 from telcon.node.media.source import Source
@@ -56,7 +56,7 @@ class Port:
 
     def __init__(self, wire: Wire, address: Address) -> None:
         self.wire = wire
-        self.trunks: dict[int, TrunkReceiver] = {}
+        self.trunks: dict[int, UnboundReceiver] = {}
         self.accepted: list[bool] = []
         self.open_to: set[Address] | None = None  # of a firewall: where we have sent
         self.move(address)
@@ -78,13 +78,13 @@ class Port:
         start = 4 if is_rtcp else 8
         trunk = self.trunks.get(int.from_bytes(data[start : start + 3], "big"))
         self.accepted.append(
-            trunk is not None and trunk.receive_trunk(data, source, is_rtcp=is_rtcp)
+            trunk is not None and trunk.receive_unbound(data, source, is_rtcp=is_rtcp)
         )
 
-    def register_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+    def register_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         self.trunks[ssrc_prefix24] = receiver
 
-    def unregister_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+    def unregister_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         assert self.trunks.pop(ssrc_prefix24) is receiver
 
 
@@ -278,7 +278,7 @@ def test_an_old_packet_sent_on_from_elsewhere_moves_nothing() -> None:
     held_back = call.wire.log[-1][2]
     call.wire.cut = False
     call.a.say(1, first=2)
-    assert call.b.port.trunks[call.a.prefix].receive_trunk(held_back, ELSEWHERE, is_rtcp=False)
+    assert call.b.port.trunks[call.a.prefix].receive_unbound(held_back, ELSEWHERE, is_rtcp=False)
     assert call.b.trunk.statistics().address == ARCADIA
     assert len(call.b.user.heard) == 3
 
@@ -328,14 +328,14 @@ def test_an_old_report_sent_on_from_elsewhere_moves_nothing() -> None:
     held_back = call.wire.log[-1][2]
     call.wire.cut = False
     call.a.trunk.handle_deadline(100.0)
-    assert call.b.trunk.receive_trunk(held_back, ELSEWHERE, is_rtcp=True)
+    assert call.b.trunk.receive_unbound(held_back, ELSEWHERE, is_rtcp=True)
     assert call.b.trunk.statistics().address == ARCADIA
 
 
 def test_a_repeated_packet_is_refused() -> None:
     call = Call()
     call.a.say(1)
-    assert not call.b.trunk.receive_trunk(call.wire.log[-1][2], ELSEWHERE, is_rtcp=False)
+    assert not call.b.trunk.receive_unbound(call.wire.log[-1][2], ELSEWHERE, is_rtcp=False)
     statistics = call.b.trunk.statistics()
     assert (statistics.refused, statistics.address, len(call.b.user.heard)) == (1, ARCADIA, 1)
 
@@ -348,19 +348,19 @@ def test_every_flipped_bit_is_refused() -> None:
     for at in range(len(data) * 8):
         forged = bytearray(data)
         forged[at // 8] ^= 1 << at % 8
-        assert not call.b.trunk.receive_trunk(bytes(forged), ELSEWHERE, is_rtcp=False)
+        assert not call.b.trunk.receive_unbound(bytes(forged), ELSEWHERE, is_rtcp=False)
     assert call.b.user.heard == []
     assert call.b.trunk.statistics().refused == len(data) * 8
-    assert call.b.trunk.receive_trunk(data, ARCADIA, is_rtcp=False)
+    assert call.b.trunk.receive_unbound(data, ARCADIA, is_rtcp=False)
 
 
 def test_another_key_is_refused() -> None:
     call = Call()
     stranger = Protector(AEAD_AES_256_GCM, bytes(44))
     packet = format_rtp(RtpPacket(111, False, 0, 0, call.a.prefix << 8 | 1, FRAME))
-    assert not call.b.trunk.receive_trunk(stranger.protect(packet), ELSEWHERE, is_rtcp=False)
+    assert not call.b.trunk.receive_unbound(stranger.protect(packet), ELSEWHERE, is_rtcp=False)
     report = format_rtcp([ReceiverReport(call.a.prefix << 8)])
-    assert not call.b.trunk.receive_trunk(stranger.protect_rtcp(report), ELSEWHERE, is_rtcp=True)
+    assert not call.b.trunk.receive_unbound(stranger.protect_rtcp(report), ELSEWHERE, is_rtcp=True)
     assert call.b.trunk.statistics().refused == 2
     assert call.b.trunk.statistics().address == ARCADIA
 
@@ -369,7 +369,7 @@ def test_another_key_is_refused() -> None:
 def test_an_authentic_packet_of_another_kind_is_counted(track: int, payload_type: int) -> None:
     call = Call()
     packet = RtpPacket(payload_type, False, 0, 0, call.a.prefix << 8 | track, FRAME)
-    assert call.b.trunk.receive_trunk(sealed(call.a, packet), ARCADIA, is_rtcp=False)
+    assert call.b.trunk.receive_unbound(sealed(call.a, packet), ARCADIA, is_rtcp=False)
     assert call.b.trunk.statistics().malformed == 1
     assert call.b.user.heard == []
 
@@ -384,13 +384,13 @@ def test_whatever_the_other_node_seals_raises_nothing(body: bytes, is_rtcp: bool
     else:
         packet = RtpPacket(111, False, 0, 0, call.a.prefix << 8 | 1, body)
         data = protector.protect(b"\xa0" + format_rtp(packet)[1:])
-    assert call.b.trunk.receive_trunk(data, ARCADIA, is_rtcp=is_rtcp)
+    assert call.b.trunk.receive_unbound(data, ARCADIA, is_rtcp=is_rtcp)
     assert call.b.trunk.statistics().malformed + len(call.b.user.heard) <= 1
 
 
 @given(st.binary(min_size=12, max_size=200), st.booleans())
 def test_any_datagram_is_refused_without_an_error(data: bytes, is_rtcp: bool) -> None:
-    assert not Call().b.trunk.receive_trunk(data, ELSEWHERE, is_rtcp=is_rtcp)
+    assert not Call().b.trunk.receive_unbound(data, ELSEWHERE, is_rtcp=is_rtcp)
 
 
 def test_reports_tell_the_speaker_what_is_lost_far_away() -> None:
@@ -413,12 +413,12 @@ def test_reports_tell_the_speaker_what_is_lost_far_away() -> None:
 def test_only_a_report_on_a_track_we_send_is_passed_on(track: int, heard: list[int]) -> None:
     call = call_with_silent_side()
     packet = sealed(call.a, RtpPacket(111, False, 0, 0, call.a.prefix << 8 | 1, FRAME))
-    assert call.b.trunk.receive_trunk(packet, ARCADIA, is_rtcp=False)
+    assert call.b.trunk.receive_unbound(packet, ARCADIA, is_rtcp=False)
     call.b.say(1)
     block = ReportBlock(call.b.prefix << 8 | track, 255, 0, 0, 0, 1, 0)
     report = format_rtcp([ReceiverReport(call.a.prefix << 8, (block,))])
     sealed_report = Protector(AEAD_AES_256_GCM, call.a.key).protect_rtcp(report)
-    assert call.b.trunk.receive_trunk(sealed_report, ARCADIA, is_rtcp=True)
+    assert call.b.trunk.receive_unbound(sealed_report, ARCADIA, is_rtcp=True)
     assert [track for track, _ in call.b.user.reports] == heard
 
 

@@ -29,7 +29,7 @@ __all__ = [
     "LegReceiver",
     "MuxStatistics",
     "StunReceiver",
-    "TrunkReceiver",
+    "UnboundReceiver",
     "UdpMux",
 ]
 
@@ -65,10 +65,10 @@ class LegReceiver(Protocol):
         """Take one SRTCP packet, not yet authenticated."""
 
 
-class TrunkReceiver(Protocol):
+class UnboundReceiver(Protocol):
     """Takes what bears an SSRC that it has registered."""
 
-    def receive_trunk(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
+    def receive_unbound(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
         """Take one SRTP or SRTCP packet; return False if it does not authenticate."""
 
 
@@ -116,7 +116,7 @@ class UdpMux:
         self._sendto = sock.sendto
         self._loop = loop
         self._bound: dict[Address, LegReceiver] = {}
-        self._trunks: dict[int, tuple[TrunkReceiver, ...]] = {}
+        self._trunks: dict[int, tuple[UnboundReceiver, ...]] = {}
         self._received = self._sent = self._send_failures = self._receiver_errors = 0
         self._refused: dict[Kind, int] = dict.fromkeys(
             ("stun", "dtls", "srtp", "srtcp", "unknown"), 0
@@ -147,7 +147,7 @@ class UdpMux:
         if self._bound.get(address) is receiver:
             del self._bound[address]
 
-    def register_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+    def register_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         """Offer `receiver` packets from unbound addresses whose SSRC begins with these 24 bits.
 
         The sender picks the prefix, so two trunks may bear the same one; both are offered.
@@ -157,7 +157,7 @@ class UdpMux:
         if receiver not in trunks:
             self._trunks[ssrc_prefix24] = (*trunks, receiver)
 
-    def unregister_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+    def unregister_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         """Offer `receiver` nothing more of this prefix."""
         rest = tuple(t for t in self._trunks.pop(ssrc_prefix24, ()) if t is not receiver)
         if rest:
@@ -221,7 +221,7 @@ class UdpMux:
             is_rtcp = 64 <= data[1] & 0x7F < 96
             receiver = self._bound.get(address)
             if receiver is None:
-                self._offer_to_trunks(data, address, is_rtcp)
+                self._offer_unbound(data, address, is_rtcp)
             elif is_rtcp:
                 receiver.receive_srtcp(data)
             else:
@@ -238,11 +238,11 @@ class UdpMux:
         else:
             self._refused["unknown"] += 1
 
-    def _offer_to_trunks(self, data: bytes, address: Address, is_rtcp: bool) -> None:
+    def _offer_unbound(self, data: bytes, address: Address, is_rtcp: bool) -> None:
         start = 4 if is_rtcp else 8
         prefix = int.from_bytes(data[start : start + 3], "big")
         for trunk in self._trunks.get(prefix, ()):
-            if trunk.receive_trunk(data, address, is_rtcp=is_rtcp):
+            if trunk.receive_unbound(data, address, is_rtcp=is_rtcp):
                 return
         self._refused["srtcp" if is_rtcp else "srtp"] += 1
 

@@ -17,8 +17,8 @@ __all__ = ["GRAIN", "Arrival", "Placed", "Timeline"]
 GRAIN = 480
 """Samples, 10 ms: the shortest lost frame every mode has. Shorter holes go into the next one."""
 
-REORDER_WINDOW_S = 0.06
-"""How long a hole is kept open: three packets, about what a listener's own buffer allows."""
+REORDER_WINDOW_S = 0.25
+"""How long a hole is kept open: a packet that was asked for again takes a round trip."""
 
 MAX_WAITING = 64
 """Packets behind a hole, for a peer that sends a flood there."""
@@ -29,8 +29,10 @@ MAX_BACKWARD = SAMPLE_RATE
 MAX_FORWARD = 10 * SAMPLE_RATE
 """A longer step is a new clock, unless the time of arrival says the same."""
 
-MAX_DISAGREEMENT = SAMPLE_RATE // 2
-"""How far timestamps and arrivals may differ over such a long pause."""
+MAX_DISAGREEMENT = 3 * SAMPLE_RATE
+"""How far timestamps may be from arrivals over such a long pause, for what comes first after a cut
+may have waited; and how far they may fall behind at any time: a device that slept goes on counting
+where it stopped, and its pause has to stand in the file all the same."""
 
 MAX_LEAD = 2 * SAMPLE_RATE
 """How far places may run ahead of arrival, and a thousandth more for clocks that run fast. Nobody
@@ -125,6 +127,8 @@ class Timeline:
         position = self._base + arrival.timestamp
         if step > MAX_FORWARD:
             return abs(position - elapsed) <= MAX_DISAGREEMENT
+        if step > 0 and elapsed - position > MAX_DISAGREEMENT:
+            return False
         return position <= latest
 
     def _is_behind_hole(self, arrival: Arrival) -> bool:

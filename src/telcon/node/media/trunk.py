@@ -22,7 +22,7 @@ from typing import Protocol
 
 from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError, SrtpError
-from telcon.node.media.mux import Address, TrunkReceiver
+from telcon.node.media.mux import Address, UnboundReceiver
 from telcon.node.media.rtcp import (
     Nack,
     ReceiverReport,
@@ -100,10 +100,10 @@ class TrunkPort(Protocol):
     def send(self, data: bytes, address: Address) -> None:
         """Send one datagram or lose it."""
 
-    def register_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+    def register_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         """Offer `receiver` what bears this prefix."""
 
-    def unregister_trunk(self, ssrc_prefix24: int, receiver: TrunkReceiver) -> None:
+    def unregister_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         """Offer it nothing more."""
 
 
@@ -204,7 +204,7 @@ class Trunk:
             raise MalformedError("the other node signalled our own key as its own")
         unprotector = Unprotector(AEAD_AES_256_GCM, peer.key)
         self._peer = _Peer(unprotector, peer.ssrc, digest, addresses)
-        self._port.register_trunk(peer.ssrc, self)
+        self._port.register_ssrc(peer.ssrc, self)
         self._heard = self._began = self._clock()
         self._burst_left = BURST
         self.handle_deadline(self._heard)
@@ -234,7 +234,7 @@ class Trunk:
         self._sent += 1
         return forwarded
 
-    def receive_trunk(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
+    def receive_unbound(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
         """Take a datagram from the mux; False if it is not from this call's other node."""
         if self._peer is None:
             return False
@@ -302,7 +302,7 @@ class Trunk:
     def close(self) -> None:
         """Send and take nothing more, and erase the keys as far as Python lets us."""
         if self._peer is not None:
-            self._port.unregister_trunk(self._peer.prefix, self)
+            self._port.unregister_ssrc(self._peer.prefix, self)
         self._peer = None
         self._protector = None
         self._key[:] = bytes(len(self._key))
