@@ -56,6 +56,9 @@ hosts = ["192.0.2.1", "2001:db8::1"]
 
 [line]
 test_every_minutes = 60
+
+[push]
+services = []
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,8 +24,15 @@ SHOWN = (
 
 
 @pytest.fixture
-def installed(page: Page, pages: Served) -> Iterator[Page]:
+def installed(page: Page, pages: Served) -> Page:
     """Give a page whose service worker is in charge, and which may notify."""
+    allow_notices(page, pages)
+    wait_controlled(page)
+    return page
+
+
+def allow_notices(page: Page, pages: Served) -> None:
+    """Let this page show notices, as if the person had said so."""
     page.browser.call(
         "Browser.grantPermissions",
         {
@@ -35,8 +41,6 @@ def installed(page: Page, pages: Served) -> Iterator[Page]:
             "browserContextId": page.context,
         },
     )
-    wait_controlled(page)
-    yield page
 
 
 def wait_controlled(page: Page) -> None:
@@ -138,12 +142,12 @@ def test_who_is_signed_out_keeps_nothing(installed: Page, pages: Served) -> None
 
 
 def hide(page: Page, *, hidden: bool) -> None:
-    state = "hidden" if hidden else "visible"
-    page.evaluate(
-        f"Object.defineProperty(document, 'visibilityState', {{value: '{state}', configurable: true}});"
-        f"Object.defineProperty(document, 'hidden', {{value: {json.dumps(hidden)}, configurable: true}});"
-        "void document.dispatchEvent(new Event('visibilitychange'))"
-    )
+    """Let the page believe that it is in the background, or is looked at again."""
+    values = {"visibilityState": "hidden" if hidden else "visible", "hidden": hidden}
+    for name, value in values.items():
+        property_is = json.dumps({"value": value, "configurable": True})
+        page.evaluate(f"void Object.defineProperty(document, '{name}', {property_is})")
+    page.evaluate("void document.dispatchEvent(new Event('visibilitychange'))")
 
 
 @pytest.mark.browser

@@ -75,6 +75,7 @@ def _app(node: Node, port: int) -> ASGIApp:
         hosts=web.hosts(port),
         address=web.address(port),
         organisation=node.settings.organisation,
+        push=node.push,
     )
 
 

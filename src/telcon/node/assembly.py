@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from telcon import __version__
 from telcon.core.books import origin_of
@@ -23,6 +23,7 @@ from telcon.core.events import (
     PeerMisbehaved,
     PushRefused,
 )
+from telcon.core.transitions import Phase
 from telcon.errors import LockedError, PinError, PortError, StorageError, TelconError
 from telcon.node.audit import AuditEvent, AuditFile
 from telcon.node.commands import Commands
@@ -45,6 +46,9 @@ from telcon.node.store import Store
 from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
 from telcon.node.tasks import Tasks
+
+if TYPE_CHECKING:
+    from telcon.node.push import Push
 
 __all__ = ["Node"]
 
@@ -89,6 +93,7 @@ class Node:
             on_paired=lambda paired: None,
         )
         self._tasks, self._writers = Tasks(), Tasks()
+        self.push = self._push() if settings.push.services else None
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
         self._is_started = False
         self._plane: MediaPlane
@@ -215,12 +220,34 @@ class Node:
             folder=self.folder,
             audit=self.audit,
             spawn=self._tasks.spawn,
-            changed=self.desk.changed,
+            changed=self._changed,
             passed=self.desk.passed,
             devices=self.desk.pages,
             clock=self._clock,
             test_every_minutes=self.settings.line.test_every_minutes,
         )
+
+    def _changed(self) -> None:
+        self.desk.changed()
+        if self.push is not None:
+            self.push.ringing({call for desk in self._desks.values() for call in _rings_here(desk)})
+
+    def _push(self) -> "Push":
+        from telcon.node.push import Push  # late: most nodes wake nobody
+
+        return Push(
+            self.folder / "keys",
+            self.settings.push.services,
+            self.store,
+            session=self._session_number,
+            audit=self.audit,
+            spawn=self._tasks.spawn,
+            contact=lambda: self.settings.web.address(self.web_port),
+        )
+
+    def _session_number(self, token: str) -> int | None:
+        session = self.sign_in.session(token)
+        return session.number if session is not None else None
 
     async def _run(self, desk: LineDesk) -> None:
         try:
@@ -270,6 +297,13 @@ class Node:
         _LOG.info("dialling %s for line %s failed: %s", address, line, error)
         if isinstance(error.__cause__, PinError):
             self.audit(AuditEvent.WRONG_PEER_KEY, line=line, address=address, reason=str(error))
+
+
+def _rings_here(desk: LineDesk) -> list[str]:
+    """Return the calls by which the other side of a line rings now."""
+    going_on = desk.line.machine.fold.going_on()
+    ringing = [state for state in going_on if state.phase is Phase.RINGING]
+    return [state.call for state in ringing if desk.calls.rung_by(state) == "theirs"]
 
 
 def _is_in_use(desk: LineDesk) -> bool:

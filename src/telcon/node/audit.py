@@ -64,6 +64,13 @@ class AuditEvent(StrEnum):
     MICROPHONE_REFUSED = "audit.web.microphone-refused"
     """The browser or the person refused the microphone: why."""
 
+    PUSH_ON = "audit.push.turned-on"
+    """A browser is woken from now on: session, service."""
+    PUSH_OFF = "audit.push.turned-off"
+    """It is woken no more: session, service, why (asked for, or gone)."""
+    PUSH_FAILED = "audit.push.failed"
+    """A ring could not be given to the push service: session, service, why."""
+
     INVITATION_MADE = "audit.pairing.invitation-made"
     INVITATION_UNKNOWN = "audit.pairing.invitation-unknown"
     INVITATION_EXPIRED = "audit.pairing.invitation-expired"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from telcon.errors import LockedError, StorageError
 
-__all__ = ["NEVER_RESTORE", "FolderLock", "prepare_folder"]
+__all__ = ["NEVER_RESTORE", "FolderLock", "prepare_folder", "write_once"]
 
 NEVER_RESTORE = "never-restore"
 
@@ -53,6 +53,23 @@ def prepare_folder(folder: Path) -> None:
                 _write_text(folder / NEVER_RESTORE / name, text)
     except OSError as error:
         raise _unusable(folder, error) from error
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, readable by this user alone."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)  # what a crash left behind
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class FolderLock:

@@ -38,6 +38,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 MAX_TEXT_CHARACTERS = 200
 MIN_TEST_MINUTES, MAX_TEST_MINUTES = 5, 10_080  # a week
 LINE_SINCE = "[line] and test_every_minutes = 60"
+PUSH_SINCE = "[push] and services = []"
 HTTPS_PORT = 443  # browsers leave it out of addresses and of the Host header
 
 
@@ -101,6 +102,14 @@ class LineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSettings:
+    """Who may carry a ring to a browser while no page is open."""
+
+    services: tuple[str, ...] = ()
+    """Push services, as `host`, `host:port` or `*.host`; without any the node wakes nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """All settings of a node."""
 
@@ -113,6 +122,7 @@ class NodeSettings:
     link: LinkSettings
     media: MediaSettings
     line: LineSettings
+    push: PushSettings = PushSettings()
 
     @classmethod
     def read(cls, folder: Path) -> "NodeSettings":
@@ -240,6 +250,7 @@ def _settings(table: _Table) -> NodeSettings:
         link=_link(table.table("link")),
         media=_media(table.table("media")),
         line=_line(table.table("line", since=LINE_SINCE)),
+        push=_push(table.table("push", since=PUSH_SINCE)),
     )
     table.end()
     return settings
@@ -289,6 +300,12 @@ def _line(table: _Table) -> LineSettings:
     return LineSettings(every)
 
 
+def _push(table: _Table) -> PushSettings:
+    services = table.texts("services", "hosts like push.example or *.push.example", _is_service)
+    table.end()
+    return PushSettings(services)
+
+
 def _after_name(https_port: int) -> str:
     return "" if https_port == HTTPS_PORT else f":{https_port}"
 
@@ -326,6 +343,13 @@ def _is_minutes(value: Any) -> bool:
     return is_number and (value == 0 or MIN_TEST_MINUTES <= value <= MAX_TEST_MINUTES)
 
 
+def _is_service(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    host, colon, port = value.removeprefix("*.").partition(":")
+    return _is_name(host) and (not colon or (port.isdecimal() and 0 < int(port) <= 65_535))
+
+
 def _is_address(value: Any) -> bool:
     try:
         return isinstance(value, str) and bool(parse_address(value))
@@ -356,6 +380,7 @@ def _format(settings: NodeSettings) -> str:
         },
         "media": {"host": media.host, "port": media.port, "hosts": media.hosts},
         "line": {"test_every_minutes": settings.line.test_every_minutes},
+        "push": {"services": settings.push.services},
     }
     lines = _pairs({"name": settings.name, "organisation": settings.organisation})
     for name, values in tables.items():

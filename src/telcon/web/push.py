@@ -89,10 +89,10 @@ class PushEnd:
                 await self.push.turn_on(token, await _body(request))
             elif request.method == "DELETE":
                 await self.push.turn_off(token)
+            return JSONResponse({"key": self.push.key(), "on": self.push.is_on(token)})
         except (MalformedError, OperatorError) as error:
             what, advice = sentences(error)
             return JSONResponse({"error": what, "advice": advice}, 400)
-        return JSONResponse({"key": self.push.key(), "on": self.push.is_on(token)})
 
     async def ringing(self, request: Request) -> Response:
         """Answer `/ringing`: whether it still rings here, for a browser that was woken by it."""

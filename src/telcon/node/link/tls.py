@@ -8,7 +8,6 @@ pinned key anew. What a certificate says beside its key means nothing here; it n
 
 import datetime
 import hashlib
-import os
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from telcon.errors import MalformedError, SettingsError, StorageError
+from telcon.node.folder import write_once
 
 __all__ = [
     "MAX_CERTIFICATE_OCTETS",
@@ -107,7 +107,7 @@ def load_or_make_certificate(folder: Path, name: str) -> NodeCertificate:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _write_once(path, _make_pem(name))
+            write_once(path, _make_pem(name))
         data = path.read_bytes()
     except OSError as error:
         raise StorageError(
@@ -202,23 +202,6 @@ def _make_pem(name: str) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ) + certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, readable by this user alone."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)  # what a crash left behind
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read_certificate(path: Path, data: bytes, name: str) -> bytes:

@@ -33,6 +33,7 @@ __all__ = [
     "recording",
     "session",
     "sign_in_link",
+    "waking",
 ]
 
 # The one house of version 1.
@@ -148,6 +149,17 @@ session = Table(
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("created_at_us", BigInteger, nullable=False),
     Column("expires_at_us", BigInteger, nullable=False),
+)
+
+# A browser that is woken when it rings; goes with its session.
+waking = Table(
+    "waking",
+    METADATA,
+    _house(),
+    Column("session", Integer, ForeignKey("session.id", ondelete="CASCADE"), primary_key=True),
+    Column("endpoint", Text, nullable=False, unique=True),  # secret
+    Column("key", LargeBinary, nullable=False),
+    Column("auth", LargeBinary, nullable=False),  # secret
 )
 
 sign_in_link = Table(

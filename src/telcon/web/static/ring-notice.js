@@ -21,7 +21,8 @@ export default class RingNotice {
     const rings = call?.phase === "ringing" && call.side === "theirs";
     if (rings && call.call !== this.#call) {
       this.#call = call.call;
-      this.#look();
+      // Lit at once, sounded after two seconds: a slip that is taken back wakes nobody.
+      setTimeout(() => this.#call === call.call && this.#look(), call.ringing?.sounds_in_ms ?? 0);
     } else if (!rings && this.#call) {
       const missed = call?.call === this.#call && ["missed", "cancelled"].includes(call.phase);
       this.#call = "";
