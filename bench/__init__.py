@@ -19,6 +19,7 @@ machine makes both worse. What is not a time (a packet lost, a task left behind)
 
 NAMES = (
     "messages",
+    "user_to_user",
     "ringing",
     "answer_audio",
     "store_commits",

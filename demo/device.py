@@ -48,7 +48,7 @@ class ScriptedDevice:
         """Sign in by the one-time `link` and connect."""
         address, _, secret = link.partition("#")
         host, _, port = address.removeprefix("http://").partition("/")[0].partition(":")
-        cookie = await asyncio.to_thread(_redeem, host, int(port), secret)
+        cookie = await asyncio.to_thread(redeem, host, int(port), secret)
         device = cls(host, int(port), cookie)
         await device.connect()
         return device
@@ -180,7 +180,7 @@ def _payloads(voice: Path) -> list[bytes]:
     return [packet.payload for packet in parse_ogg_opus_untrusted(voice.read_bytes()).packets]
 
 
-def _redeem(host: str, port: int, secret: str) -> str:
+def redeem(host: str, port: int, secret: str) -> str:
     """Post the secret of a one-time link; return the session cookie."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Host": f"{host}:{port}", "Origin": f"http://{host}:{port}"}
