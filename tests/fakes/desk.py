@@ -37,6 +37,7 @@ class FakeDesk:
         self.state: Mapping[str, Any] = snapshot or idle()
         self.done: list[tuple[DeviceId, dict[str, Any]]] = []
         self.gone: list[DeviceId] = []
+        self.opened = 0  # connections of pages so far
         self.answers: dict[str, Mapping[str, Any] | TelconError] = {"ring": {"call": CALL}}
         self.after: dict[str, Mapping[str, Any]] = {}
         self.hold: Callable[[Mapping[str, Any]], Any] | None = None
@@ -51,6 +52,7 @@ class FakeDesk:
     ) -> Callable[[], None]:
         mine = (changed, send)
         self._pages[device] = mine
+        self.opened += 1
         self._move()
 
         def unsubscribe() -> None:
@@ -179,7 +181,7 @@ def call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
         "side": side,
         "peer": dict(PEER),
         "rung_us": NOW_US - 13 * MINUTE_US,
-        "ringing": {"devices": 3, "sounds_in_ms": 0} if phase == "ringing" else None,
+        "ringing": ringing() if phase == "ringing" else None,
         "answered_us": NOW_US - 767_000_000 if live or phase == "ended" else None,
         "mode": "audio",
         "mine": live or side == "ours",
@@ -193,6 +195,12 @@ def call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
         "late": False,
         **changes,
     }
+
+
+def ringing(**changes: Any) -> dict[str, Any]:
+    """Return what a node knows of a ring: on three devices, on a line that is a year old."""
+    opened = NOW_US - 365 * 1440 * MINUTE_US
+    return {"devices": 3, "sounds_in_ms": 0, "line_opened_us": opened, **changes}
 
 
 def quality(**changes: Any) -> dict[str, Any]:
@@ -442,7 +450,7 @@ SCREENS |= {
 
 SCREENS |= {
     "ringing-nobody": (
-        in_call("ringing", ringing={"devices": 0, "sounds_in_ms": 0}),
+        in_call("ringing", ringing=ringing(devices=0)),
         "",
         ("Ringing at Borealis", "None of their devices is open just now"),
     ),

@@ -106,14 +106,18 @@ class CallDesk:
     # -- pieces
 
     def _ringing(self, running: RunningCall, state: CallState) -> View | None:
-        """Return how many devices ring, and in how many ms they sound, by this node's clock alone.
+        """Return how many devices ring, in how many ms they sound, and since when the line stands.
 
-        Every page of a node gets the same moment: a second device does not begin anew.
+        They sound by this node's clock alone: a second page does not begin anew.
         """
         if state.phase is not Phase.RINGING:
             return None
         rung_ms = round((self._board.calls.site.clock() - running.began) * 1_000)
-        return {"devices": state.devices, "sounds_in_ms": max(0, SOUNDS_AFTER_MS - rung_ms)}
+        return {
+            "devices": state.devices,
+            "sounds_in_ms": max(0, SOUNDS_AFTER_MS - rung_ms),
+            "line_opened_us": self._contents.opened_us(self._own),
+        }
 
     def _quality(self, running: RunningCall, device: str) -> View | None:
         """Return what this node knows of the sound that `device` sends and gets."""

@@ -5,12 +5,14 @@ Openings can be destroyed while their entries stay: what is gone or unreadable r
 
 from collections import OrderedDict
 
+from telcon.core.entry import read_entry_untrusted
 from telcon.core.seal import (
     Person,
     Text,
     parse_person_untrusted,
     parse_text_untrusted,
 )
+from telcon.core.void import Void
 from telcon.errors import MalformedError
 from telcon.node.store import Store
 
@@ -25,6 +27,7 @@ class Contents:
     def __init__(self, store: Store) -> None:
         """Read from `store`."""
         self._store = store
+        self._opened: dict[str, int] = {}
         self._kept: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()
 
     def person(self, place: tuple[str, int], member: str = "person") -> Person | None:
@@ -42,6 +45,14 @@ class Contents:
             return None if content is None else parse_text_untrusted(content)
         except MalformedError:
             return None  # shown as unreadable: it is what was sealed
+
+    def opened_us(self, origin: str) -> int | None:
+        """Return when the log `origin` began, by its author's clock; None before it has."""
+        if origin not in self._opened and (first := self._store.stored_log(origin).entries(0, 1)):
+            entry = read_entry_untrusted(first[0])
+            if not isinstance(entry, Void):
+                self._opened[origin] = entry.time
+        return self._opened.get(origin)
 
     def is_held(self, place: tuple[str, int]) -> bool:
         """Say whether the entry at `place` is durable; our own have effect a moment before."""

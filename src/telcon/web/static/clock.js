@@ -8,6 +8,9 @@ const hour = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const dateYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
+const longDay = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const longDayYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
+const shortDay = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric" });
 const DAY_MS = 86_400_000;
 
 let offsetMs = 0; // node's clock minus this device's
@@ -33,12 +36,30 @@ export function when(us) {
   const today = new Date(nowUs() / 1000);
   const days = Math.round((midnight(today) - midnight(then)) / DAY_MS);
   const time = hour.format(then);
-  if (days === 0) return say("time.today", { time });
-  if (days === 1) return say("time.yesterday", { time });
-  if (days === -1) return say("time.tomorrow", { time });
+  const near = { 0: "time.today", 1: "time.yesterday", "-1": "time.tomorrow" }[days];
+  if (near) return bare(say(near, { time }));
   if (days > 1 && days < 7) return `${weekday.format(then)} ${time}`;
   const day = then.getFullYear() === today.getFullYear() ? date : dateYear;
   return `${day.format(then)} ${time}`;
+}
+
+/** `14 March 2025`; @param {number} us */
+export function day(us) {
+  return longDayYear.format(us / 1000);
+}
+
+/** `Thu 19 Nov`; @param {number} us */
+export function dayName(us) {
+  return shortDay.format(us / 1000);
+}
+
+/** The day as a heading: `today`, `yesterday`, `Thursday 19 November`; @param {number} us */
+export function dayHeading(us) {
+  const then = new Date(us / 1000);
+  const days = Math.round((midnight(new Date(nowUs() / 1000)) - midnight(then)) / DAY_MS);
+  if (days === 0 || days === 1) return say(days ? "time.day.yesterday" : "time.day.today");
+  const isThisYear = then.getFullYear() === new Date(nowUs() / 1000).getFullYear();
+  return (isThisYear ? longDay : longDayYear).format(then);
 }
 
 /** `today` is left out for times of today; @param {number} us */
@@ -84,6 +105,11 @@ export class Lasting {
     this.#from = is ? this.#from || now : 0;
     return is && now - this.#from >= this.#us;
   }
+}
+
+/** Without isolates: a time is put into other sentences, which isolate it as a whole. @param {string} words */
+function bare(words) {
+  return words.replace(/[\u2068\u2069]/gu, "");
 }
 
 /** @param {Date} day */

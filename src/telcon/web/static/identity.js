@@ -19,7 +19,7 @@ let made;
 export async function takeUp() {
   const left = sessionStorage.getItem(PLACE);
   sessionStorage.removeItem(PLACE); // a second tab made of this one must not be the same page
-  addEventListener("pagehide", () => sessionStorage.setItem(PLACE, page));
+  addEventListener("pagehide", () => page && sessionStorage.setItem(PLACE, page));
   addEventListener("pageshow", (event) => event.persisted && sessionStorage.removeItem(PLACE));
   const kept = left ? await recall(left) : null;
   if (kept) made = withFingerprint(kept);
@@ -37,6 +37,7 @@ export default async function ownCertificate() {
 /** Forgets all that was kept: the person signs out. @returns {Promise<void>} */
 export function forgetIdentity() {
   made = undefined;
+  page = ""; // and nothing is taken up after it
   return new Promise((done) => {
     const asked = indexedDB.deleteDatabase(DATABASE);
     asked.onsuccess = asked.onerror = asked.onblocked = () => done();

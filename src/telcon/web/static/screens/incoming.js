@@ -1,5 +1,5 @@
 /** Somebody rings: who, as stated by which node, what will be kept; answer, decline, say why, propose a time. */
-import { when } from "../clock.js";
+import { day } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
 import { say } from "../words.js";
@@ -30,11 +30,12 @@ export default class Incoming extends Screen {
 
   render({ call, line, now }) {
     this.#call = call.call;
+    const opened = call.ringing?.line_opened_us;
     const node = call.peer.node ?? line.peer.node;
     putPerson(this.at, call.peer, say("person.stated", { node }));
     this.#picture.show("ring-theirs");
     put(this.at.mode, say(`mode.${call.mode}`));
-    put(this.at.since, line?.opened_us ? say("incoming.line-of", { date: when(line.opened_us) }) : say("incoming.kicker"));
+    put(this.at.since, opened ? say("incoming.line-of", { date: day(opened) }) : say("incoming.kicker"));
     this.#proposal.render(now);
   }
 
