@@ -154,7 +154,35 @@ def line(number: int = 0, peer: Mapping[str, str] = PEER, **changes: Any) -> dic
         "up": True,
         "since_us": NOW_US - 90 * MINUTE_US,
     }
-    return {**base, "waiting": 0, "frozen": False, "broken": None, **changes}
+    rest = {"waiting": 0, "messages_waiting": 0, "wished": False, "catching": None}
+    return {**base, **rest, "tests": by_the_hour(), "frozen": False, "broken": None, **changes}
+
+
+def by_the_hour(
+    ours: str = "", theirs: str = "", *missed: Mapping[str, Any], outcome: str = "answered"
+) -> dict[str, Any]:
+    """Return line tests by the hour: eight days answered, the last hours as in `ours`, `theirs`."""
+    hour = 60 * MINUTE_US
+    return {
+        "every_minutes": 60,
+        "last": {"time_us": NOW_US - hour, "side": "ours", "outcome": outcome},
+        "from_us": (NOW_US // hour - 191) * hour,
+        "ours": ("." * 20 + "a" * 192 + ours)[-192:],
+        "theirs": ("." * 20 + "a" * 192 + theirs)[-192:],
+        "missed": list(missed),
+    }
+
+
+def missed_one(hours: int, side: str = "ours", outcome: str = "missed") -> dict[str, Any]:
+    """Return a test that nobody answered in time, so many hours ago."""
+    return {"side": side, "time_us": NOW_US - hours * 60 * MINUTE_US, "outcome": outcome}
+
+
+def gap(kind: str, days: float, minutes: int | None, count: int = 0) -> dict[str, Any]:
+    """Return a time without tests or answers, that began so many days ago."""
+    begin = NOW_US - round(days * 1440) * MINUTE_US
+    end = None if minutes is None else begin + minutes * MINUTE_US
+    return {"kind": kind, "from_us": begin, "to_us": end, "tests": count}
 
 
 def idle(*lines: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -167,6 +195,7 @@ def idle(*lines: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         "call": None,
         "messages": {},
         "history": {},
+        "gaps": {},
         **changes,
     }
 
@@ -270,7 +299,28 @@ def _contacts() -> dict[str, Any]:
     nour = {**PEER, "name": "Nour Al-Hadi", "office": "Prime Minister of Dahna"}
     olsen = {**PEER, "name": "Ingrid Olsen", "office": "Secretary-General, Union of the North"}
     down = line(2, nour, up=False, since_us=NOW_US - 6 * MINUTE_US)
-    return idle(line(), line(1, medina), down, line(3, olsen, frozen=True))
+    late = line(1, medina, tests=by_the_hour("m", outcome="missed"))
+    return idle(line(), late, down, line(3, olsen, frozen=True))
+
+
+def _years(count: int) -> list[dict[str, Any]]:
+    """Return messages of several days, as many as a snapshot holds."""
+    said = ["The council meets at noon.", "I read the draft: page two, please.", "Agreed."]
+    return [
+        {
+            **message(number, said[number % 3], ours=number % 2 == 0),
+            "time_us": NOW_US - (count - number) * 170 * MINUTE_US,
+        }
+        for number in range(count)
+    ]
+
+
+def _gaps() -> list[dict[str, Any]]:
+    return [
+        gap("unanswered.theirs", 0.2, None, 1),
+        gap("down.ours", 1.5, 190, 3),
+        gap("untested", 5, 2 * 1440),
+    ]
 
 
 def _talk() -> list[dict[str, Any]]:
@@ -296,13 +346,52 @@ def _past() -> list[dict[str, Any]]:
 _unsigned: dict[str, Any] = {"countersigned": False, "unsigned_since_us": NOW_US - 80_000_000}
 _late = {"ours": {"on": True, "age_ms": 300}, "theirs": {"on": True, "age_ms": 9000}}
 _off = {"ours": {"on": True, "age_ms": 300}, "theirs": {"on": False, "age_ms": None}}
-_down = line(up=False, since_us=NOW_US - 6 * MINUTE_US, waiting=2)
+_down = line(
+    up=False,
+    since_us=NOW_US - 6 * MINUTE_US,
+    waiting=2,
+    messages_waiting=2,
+    tests=by_the_hour("m", ".", missed_one(0)),
+)
+_troubled = line(
+    tests=by_the_hour(
+        "a" * 20 + "lll" + "a" * 10 + "m" + "a" * 7,
+        "a" * 21 + "ll" + "a" * 18,
+        missed_one(7),
+        missed_one(18, outcome="late"),
+        missed_one(19, "theirs", "late"),
+    )
+)
 
 # name → (snapshot, what stands behind # in the address, words that must be there)
 SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
-    "contacts": (_contacts(), "", ("Elena Voss", "up", "down 6 min", "frozen", "Call")),
+    "contacts": (
+        _contacts(),
+        "",
+        ("Elena Voss", "tested", "test missed", "down 6 min", "frozen", "Call"),
+    ),
     "no-lines": ({**idle(), "lines": []}, "", ("No line yet", "telcon line invite")),
     "line-up": (idle(), f"line/{LINE}", ("The line is up", "as stated by borealis.example")),
+    "line-missed-tests": (
+        idle(_troubled),
+        f"line/{LINE}",
+        ("Tests of this line", "was never answered", "was answered only when the line was back"),
+    ),
+    "line-catching-up": (
+        idle(line(waiting=9, catching={"count": 1200, "total": 10_000})),
+        f"line/{LINE}",
+        ("Catching up: 1200 of 10000 entries",),
+    ),
+    "line-wished": (
+        idle({**_down, "wished": True}),
+        f"line/{LINE}",
+        ("You will be told when it is back", "2 messages wait for the line"),
+    ),
+    "line-is-back": (
+        idle(line(wished=True)),
+        f"line/{LINE}",
+        ("The line to", "is back", "Open"),
+    ),
     "line-down": (idle(_down), f"line/{LINE}", ("The line is down since", "Write a message")),
     "line-frozen": (idle(line(frozen=True)), f"line/{LINE}", ("The line is frozen",)),
     "line-broken": (
@@ -359,6 +448,16 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         ("signed by both", "waiting: the line is down since", "Send"),
     ),
     "messages-none": (idle(), f"messages/{LINE}", ("Nothing written yet",)),
+    "messages-older": (
+        idle(messages={LINE: _years(50)}),
+        f"messages/{LINE}",
+        ("Today", "Yesterday", "Search"),
+    ),
+    "history-gaps": (
+        idle(history={LINE: _past()}, gaps={LINE: _gaps()}),
+        f"history/{LINE}",
+        ("The line was down for 3 hours", "The line was not tested for 2 days", "Timeline"),
+    ),
     "history": (
         idle(history={LINE: _past()}),
         f"history/{LINE}",
@@ -379,7 +478,8 @@ LONG = {
 ARABIC = {**PEER, "name": "نور الهادي", "office": "رئيسة وزراء دهنة", "organisation": "دهنة"}
 REASON = (
     "The council sits until late tonight and I cannot leave the table before the vote on the"
-    " budget; please try again at seven tomorrow morning, or let our sherpas settle paragraph four first."
+    " budget; please try again at seven tomorrow morning, or let our sherpas settle paragraph four"
+    " before that."
 )
 
 

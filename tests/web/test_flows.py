@@ -243,7 +243,7 @@ def test_older_calls_are_fetched(page: Page, pages: Served) -> None:
     page.evaluate(f"void (location.hash = 'history/{LINE}')")
     page.click("Show older calls", "button")
     page.wait_text("nobody answered here")
-    assert pages.desk.asked("history")[0]["before"] == newest[-1]["rung_us"]
+    assert pages.desk.asked("history")[0]["before"] == newest[-1]["call"]
     assert not page.has("Show older calls")
 
 

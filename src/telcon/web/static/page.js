@@ -14,6 +14,7 @@ import Ringer from "./ringer.js";
 import Stage from "./stage.js";
 import Trouble from "./trouble.js";
 import WakeLock from "./wake-lock.js";
+import Wishes from "./wishes.js";
 import { say } from "./words.js";
 
 const ROUTES = ["line", "messages", "history", "audio"];
@@ -27,6 +28,7 @@ export default class Page {
   opening = new Opening(this);
   outbox = new Outbox(this);
   news = new News();
+  wishes = new Wishes(this);
   /** When the call that rings sounds, on this page's own clock (`performance.now`), ms. */
   soundsAtMs = 0;
   #ringer = new Ringer();
@@ -118,6 +120,7 @@ export default class Page {
     setClock(snapshot.now_us);
     const { call } = snapshot;
     this.news.arrived(snapshot);
+    this.wishes.arrived(snapshot);
     if (call && !call.ended) this.#known.add(call.call);
     if (call) this.#ended = call.ended && call.phase !== "merged" ? call : null;
     this.opening.arrived(call);

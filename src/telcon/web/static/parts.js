@@ -62,14 +62,14 @@ export function initials(name) {
  * @param {HTMLElement} list
  * @param {T[]} items
  * @param {(item: T) => string} keyOf
- * @param {() => HTMLElement} make
+ * @param {(item: T) => HTMLElement} make
  * @param {(node: HTMLElement, item: T) => void} update
  */
 export function keyed(list, items, keyOf, make, update) {
   const old = new Map([...list.children].map((node) => [node.getAttribute("data-key"), node]));
   items.forEach((item, index) => {
     const key = keyOf(item);
-    const node = /** @type {HTMLElement} */ (old.get(key) ?? make());
+    const node = /** @type {HTMLElement} */ (old.get(key) ?? make(item));
     old.delete(key);
     node.setAttribute("data-key", key);
     update(node, item);

@@ -31,6 +31,14 @@ export function say(key, values = {}) {
 }
 
 /**
+ * Something said by this page already, to be put into another sentence: it is isolated there as a whole.
+ * @param {string} said
+ */
+export function inner(said) {
+  return said.replace(/[\u2068\u2069]/gu, "");
+}
+
+/**
  * The plural form of `key` that fits `count`.
  * @param {string} key
  * @param {number} count

@@ -1,5 +1,5 @@
 /** All lines of this principal: who, which office, how the line is, and one tap to ring. */
-import { greeting, lasting } from "../clock.js";
+import { greeting, lasting, since } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { clone, initials, keyed, parts, put } from "../parts.js";
 import ThisDevice from "../this-device.js";
@@ -42,11 +42,12 @@ export default class Contacts extends Screen {
     const known = this.#rows.get(row);
     const { at, picture } = known;
     known.line = line.line;
-    const [state, words] = standing(line, view);
+    const [state, words, waits] = standing(line, view);
     put(at.name, plain(line.peer.name));
     put(at.office, plain(line.peer.office));
     put(at.face, initials(line.peer.name));
     put(at.state, words);
+    at.state.classList.toggle("waits", Boolean(waits));
     const came = news(this.page.news.of(view.snapshot, line.line));
     put(at.news, came);
     at.news.hidden = !came;
@@ -68,11 +69,18 @@ function news({ messages, missed }) {
   return parts.filter(Boolean).join(", ");
 }
 
-/** The state of a line, for the picture and in a word. */
+/** The state of a line, for the picture and in a word, and whether that word is a warning. */
 function standing(line, { call, now }) {
   if (line.broken) return ["frozen", say("line.broken")];
   if (line.frozen) return ["frozen", say("line.frozen")];
   if (call?.line === line.line && !call.ended) return ["live", say("line.on-call")];
-  if (line.up) return ["up", say("line.up")];
+  if (line.up) return ["up", ...tested(line.tests?.last)];
   return ["down", line.since_us ? say("line.down-for", { time: lasting(now - line.since_us) }) : say("line.down")];
+}
+
+/** A line that is up is as good as its last test. */
+function tested(last) {
+  if (!last) return [say("line.up")];
+  const time = since(last.time_us);
+  return last.outcome === "answered" ? [say("line.tested", { time })] : [say("line.test-missed", { time }), true];
 }

@@ -1,18 +1,25 @@
-/** One line: who is at the other end, how the line is, and what can be done now. */
+/** One line: who is at the other end, how the line is and was, and what can be done now. */
 import { Lasting, since } from "../clock.js";
 import LinePicture from "../line-picture.js";
-import { put, putPerson } from "../parts.js";
+import { clone, put, putPerson } from "../parts.js";
+import TestStrip from "../test-strip.js";
 import { say, sayCount } from "../words.js";
 import Screen from "./screen.js";
 
 export default class Person extends Screen {
   #picture = new LinePicture(this.at.line);
   #line = "";
+  #wished = false;
   #behind = new Lasting(2_000_000); // every act is unsigned for some milliseconds
+  /** @type {TestStrip} */ #strip;
 
   constructor(page) {
     super(page, "t-person");
+    const strip = clone("t-strip");
+    this.at.tests.append(strip);
+    this.#strip = new TestStrip(strip);
     this.at.call.addEventListener("click", () => page.opening.ring(this.#line));
+    this.at.wish.addEventListener("click", () => page.wishes.wish(this.#line, !this.#wished));
   }
 
   render({ line, call, now, snapshot }) {
@@ -23,11 +30,32 @@ export default class Person extends Screen {
     this.#picture.show(picture);
     put(this.at.state, state);
     put(this.at.text, text);
-    put(this.at.waiting, line.waiting ? sayCount("person.waiting", line.waiting) : "");
-    const behind = this.#behind.of(line.waiting > 0, now);
-    this.at.waiting.hidden = line.up ? !behind : !line.waiting;
+    this.#renderWaiting(line, now);
+    this.#renderWish(line, picture === "down");
+    this.at.tests.hidden = picture === "frozen" || !line.tests;
+    if (line.tests) this.#strip.render(line.tests, now);
     put(this.at.call, say("person.call", { name: peer.name }));
     this.at.call.hidden = picture !== "up" || call !== null;
+    this.#renderLinks(line, picture, snapshot);
+  }
+
+  #renderWaiting(line, now) {
+    const behind = this.#behind.of(line.waiting > 0, now);
+    const words = line.messages_waiting ? sayCount("person.messages-wait", line.messages_waiting) : "";
+    const { catching } = line;
+    put(this.at.waiting, catching ? say("person.catching-up", catching) : words);
+    this.at.waiting.hidden = !(catching || (words && (!line.up || behind)));
+  }
+
+  #renderWish(line, down) {
+    this.#wished = down && this.page.wishes.has(line);
+    this.at.wish.hidden = !down;
+    put(this.at.wish, say(this.#wished ? "person.wished" : "person.wish"));
+    this.at.wish.setAttribute("aria-pressed", `${this.#wished}`);
+    this.at.wish.classList.toggle("quiet", this.#wished);
+  }
+
+  #renderLinks(line, picture, snapshot) {
     const { messages, missed } = this.page.news.of(snapshot, line.line);
     put(this.at.messages, messages ? say("person.messages.new", { count: messages })
       : say(picture === "down" ? "person.write" : "person.messages"));
@@ -35,9 +63,7 @@ export default class Person extends Screen {
     this.at.messages.href = `#messages/${line.line}`;
     this.at.messages.hidden = picture === "frozen";
     this.at.history.href = `#history/${line.line}`;
-    this.at.messages.classList.toggle("wide", picture === "down");
-    this.at.messages.classList.toggle("quiet", picture !== "down");
-    this.at.history.classList.toggle("wide", picture !== "up");
+    this.at.history.classList.toggle("wide", picture === "frozen");
   }
 
   escape() {
@@ -56,4 +82,3 @@ function standing(line) {
   return ["down", say(from ? "person.down" : "person.down.no-time", { time }),
     say("person.down.text", { node: peer.node })];
 }
-
