@@ -30,7 +30,7 @@ Place = tuple[str, int]
 Way = Literal["up", "down"]
 
 MOST_OCTETS = 2_048
-REMEMBERED = 64  # datagrams of a client that `replay` sends again
+REMEMBERED = 256  # datagrams of a client that `replay` sends again
 START_S = 20.0
 COMMANDS = 0  # standard input
 
@@ -81,9 +81,12 @@ class UdpProxy:
         """Let `weather` begin: on one way or both, for all clients or those with these ports."""
         self._tell(do="set", weather=asdict(weather), way=way, clients=clients)
 
-    def rebind(self, clients: Sequence[int] | None = None) -> None:
-        """Let clients appear under new addresses, and no longer be reached under the old."""
-        self._tell(do="rebind", clients=clients)
+    def rebind(self, clients: Sequence[int] | None = None, *, but: Sequence[int] = ()) -> None:
+        """Let clients appear under new addresses, and no longer be reached under the old.
+
+        All of them, or those with the ports `clients`, `but` those with these.
+        """
+        self._tell(do="rebind", clients=clients, but=but)
 
     def replay(self) -> int:
         """Send what clients sent last once more, from a strange address; return how many."""
@@ -197,9 +200,9 @@ class Carrier:
                 self._chosen.append((Weather(**weather), way, ports))
                 for client in self._clients.values():
                     self._choose(client, self._chosen[-1:])
-            case {"do": "rebind", "clients": ports}:
+            case {"do": "rebind", "clients": ports, "but": but}:
                 for client in self._clients.values():
-                    if ports is None or client.place[1] in ports:
+                    if client.place[1] not in but and (ports is None or client.place[1] in ports):
                         client.outside.close()
                         client.outside = self._open(("127.0.0.1", 0))
             case {"do": "replay"}:

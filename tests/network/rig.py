@@ -35,21 +35,28 @@ class BadNetwork:
     def trunk(self, weather: Weather) -> None:
         """Let `weather` begin on the trunk, both ways."""
         for proxy in self.proxies:
-            proxy.set(weather, clients=self._media_ports())
+            proxy.set(weather, clients=media_ports(self.nodes))
 
     def legs(self, weather: Weather) -> None:
         """Let `weather` begin on all legs, both ways."""
         for proxy in self.proxies:
             proxy.set(weather)
-            proxy.set(FAIR, clients=self._media_ports())
+            proxy.set(FAIR, clients=media_ports(self.nodes))
 
     def lost(self) -> int:
         """Return how many datagrams the proxies have lost so far."""
         counts = [proxy.counts() for proxy in self.proxies]
         return sum(count["up_lost"] + count["down_lost"] for count in counts)
 
-    def _media_ports(self) -> list[int]:
-        return [media_port(node) for node in self.nodes.nodes]
+    def move_legs(self) -> None:
+        """Let all devices appear under new addresses, and not be reached under the old."""
+        for proxy in self.proxies:
+            proxy.rebind(but=media_ports(self.nodes))
+
+
+def media_ports(both: TwoNodes) -> list[int]:
+    """Return the UDP ports of both nodes: who comes from one of them is the trunk."""
+    return [media_port(node) for node in both.nodes]
 
 
 def media_port(node: Node) -> int:

@@ -96,11 +96,13 @@ class Report:
 
 
 def read_reports(index: int, compound: bytes) -> Iterator[Report]:
-    """Read the reports of a compound packet (RFC 3550 §6.4)."""
+    """Read the reports of a compound packet (RFC 3550 §6.4); what else is in it is passed over."""
     while compound:
         first, kind, words, ssrc = struct.unpack_from(">BBHL", compound)
-        require(first >> 5 == VERSION_2 >> 5 and kind in (SENDER, RECEIVER), "a report")
+        require(first >> 5 == VERSION_2 >> 5, "version and padding")
         body, compound = compound[8 : 4 + 4 * words], compound[4 + 4 * words :]
+        if kind not in (SENDER, RECEIVER):
+            continue
         packets = None
         if kind == SENDER:
             packets, body = int.from_bytes(body[12:16]), body[20:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import pytest
@@ -17,6 +18,7 @@ from telcon.node.media.leg import (
     LegResumed,
     LegSilent,
 )
+from telcon.node.media.mux import UdpMux
 from telcon.node.media.rtcp import ReceiverReport, SenderReport
 from telcon.node.media.rtp import RtpPacket, format_rtp
 
@@ -280,6 +282,26 @@ async def test_media_does_not_go_to_where_an_old_check_is_replayed_from() -> Non
 
 
 @in_loop
+async def test_a_device_that_moved_is_heard_and_hears_before_its_next_check() -> None:
+    async with a_room() as room:
+        (leg_a, a), (leg_b, b) = await room.join(), await room.join()
+        leg_a.slots[0].map(leg_b.source)
+        leg_b.slots[0].map(leg_a.source)
+        moved = UdpMux.open(LOOPBACK, 0)
+        b._mux.send, before = moved.send, b._mux.send  # type: ignore[method-assign]
+        b._timers["check"].cancel()
+        say(b, speech(3, 1))
+        await a.heard(3)
+        say(a, speech(3, 2))
+        await b.heard(3)
+        assert leg_b.statistics().moves == 0
+        while moved.statistics().received < 3:
+            await asyncio.sleep(0)
+        b._mux.send = before  # type: ignore[method-assign]
+        moved.close()
+
+
+@in_loop
 async def test_ice_restarts_and_keeps_keys_streams_and_slots() -> None:
     async with a_room() as room:
         (leg_a, a), (leg_b, b) = await room.join(), await room.join()
@@ -442,7 +464,7 @@ async def test_a_speaker_is_told_what_a_listener_misses_that_never_asks() -> Non
     async with a_room() as room:
         (leg_a, a), (leg_b, b) = await room.join(), await room.join()
         for source in b._heard.values():
-            source.wanted = lambda _=0.0: []  # type: ignore[method-assign]
+            source.wanted = lambda round_trip_s=0.0: []  # type: ignore[method-assign]
         leg_b.slots[0].map(leg_a.source)
         path_loses_half = iter(range(1_000_000))
         forward = b._transport.receive_srtp

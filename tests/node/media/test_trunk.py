@@ -15,12 +15,18 @@ from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError
 from telcon.node.media import trunk as trunk_module
 from telcon.node.media.history import MOST_AGAIN
-from telcon.node.media.mux import Address, UnboundReceiver, UdpMux
+from telcon.node.media.mux import Address, UdpMux, UnboundReceiver
 from telcon.node.media.rtcp import Nack, ReceiverReport, ReportBlock, format_rtcp
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
-from telcon.node.media.trunk import BURST, CONSENT_S, UNANSWERED_S, Trunk
+from telcon.node.media.trunk import (
+    BURST,
+    CONSENT_S,
+    UNANSWERED_S,
+    UNPROVEN_PACKETS,
+    Trunk,
+)
 
 ARCADIA: Address = ("192.0.2.1", 4000)
 BOREALIS: Address = ("192.0.2.2", 5000)
@@ -319,6 +325,45 @@ def test_whoever_asks_without_end_gets_each_packet_a_few_times() -> None:
     sealing = Protector(AEAD_AES_256_GCM, call.a.key)
     call.b.port.deliver(sealing.protect_rtcp(format_rtcp([ReceiverReport(asker), nack])), ARCADIA)
     assert call.b.trunk.statistics().resent == MOST_AGAIN
+
+
+def test_an_address_is_proven_by_a_number_that_comes_back_from_it() -> None:
+    call = Call()
+    call.a.say(1)
+    call.b.say(1)
+    assert call.a.trunk.statistics().is_proven
+    call.a.port.move(ELSEWHERE)
+    call.a.say(1)
+    moved = call.b.trunk.statistics()
+    assert (moved.address, moved.is_proven) == (ELSEWHERE, True)
+
+
+def test_copies_sent_on_faster_from_elsewhere_take_nothing_away() -> None:
+    call = Call()
+    call.a.say(1)
+    call.b.say(1)
+    call.wire.cut = True
+    for number in range(1, 5):
+        call.a.say(1, first=number)
+        copied = call.wire.log[-1][2]
+        assert call.b.trunk.receive_unbound(copied, ELSEWHERE, is_rtcp=False)
+    call.wire.cut = False
+    before = len(call.a.user.heard)
+    call.b.say(5, first=1)
+    assert len(call.a.user.heard) == before + 5
+    stolen = call.b.trunk.statistics()
+    assert (stolen.address, stolen.is_proven) == (ELSEWHERE, False)
+
+
+def test_an_address_that_proves_nothing_gets_little() -> None:
+    call = call_with_silent_side()
+    packet = RtpPacket(111, False, 0, 0, call.a.prefix << 8 | 1, FRAME)
+    assert call.b.trunk.receive_unbound(sealed(call.a, packet), ELSEWHERE, is_rtcp=False)
+    before = len(call.wire.log)
+    for _ in range(2 * UNPROVEN_PACKETS):
+        call.b.say(1)
+    assert len(call.wire.log) - before <= UNPROVEN_PACKETS
+    assert call.b.trunk.send(1, 0, FRAME, False) is None
 
 
 def test_an_old_report_sent_on_from_elsewhere_moves_nothing() -> None:

@@ -157,6 +157,8 @@ class Leg:
         self._streams = LegStreams(
             offer, self._transport, cname=self._site.cname, clock=self._site.clock
         )
+        if self._streams.announced_ssrc is not None:
+            self._transport.follow(self._streams.announced_ssrc)
         return self._format_answer(offer, self._streams)
 
     def restart(self, offer_sdp: str) -> str:

@@ -2,9 +2,9 @@
 
 The first octet tells STUN, DTLS and SRTP apart (RFC 7983). STUN goes to the ICE side, which answers
 only what is authenticated and then binds the address it came from. DTLS and SRTP are taken from
-bound addresses alone. The one exception is the trunk, which has no handshake that could bind
-anything: its packets are found by the upper 24 bits of their SSRC and offered to the trunks that
-registered them, and a trunk says by its own check of the packet whether it was meant.
+bound addresses. SRTP from elsewhere is found by the upper 24 bits of its SSRC and offered to those
+who registered them, who say by their own check of the packet whether it was meant: trunks, which
+have no handshake that could bind anything, and legs whose device has moved and sent no check yet.
 
 Everything else is counted by kind and dropped without an answer.
 
@@ -29,8 +29,8 @@ __all__ = [
     "LegReceiver",
     "MuxStatistics",
     "StunReceiver",
-    "UnboundReceiver",
     "UdpMux",
+    "UnboundReceiver",
 ]
 
 Address = tuple[str, int] | tuple[str, int, int, int]
@@ -116,7 +116,7 @@ class UdpMux:
         self._sendto = sock.sendto
         self._loop = loop
         self._bound: dict[Address, LegReceiver] = {}
-        self._trunks: dict[int, tuple[UnboundReceiver, ...]] = {}
+        self._by_ssrc: dict[int, tuple[UnboundReceiver, ...]] = {}
         self._received = self._sent = self._send_failures = self._receiver_errors = 0
         self._refused: dict[Kind, int] = dict.fromkeys(
             ("stun", "dtls", "srtp", "srtcp", "unknown"), 0
@@ -150,18 +150,18 @@ class UdpMux:
     def register_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         """Offer `receiver` packets from unbound addresses whose SSRC begins with these 24 bits.
 
-        The sender picks the prefix, so two trunks may bear the same one; both are offered.
+        The sender picks the prefix, so two may bear the same one; both are offered.
         Trunks need not bind addresses: all calls with one node come from the same one.
         """
-        trunks = self._trunks.get(ssrc_prefix24, ())
-        if receiver not in trunks:
-            self._trunks[ssrc_prefix24] = (*trunks, receiver)
+        others = self._by_ssrc.get(ssrc_prefix24, ())
+        if receiver not in others:
+            self._by_ssrc[ssrc_prefix24] = (*others, receiver)
 
     def unregister_ssrc(self, ssrc_prefix24: int, receiver: UnboundReceiver) -> None:
         """Offer `receiver` nothing more of this prefix."""
-        rest = tuple(t for t in self._trunks.pop(ssrc_prefix24, ()) if t is not receiver)
+        rest = tuple(t for t in self._by_ssrc.pop(ssrc_prefix24, ()) if t is not receiver)
         if rest:
-            self._trunks[ssrc_prefix24] = rest
+            self._by_ssrc[ssrc_prefix24] = rest
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one datagram, or count it as failed: media is never kept waiting."""
@@ -191,7 +191,7 @@ class UdpMux:
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
         self._bound.clear()
-        self._trunks.clear()
+        self._by_ssrc.clear()
 
     def _drain(self) -> None:
         receive = self._socket.recvfrom
@@ -241,8 +241,8 @@ class UdpMux:
     def _offer_unbound(self, data: bytes, address: Address, is_rtcp: bool) -> None:
         start = 4 if is_rtcp else 8
         prefix = int.from_bytes(data[start : start + 3], "big")
-        for trunk in self._trunks.get(prefix, ()):
-            if trunk.receive_unbound(data, address, is_rtcp=is_rtcp):
+        for receiver in self._by_ssrc.get(prefix, ()):
+            if receiver.receive_unbound(data, address, is_rtcp=is_rtcp):
                 return
         self._refused["srtcp" if is_rtcp else "srtp"] += 1
 

@@ -1,7 +1,7 @@
 """RTCP compound packets (RFC 3550 §6): sender and receiver reports, descriptions, goodbyes.
 
-Of feedback (RFC 4585) a node knows the generic NACK, which asks for packets again. Packets of other
-types are stepped over: a node negotiates none of them.
+Of feedback (RFC 4585) a node knows the generic NACK, which asks for packets again, and of what
+applications define (§6.7) one of its own, by which trunks check a path. The rest is stepped over.
 Encryption is srtp.py's; what the reports are filled with comes from source.py and slot.py.
 """
 
@@ -16,6 +16,7 @@ from telcon.errors import MalformedError
 __all__ = [
     "Goodbye",
     "Nack",
+    "PathCheck",
     "ReceiverReport",
     "ReportBlock",
     "RtcpPacket",
@@ -31,9 +32,11 @@ _SENDER_REPORT = 200
 _RECEIVER_REPORT = 201
 _SOURCE_DESCRIPTION = 202
 _GOODBYE = 203
+_APPLICATION = 204
 _TRANSPORT_FEEDBACK = 205
 _CNAME = 1
 _GENERIC_NACK = 1
+_PATH = b"path"
 
 _HEAD = struct.Struct("!BBH")
 _SENDER = struct.Struct("!IQIII")
@@ -115,7 +118,17 @@ class Nack:
     """16 bits each, in the order of asking."""
 
 
-RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack
+@dataclass(frozen=True, slots=True)
+class PathCheck:
+    """A number that has to come back from an address, and its answer (docs/protocol.md §6)."""
+
+    ssrc: int
+    is_answer: bool
+    number: bytes
+    """8 octets."""
+
+
+RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | PathCheck
 
 
 def ntp_from_utc(utc_s: float) -> int:
@@ -151,6 +164,9 @@ def _format_one(packet: RtcpPacket) -> bytes:
         case Goodbye():
             body = b"".join(ssrc.to_bytes(4, "big") for ssrc in packet.ssrcs)
             return _frame(_GOODBYE, len(packet.ssrcs), body)
+        case PathCheck():
+            body = packet.ssrc.to_bytes(4, "big") + _PATH + packet.number
+            return _frame(_APPLICATION, packet.is_answer, body)
         case Nack():
             body = struct.pack("!II", packet.sender, packet.ssrc)
             # One item for each: a mask of the 16 behind it would save octets on a path that loses.
@@ -253,6 +269,12 @@ def _parse_goodbye(body: bytes, count: int) -> Goodbye:
     return Goodbye(tuple(_parse_ssrc(body, 4 * index) for index in range(count)))
 
 
+def _parse_application(body: bytes, subtype: int) -> PathCheck | None:
+    if body[4:8] != _PATH or len(body) != 16 or subtype > 1:
+        return None
+    return PathCheck(_parse_ssrc(body, 0), bool(subtype), body[8:])
+
+
 def _parse_feedback(body: bytes, kind: int) -> Nack | None:
     if kind != _GENERIC_NACK:
         return None
@@ -282,5 +304,6 @@ _PARSERS: dict[int, Callable[[bytes, int], RtcpPacket | None]] = {
     _RECEIVER_REPORT: _parse_receiver_report,
     _SOURCE_DESCRIPTION: _parse_source_description,
     _GOODBYE: _parse_goodbye,
+    _APPLICATION: _parse_application,
     _TRANSPORT_FEEDBACK: _parse_feedback,
 }

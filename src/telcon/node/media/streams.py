@@ -75,9 +75,15 @@ class LegStreams:
             for ssrc, section in zip(ssrcs, hearing, strict=True)
         )
         self.source: Source | None = None
+        """What the device publishes, while it is admitted."""
         self._refused = {"armed": 0, "stream": 0, "malformed": 0}
         self._reported_at: OrderedDict[int, float] = OrderedDict()  # by the middle of its NTP time
         self._round_trip_s = 0.0
+
+    @property
+    def announced_ssrc(self) -> int | None:
+        """Return the stream that the device has said it will send, if it has."""
+        return self._ssrc
 
     def answer_sections(self, offer: Offer) -> tuple[AnswerSection, ...]:
         """Return the answer's sections in the order of `offer`, which may be a later one."""

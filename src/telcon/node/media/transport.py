@@ -3,6 +3,10 @@
 A transport is told by ICE which addresses are verified. It drives the handshake and its timer,
 compares the certificate that was shown with every hash it was told to expect, and only then has
 keys: until that moment nothing can be sent and nothing arrives. What a packet means is its owner's.
+
+A peer whose address changes is heard at once, for its packets authenticate; what it is sent goes to
+the old address and, on trial for some seconds, to the new one as well, until a check from there has
+verified it. So nobody who sends copies of its packets from elsewhere can take its sound away.
 """
 
 from __future__ import annotations
@@ -22,6 +26,13 @@ __all__ = ["SecureTransport", "TransportOwner", "TransportStatistics"]
 
 MAX_ADDRESSES = 4
 """Verified addresses of one peer kept bound at once; the one unused longest gives way."""
+
+TRIAL_S = 5.0
+"""For so long an address is also sent to from which authentic packets came, but no check yet: two
+checks of a browser. Once for each address."""
+
+MAX_TRIALS = 8
+"""Addresses remembered as tried."""
 
 MAX_STREAMS = 8
 """SSRCs that a peer may send packets as, and as many for reports: each costs memory in libsrtp."""
@@ -78,6 +89,10 @@ class SecureTransport:
         self._media_ssrcs: set[bytes] = set()
         self._report_ssrcs: set[bytes] = set()
         self._received = self._forged = self._too_early = self._sent = 0
+        self._stream: int | None = None
+        self._trial: Address | None = None
+        self._trial_until = 0.0
+        self._tried: OrderedDict[Address, None] = OrderedDict()
         self.address: Address | None = None
         self.is_closed = False
 
@@ -92,6 +107,11 @@ class SecureTransport:
             raise MisuseError("a transport expects at least one SHA-256 of 32 octets")
         self._expected = certificates_sha256
 
+    def follow(self, ssrc: int) -> None:
+        """Take packets of the peer's stream `ssrc` from any address, once they authenticate."""
+        self._stream = ssrc
+        self._mux.register_ssrc(ssrc >> 8, self)
+
     def adopt(self, address: Address, *, select: bool) -> bool:
         """Take packets from `address`, which a check has verified, and `select` it for sending.
 
@@ -103,6 +123,8 @@ class SecureTransport:
         self._addresses.move_to_end(address)
         if select or self.address is None:
             self.address = address
+        if address == self._trial:
+            self._trial = None
         if len(self._addresses) > MAX_ADDRESSES:
             oldest = next(a for a in self._addresses if a not in (self.address, address))
             del self._addresses[oldest]
@@ -148,6 +170,31 @@ class SecureTransport:
         self._received += 1
         self._owner.on_rtp(packet)
 
+    def receive_unbound(self, data: bytes, address: Address, *, is_rtcp: bool) -> bool:
+        """Take a packet of the followed stream from an address that nobody has verified yet."""
+        start = 4 if is_rtcp else 8
+        is_followed = int.from_bytes(data[start : start + 4], "big") == self._stream
+        if self._unprotector is None or not is_followed:
+            return False
+        try:
+            if is_rtcp:
+                self._owner.on_rtcp(self._unprotector.unprotect_rtcp(data))
+            else:
+                self._owner.on_rtp(self._unprotector.unprotect(data))
+        except SrtpError:
+            return False
+        self._received += not is_rtcp
+        self._try(address)
+        return True
+
+    def _try(self, address: Address) -> None:
+        if address in self._tried:
+            return
+        self._tried[address] = None
+        if len(self._tried) > MAX_TRIALS:
+            self._tried.popitem(last=False)
+        self._trial, self._trial_until = address, self._loop.time() + TRIAL_S
+
     def receive_srtcp(self, data: bytes) -> None:
         """Authenticate one report and hand it to the owner."""
         if self._unprotector is None:
@@ -172,12 +219,22 @@ class SecureTransport:
         sealed = self._protector.protect(packet)
         self._mux.send(sealed, self.address)
         self._sent += 1
+        if self._trial is not None:
+            self._send_on_trial(sealed)
         return sealed
+
+    def _send_on_trial(self, sealed: bytes) -> None:
+        if self._trial is not None and self._loop.time() < self._trial_until:
+            self._mux.send(sealed, self._trial)
+        else:
+            self._trial = None
 
     def send_again(self, sealed: bytes) -> None:
         """Send what `send_rtp` returned once more; to a peer that is gone nothing is sent."""
         if self.address is not None and not self.is_closed:
             self._mux.send(sealed, self.address)
+            if self._trial is not None:
+                self._send_on_trial(sealed)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Encrypt and send one compound report."""
@@ -208,6 +265,9 @@ class SecureTransport:
         for address in self._addresses:
             self._mux.unbind(address, self)
         self._addresses.clear()
+        self._trial = None
+        if self._stream is not None:
+            self._mux.unregister_ssrc(self._stream >> 8, self)
 
     def _advance(self, step: Callable[[], None]) -> None:
         """Do one step of the handshake, send what it makes, and look where it has led."""

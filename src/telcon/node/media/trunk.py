@@ -8,12 +8,16 @@ rollover counter is the rest of the index on both sides.
 Both sides send reports to every address the other signalled until one answers; a side behind a
 firewall is found by what it sends itself. Media goes where an authentic packet has come from, and
 to the signalled addresses for the first second alone, so that no first word waits for a round trip:
-they are the peer's word, and whoever is there may have asked for nothing. The trunk owns neither
+they are the peer's word, and whoever is there may have asked for nothing. For the same reason an
+address has to send back a number: before it has, it gets a bounded number of packets, and the
+address that was proven before it gets them as well, so that copies of packets, sent on faster from
+elsewhere, take nothing away. The trunk owns neither
 socket nor timer: the mux gives it datagrams, and the caller calls `handle_deadline` when
 `next_deadline` has come.
 """
 
 import ipaddress
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +29,7 @@ from telcon.errors import MalformedError, MisuseError, SrtpError
 from telcon.node.media.mux import Address, UnboundReceiver
 from telcon.node.media.rtcp import (
     Nack,
+    PathCheck,
     ReceiverReport,
     ReportBlock,
     RtcpPacket,
@@ -67,6 +72,14 @@ CONSENT_S = 30.0
 MAX_PACKETS_A_SECOND = 2_000
 """Taken of one peer, with a burst of as many: twenty speakers with the shortest usual packets. Each
 is forwarded to every listener, so what is beyond is dropped."""
+
+UNPROVEN_PACKETS = 250
+"""Sent to addresses that have proven nothing: five seconds of one voice."""
+
+UNPROVEN_FACTOR = 3
+"""And so many for each authentic packet from there, as QUIC does."""
+
+_NUMBER_BYTES = 8
 
 _MAX_REPORTED = 16
 """Tracks in one report, each way; more do not fit into a datagram."""
@@ -113,6 +126,8 @@ class TrunkStatistics:
 
     address: Address | None
     """Where the other node was heard last; None before."""
+    is_proven: bool
+    """Whether a number has come back from there."""
     sent: int
     received: int
     lost: int
@@ -162,6 +177,9 @@ class Trunk:
         self._incoming: dict[int, IncomingTrack] = {}
         self._peer: _Peer | None = None
         self._address: Address | None = None
+        self._proven: Address | None = None
+        self._number = b""  # that the unproven address has to send back
+        self._unproven_room = UNPROVEN_PACKETS
         self._heard = self._began = clock()
         self._srtcp_index = -1
         self._next_report = 0.0
@@ -220,7 +238,7 @@ class Trunk:
             return None
         now = self._clock()
         is_unanswered = self._address is None and now - self._began > UNANSWERED_S
-        if is_unanswered or now - self._heard > CONSENT_S:
+        if is_unanswered or now - self._heard > CONSENT_S or not self._may_send():
             return None
         stream = self._outgoing.get(track)
         if stream is None:
@@ -289,6 +307,7 @@ class Trunk:
         incoming = self._incoming.values()
         return TrunkStatistics(
             address=self._address,
+            is_proven=self._address is not None and self._address == self._proven,
             sent=self._sent,
             received=sum(stream.received for stream in incoming),
             lost=sum(stream.lost for stream in incoming),
@@ -312,13 +331,25 @@ class Trunk:
             raise MisuseError(f"a track is 1 to 255, not {track}")
         return self._prefix << 8 | track
 
+    def _may_send(self) -> bool:
+        """Say whether there is an address for media; one that proves nothing has an end."""
+        if self._proven is not None or self._address is None:
+            return True
+        return self._unproven_room > 0
+
     def _transmit(self, data: bytes, *, everywhere: bool) -> None:
-        if self._address is not None:
+        if self._proven is not None and self._proven != self._address:
+            self._port.send(data, self._proven)
+        if self._address is not None and (self._address == self._proven or self._spend()):
             self._port.send(data, self._address)
         if self._peer is not None and (everywhere or self._address is None):
             for address in self._peer.addresses:
                 if address != self._address:
                     self._port.send(data, address)
+
+    def _spend(self) -> bool:
+        self._unproven_room -= 1
+        return self._unproven_room >= 0
 
     def _receive_rtp(self, packet: RtpPacket, address: Address) -> None:
         track = packet.ssrc & 0xFF
@@ -348,6 +379,8 @@ class Trunk:
                 self._user.receive_sender_report(packet.ssrc & 0xFF, packet.ntp)
             if isinstance(packet, (SenderReport, ReceiverReport)):
                 self._receive_blocks(packet.blocks)
+            if isinstance(packet, PathCheck):
+                self._take_path_check(packet, address)
             if isinstance(packet, Nack) and packet.ssrc >> 8 == self._prefix:
                 self._send_again(packet)
 
@@ -362,6 +395,15 @@ class Trunk:
                 if ticks < 1 << 31:  # else its clock or ours was set back in between
                     self._round_trip_ms = ticks * 1_000 / 65_536
             self._user.receive_report(track, block)
+
+    def _take_path_check(self, check: PathCheck, address: Address) -> None:
+        if not check.is_answer and self._protector is not None:
+            own = self._prefix << 8
+            answer = (ReceiverReport(own), PathCheck(own, True, check.number))
+            self._port.send(self._protector.protect_rtcp(format_rtcp(answer)), address)
+        elif check.is_answer and self._number and check.number == self._number:
+            self._proven, self._number = self._address, b""
+            self._unproven_room = UNPROVEN_PACKETS
 
     def _ask(self, ssrc: int, sequences: Sequence[int]) -> None:
         if self._protector is None:
@@ -386,8 +428,12 @@ class Trunk:
 
         An older packet, held back and sent on from elsewhere, must not move the trunk.
         """
+        if address != self._proven:
+            self._unproven_room = min(self._unproven_room + UNPROVEN_FACTOR, UNPROVEN_PACKETS)
         if address != self._address:
             self._address = address
+            is_proven = address == self._proven
+            self._number = b"" if is_proven else secrets.token_bytes(_NUMBER_BYTES)
             self._send_report(self._clock(), everywhere=False)
 
     def _send_report(self, now: float, *, everywhere: bool) -> None:
@@ -400,6 +446,10 @@ class Trunk:
         newest = sorted(self._outgoing.values(), key=lambda stream: stream.sent_at)
         packets += (stream.report(now, ntp) for stream in newest[-_MAX_REPORTED:])
         self._transmit(self._protector.protect_rtcp(format_rtcp(packets)), everywhere=everywhere)
+        if self._number and self._address is not None:
+            own = self._prefix << 8
+            check = (ReceiverReport(own), PathCheck(own, False, self._number))
+            self._port.send(self._protector.protect_rtcp(format_rtcp(check)), self._address)
 
 
 @dataclass(slots=True)
