@@ -27,10 +27,13 @@ The first branch says whose fault it is, for that decides what to do:
 A message says what was expected, what came, and of which peer, log or entry; never a secret.
 """
 
+from enum import StrEnum
+
 __all__ = [
     "BusyError",
     "IllegalActError",
     "InvitationError",
+    "InvitationRefusal",
     "KeyRefusedError",
     "LinkDownError",
     "LockedError",
@@ -48,6 +51,7 @@ __all__ = [
     "SignatureError",
     "SrtpError",
     "StorageError",
+    "StorageTrouble",
     "TelconError",
 ]
 
@@ -131,8 +135,30 @@ class SettingsError(OperatorError):
     """A setting is missing or cannot be used."""
 
 
+class InvitationRefusal(StrEnum):
+    """Why a pairing came to nothing; travels in its last frame (docs/protocol.md §8)."""
+
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    USED = "used"
+    LINE_EXISTS = "line exists"
+    NOT_STORED = "not stored"
+    OTHER = "other"
+
+
 class InvitationError(OperatorError):
     """A pairing invitation is unknown, expired, used, or not confirmed."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        refusal: InvitationRefusal = InvitationRefusal.OTHER,
+    ) -> None:
+        """Keep besides which of the reasons that others act on it is."""
+        super().__init__(message, advice=advice)
+        self.refusal = refusal
 
 
 class PortError(OperatorError):
@@ -143,8 +169,24 @@ class SignInError(OperatorError):
     """A sign-in link is unknown, expired or used."""
 
 
+class StorageTrouble(StrEnum):
+    """What is wrong with the disk; the words for it are the catalogue's `trouble.*`."""
+
+    FULL = "full"
+    LOCKED = "locked"
+    MEMORY = "memory"
+    DISK = "disk"
+
+
 class StorageError(OperatorError):
     """The disk or the database refused; nothing half-written stays."""
+
+    def __init__(
+        self, message: str, *, advice: str = "", trouble: StorageTrouble = StorageTrouble.DISK
+    ) -> None:
+        """Keep besides what is wrong with the disk, as far as it is known."""
+        super().__init__(message, advice=advice)
+        self.trouble = trouble
 
 
 class BusyError(OperatorError):

@@ -41,14 +41,13 @@ class Disk:
         """Find all that was acknowledged."""
         missing = {place for place, text in held.messages.items() if self.texts.get(place) != text}
         assert not missing, f"acknowledged messages are lost: {missing}"
-        acts = {
-            (entry["call"], entry["type"])
-            for entries in self.logs.values()
-            for entry in map(json.loads, entries)
-            if "call" in entry
-        }
-        lost = [act for act in held.acts if act not in acts]
+        lost = [(call, act) for call, act in held.acts if act not in self.types_of(call)]
         assert not lost, f"acknowledged acts are lost: {lost}"
+
+    def types_of(self, call: str) -> list[str]:
+        """Return the types of all entries that bear `call`, of both logs."""
+        entries = [json.loads(data) for log in self.logs.values() for data in log]
+        return [entry["type"] for entry in entries if entry.get("call") == call]
 
 
 def rows(folder: Path, query: str, *values: Any) -> list[Any]:
@@ -78,6 +77,11 @@ TEXTS = (
     "SELECT log.origin, opening.position, opening.content FROM opening"
     " JOIN log ON log.id = opening.log WHERE opening.member = 'text'"
 )
+
+
+def open_recordings(folder: Path) -> int:
+    """Return how many recordings are not closed yet."""
+    return int(rows(folder, "SELECT count(*) FROM recording WHERE sha256 IS NULL")[0][0])
 
 
 def require_whole(folder: Path) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import resource
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,8 @@ from browser.cdp import Browser, Page
 from demo.device import DeviceError, ScriptedDevice
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
 from fakes.ports import own_ports
-from faults.evidence import Held, held_by, require_whole
+from faults.evidence import Held, held_by, open_recordings, require_whole
+from faults.through import Tool
 
 VOICE = Path(__file__).parents[2] / "demo" / "voices" / "arcadia.opus"
 WAIT_S = 30.0
@@ -35,8 +37,11 @@ class FaultyNode(DemoNode):
         return [*self.through, *super()._command()]
 
     def limit(self, what: int, soft: int) -> None:
-        """Set a limit of the running process; `RLIM_INFINITY` lifts it."""
-        resource.prlimit(self.pid, what, (soft, resource.RLIM_INFINITY))
+        """Set a limit of the running process, at most the highest that it may have."""
+        _, hard = resource.prlimit(self.pid, what)
+        if hard != resource.RLIM_INFINITY:
+            soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)
+        resource.prlimit(self.pid, what, (soft, hard))
 
     def audited(self) -> list[dict[str, Any]]:
         """Return all audit events; a line that is not whole is an error."""
@@ -49,9 +54,18 @@ class FaultyNode(DemoNode):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    def open_files(self) -> int:
-        """Return how many descriptors the process holds."""
-        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+    def descriptors(self) -> set[int]:
+        """Return the numbers of the descriptors that the process holds."""
+        return {int(path.name) for path in Path(f"/proc/{self.pid}/fd").iterdir()}
+
+    def port(self, what: str) -> int:
+        """Return the port of `web`, `link` or `media` as the settings have it."""
+        settings = tomllib.loads((self.folder / "node.toml").read_text())
+        return int(settings[what]["port"])
+
+    def command(self) -> list[str]:
+        """Return the node's command line, without what is asked of it."""
+        return self._command()
 
 
 @dataclass
@@ -64,9 +78,13 @@ class Pair:
     voss: ScriptedDevice
     page: Page
     held: Held = field(default_factory=Held)
-    audited_before: int = 0
+    tool: Tool | None = None
+    """What Arcadia's process was started through."""
     said: str = ""
     """What a command said that was to fail."""
+    watched: FaultyNode | None = None
+    """In whose audit file events are looked for."""
+    audited_before: int = 0
 
     @property
     def nodes(self) -> tuple[FaultyNode, FaultyNode]:
@@ -165,24 +183,30 @@ class Pair:
             return words.lower() not in self.page.text().lower()
 
         async with asyncio.timeout(WAIT_S):
-            while not await asyncio.to_thread(gone):
+            while not await asyncio.to_thread(gone):  # noqa: ASYNC110 -- a page
                 await asyncio.sleep(LOOK_S)
 
     # -- what is left of it
 
     def mark(self) -> None:
-        """Look at audit events from here on."""
-        self.audited_before = len(self.arcadia.audited())
+        """Look at audit events and words from here on."""
+        self.watch(self.arcadia)
+        self.said = ""
+
+    def watch(self, node: FaultyNode) -> None:
+        """Look for audit events in the file of `node`, from here on."""
+        self.watched, self.audited_before = node, len(node.audited())
+
+    def audited(self, event: str) -> list[dict[str, Any]]:
+        """Return the fields of each such event since `mark` or `watch`."""
+        assert self.watched is not None
+        events = self.watched.audited()[self.audited_before :]
+        return [one["fields"] for one in events if one["event"] == event]
 
     async def audits(self, event: str) -> dict[str, Any]:
-        """Wait for an audit event of Arcadia's since `mark`; return its fields."""
-
-        def found() -> list[dict[str, Any]]:
-            events = self.arcadia.audited()[self.audited_before :]
-            return [one["fields"] for one in events if one["event"] == event]
-
-        await until(lambda: bool(found()))
-        return found()[0]
+        """Wait for such an event; return its fields."""
+        await until(lambda: bool(self.audited(event)))
+        return self.audited(event)[0]
 
     async def well(self) -> None:
         """Prove that all goes on: message each way, a call, and that nothing is half-written."""
@@ -192,6 +216,7 @@ class Pair:
         call = await self.call()
         await self.hears(self.rey, self.voss)
         await self.hang_up(self.voss, call)
+        await until(lambda: not any(open_recordings(node.folder) for node in self.nodes))
         await self.up()
         await asyncio.to_thread(self.whole)
 
@@ -205,14 +230,16 @@ class Pair:
         for kept in (ours, theirs):
             kept.require(self.held)
 
-    async def restart(self, node: FaultyNode, through: Sequence[str] = ()) -> None:
-        """End a node in order and start it again, `through` other programs."""
-        await asyncio.to_thread(node.stop)
-        await self.start(node, through)
+    async def use(self, kind: type[Tool] | None) -> None:
+        """Let Arcadia run through such a tool, started anew if it does not yet."""
+        if kind is not (type(self.tool) if self.tool else None):
+            self.tool = kind(self.arcadia.folder.parent) if kind else None
+            self.arcadia.through = self.tool.through if self.tool else ()
+            await asyncio.to_thread(self.arcadia.stop)
+            await self.start(self.arcadia)
 
-    async def start(self, node: FaultyNode, through: Sequence[str] = ()) -> None:
+    async def start(self, node: FaultyNode) -> None:
         """Start a node that does not run, and let its device in again."""
-        node.through = through
         await asyncio.to_thread(node.start)
         await self.devices[self.nodes.index(node)].connect()
 
@@ -224,12 +251,12 @@ class Pair:
 
 async def open_pair(nodes: tuple[FaultyNode, FaultyNode], browser: Browser) -> Pair:
     """Sign in on two paired nodes, and on Arcadia with a real page too."""
-    devices = [
+    rey, voss = [
         await ScriptedDevice.open(await asyncio.to_thread(node.sign_in_link)) for node in nodes
     ]
     page = browser.new_page()
     await asyncio.to_thread(sign_in, page, nodes[0])
-    both = Pair(*nodes, *devices, page)
+    both = Pair(*nodes, rey, voss, page)
     await both.up()
     return both
 
@@ -240,13 +267,11 @@ def sign_in(page: Page, node: DemoNode) -> None:
     page.wait_text("Elena Voss")
 
 
-def paired_nodes(folder: Path, host: str = "127.0.0.1") -> tuple[FaultyNode, FaultyNode]:
+def paired_nodes(folder: Path) -> tuple[FaultyNode, FaultyNode]:
     """Start and pair two new nodes in `folder`."""
-    nodes = new_nodes(folder, host)
+    nodes = new_nodes(folder)
     try:
-        for node in nodes:
-            node.start()
-        pair(nodes[0], nodes[1], folder / "invitation")
+        pair_nodes(nodes)
     except BaseException:
         for node in nodes:
             node.kill()
@@ -254,8 +279,15 @@ def paired_nodes(folder: Path, host: str = "127.0.0.1") -> tuple[FaultyNode, Fau
     return nodes
 
 
+def pair_nodes(nodes: tuple[FaultyNode, FaultyNode]) -> None:
+    """Start two nodes and pair them as their operators would."""
+    for node in nodes:
+        node.start()
+    pair(*nodes, nodes[0].folder.parent / "invitation")
+
+
 def new_nodes(folder: Path, host: str = "127.0.0.1") -> tuple[FaultyNode, FaultyNode]:
-    """Set up two nodes that listen on `host`; neither is started."""
+    """Set up two nodes that listen on `host`, unless they are; neither is started."""
     folder.mkdir(parents=True, exist_ok=True)
     ports = own_ports(8)
     return (
@@ -291,7 +323,7 @@ def past(shown: Snapshot, call: str) -> Snapshot | None:
 async def until(holds: Callable[[], bool], deadline_s: float = WAIT_S) -> None:
     """Wait for something that nobody tells us of."""
     async with asyncio.timeout(deadline_s):
-        while not await asyncio.to_thread(holds):
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 -- a file, a process
             await asyncio.sleep(LOOK_S)
 
 

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from faults.pair import Pair
+from faults.through import Tool
 from telcon.node.audit import AuditEvent
 from telcon.web.words import catalogue
 
@@ -24,6 +25,9 @@ class Row:
     """What a command says that was to fail: a regular expression over both its sentences."""
     event: AuditEvent | None = None
     """In Arcadia's audit file; it may come when the fault has ended, if the disk was the fault."""
+
+    through: type[Tool] | None = None
+    """What Arcadia's process has to run through, for the fault to be made inside it."""
 
     def __str__(self) -> str:
         return self.fault.__name__.replace("_", "-")

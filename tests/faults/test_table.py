@@ -6,6 +6,7 @@ that nothing acknowledged is lost and nothing half-written, and that all is well
 """
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from browser.cdp import Browser
-from faults import disk
+from faults import clocks, disk, links, people, resources, starting
 from faults.pair import FaultyNode, Pair, open_pair, paired_nodes
 from faults.row import Row, spoken
 
@@ -25,7 +26,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-ROWS: list[Row] = [*disk.ROWS]
+ROWS: list[Row] = [
+    *starting.ROWS,
+    *people.ROWS,
+    *links.ROWS,
+    *resources.ROWS,
+    *disk.ROWS,
+    *clocks.ROWS,
+]
 
 
 class Keeper:
@@ -88,11 +96,16 @@ def test_a_fault_is_said_audited_survived_and_over_when_it_ends(row: Row, keeper
 
 
 async def go_through(row: Row, pair: Pair) -> None:
+    await pair.use(row.through)
     pair.mark()
-    await pair.look_at_line()
+    if row.words:
+        await pair.look_at_line()
     async with row.fault(pair):
         for key in row.words:
             await pair.reads(spoken(key))
+    if row.said:
+        assert re.search(row.said, pair.said, re.DOTALL), pair.said
     if row.event is not None:
         await pair.audits(row.event)
-    await pair.well()
+    if pair.watched is pair.arcadia:
+        await pair.well()

@@ -10,7 +10,7 @@ from fakes.two_nodes import Phone, TwoNodes, desk_of, line_of, on_two_nodes
 from telcon.core import draft as drafts
 from telcon.core.call import CallState
 from telcon.core.seal import Media, Person
-from telcon.errors import OperatorError
+from telcon.errors import OperatorError, StorageError, StorageTrouble
 from telcon.node.history_desk import SHOWN_CALLS
 from telcon.node.message_desk import SHOWN_MESSAGES
 
@@ -124,8 +124,12 @@ async def test_trouble_with_the_disk_does_not_hide_that_a_line_is_broken(both: T
     page = both.phone(both.arcadia)
     desk = desk_of(both.arcadia)
     desk.broken = "This line has ended."
+    both.arcadia._storage(page.line, StorageError("full", trouble=StorageTrouble.FULL))
+    line = page.shown["lines"][0]
+    assert (line["broken"], line["trouble"]) == ("This line has ended.", "full")
     both.arcadia._storage(page.line, None)
-    assert page.shown["lines"][0]["broken"] == "This line has ended."
+    line = page.shown["lines"][0]
+    assert (line["broken"], line["trouble"]) == ("This line has ended.", None)
 
 
 @on_two_nodes

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fakes.two_nodes import TwoNodes, ask, audited, content, exchange, pair, two_nodes, until
-from telcon.errors import InvitationError, StorageError
+from telcon.errors import InvitationError, InvitationRefusal, StorageError
 from telcon.ledger import root_at
-from telcon.node.link.invitation import INVITATION_LIFE_US
+from telcon.node.link.invitation import INVITATION_LIFE_US, parse_invitation_untrusted
 from telcon.node.store.invitations import find_invitations
 
 NAMES = ("arcadia.example", "borealis.example")
@@ -103,8 +103,13 @@ async def test_an_invitation_of_ones_own_is_not_accepted(both: TwoNodes) -> None
 async def test_a_second_line_with_the_same_node_needs_the_first_frozen(both: TwoNodes) -> None:
     await pair(*both.nodes, both.folder / "first")
     await both.up()
-    with pytest.raises(InvitationError, match="could not store"):  # the inviter's side refuses it
-        await both.borealis.introductions.accept(await invitation(both, known_to_borealis=False))
+    text = await invitation(both, known_to_borealis=False)
+    waiting = asyncio.create_task(both.arcadia.introductions.wait_accepted(invited_line(text)))
+    with pytest.raises(InvitationError, match="has a line .* already") as refused:
+        await both.borealis.introductions.accept(text)
+    assert refused.value.refusal is InvitationRefusal.LINE_EXISTS
+    with pytest.raises(InvitationError, match="already"):  # nor does the inviter wait any longer
+        await waiting
     with pytest.raises(InvitationError, match="already"):
         await ask(both.borealis, "accept", invitation=await invitation(both))
     for node in both.nodes:
@@ -127,6 +132,10 @@ async def invitation(both: TwoNodes, *, known_to_borealis: bool = True) -> str:
     known = both.borealis._known if known_to_borealis else lambda: set[str]()
     both.borealis.introductions._known = known
     return content(file)
+
+
+def invited_line(text: str) -> str:
+    return parse_invitation_untrusted(text.encode()).line
 
 
 @on_strangers

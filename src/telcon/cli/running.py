@@ -48,11 +48,16 @@ async def served_pages(node: Node) -> AsyncIterator["asyncio.Task[None]"]:
         built.append(_app(node, port))
         started.set()
 
+    def turned_away() -> None:
+        node.audit(AuditEvent.OUT_OF_FILES, what="page")
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await built[0](scope, receive, send)
 
     web = node.settings.web
-    serving = asyncio.create_task(serve(app, web.host, web.port, started=ready))
+    serving = asyncio.create_task(
+        serve(app, web.host, web.port, started=ready, on_full=turned_away)
+    )
     try:
         await _first_of(serving, started)
         yield serving

@@ -10,7 +10,7 @@ from typing import Final
 
 from telcon.core.author import Author
 from telcon.core.entry import VoidError, parse_entry_untrusted
-from telcon.core.events import Cosigned, Event, LineIdentity, Now, PeerMisbehaved
+from telcon.core.events import Cosigned, Event, LineIdentity, Misbehaviour, Now, PeerMisbehaved
 from telcon.core.mirror import Mirror
 from telcon.core.pushing import Cosignature
 from telcon.core.standing import Standing, open_shown
@@ -79,9 +79,11 @@ class Books:
             self.cosigned_by_peer = shown.checkpoint.size
             self._peer_time = shown.cosignature.timestamp
 
-    def misbehaved(self, reason: str, *, close: bool) -> None:
+    def misbehaved(
+        self, reason: str, *, close: bool, kind: Misbehaviour = Misbehaviour.OTHER
+    ) -> None:
         """Tell that the peer broke the protocol."""
-        self.events.append(PeerMisbehaved(reason, close))
+        self.events.append(PeerMisbehaved(reason, close, kind))
 
     # -- our own log
 

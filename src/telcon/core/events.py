@@ -5,6 +5,7 @@ What is made for every entry is a `Struct`, which costs a fifth of a dataclass t
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ __all__ = [
     "LineDown",
     "LineIdentity",
     "LineUp",
+    "Misbehaviour",
     "Now",
     "PeerMisbehaved",
     "PushRefused",
@@ -115,6 +117,14 @@ class SignalReceived:
     body: bytes
 
 
+class Misbehaviour(Enum):
+    """What kind of rule a peer broke."""
+
+    FRAME = "a frame that cannot be read"
+    LIMIT = "an entry or opening over its limit"
+    OTHER = "another rule"
+
+
 @dataclass(frozen=True, slots=True)
 class PeerMisbehaved:
     """The peer broke the protocol; nothing of what it sent was taken over."""
@@ -122,6 +132,7 @@ class PeerMisbehaved:
     reason: str
     close: bool
     """Whether the connection is to be closed; the machine reads nothing more from it."""
+    kind: Misbehaviour = Misbehaviour.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ class LineFold:
         self._other = {first: second, second: first}
         self._calls: dict[str, Acts] = {}
         self._rings: dict[Place, Acts] = {}
+        self.wrong_seen: dict[str, int] = {}
+        """By origin: the first entry that claims another history of the other log than there is."""
         self.calls = _Calls(self._draw)
         self.messages = Messages((first, second))
         self.tests = LineTests((first, second))
@@ -182,6 +184,8 @@ class LineFold:
         if verdict not in _SEEN_REASONS:
             log.seen = read.seen
         if isinstance(verdict, Void):
+            if verdict is Void.WRONG_SEEN_ROOT:
+                self.wrong_seen.setdefault(origin, index)
             log.count(Kind.OTHER)
             return Applied(read, verdict)
         self._take(origin, read, verdict)

@@ -7,7 +7,7 @@ the same may be sent again rightly.
 from telcon.core import frames
 from telcon.core.books import Books, origin_of
 from telcon.core.connection import Connection
-from telcon.core.events import PushRefused, SignalReceived
+from telcon.core.events import Misbehaviour, PushRefused, SignalReceived
 from telcon.core.mirror import ForkError, PushError, keep_verified
 from telcon.core.standing import open_shown
 from telcon.errors import MalformedError, PeerError
@@ -22,6 +22,10 @@ def receive(books: Books, connection: Connection, data: bytes) -> None:
         return
     try:
         frame = frames.parse_frame_untrusted(data)
+    except PeerError as error:
+        close(books, connection, str(error), kind=Misbehaviour.FRAME)
+        return
+    try:
         if isinstance(frame, frames.Hello) is connection.is_ready:
             raise MalformedError("hello is the first frame, and only the first")
         _read(books, connection, frame, len(data))
@@ -29,10 +33,16 @@ def receive(books: Books, connection: Connection, data: bytes) -> None:
         close(books, connection, str(error))
 
 
-def close(books: Books, connection: Connection, reason: str) -> None:
+def close(
+    books: Books,
+    connection: Connection,
+    reason: str,
+    *,
+    kind: Misbehaviour = Misbehaviour.OTHER,
+) -> None:
     """Read and send nothing more; the caller is told to close the connection."""
     connection.is_closing = True
-    books.misbehaved(reason, close=True)
+    books.misbehaved(reason, close=True, kind=kind)
 
 
 def _read(books: Books, connection: Connection, frame: frames.Frame, octets: int) -> None:
@@ -119,7 +129,8 @@ def _refuse(books: Books, connection: Connection, error: PushError, first: int) 
     refused = frames.Refused(error.code, first, error.detail[:512])
     is_too_often = connection.refuse(refused, books.mirror.log.size)
     if error.code not in ("gap", "frozen"):
-        books.misbehaved(f"a push was refused, {error}", close=is_too_often)
+        kind = Misbehaviour.LIMIT if error.code == "limit" else Misbehaviour.OTHER
+        books.misbehaved(f"a push was refused, {error}", close=is_too_often, kind=kind)
     connection.is_closing = is_too_often
 
 

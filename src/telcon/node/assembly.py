@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Self
 from telcon import __version__
 from telcon.core.books import origin_of
 from telcon.core.events import (
+    EntryHeld,
     Event,
     ForkFound,
     LineBroken,
+    Misbehaviour,
     PeerMisbehaved,
     PushRefused,
 )
 from telcon.core.transitions import Phase
+from telcon.core.void import Void
 from telcon.errors import LockedError, PinError, PortError, StorageError, TelconError
 from telcon.node.audit import AuditEvent, AuditFile
 from telcon.node.commands import Commands
@@ -56,6 +59,12 @@ ENDING_S = 8.0  # for calls to be ended and recordings to be closed when the nod
 TELLING_S = 1.0  # for the other node to sign that it knows
 FORKED = "The other node has signed two histories. Do not trust this line."
 
+_MISBEHAVIOUR = {
+    Misbehaviour.FRAME: AuditEvent.MALFORMED_FRAME,
+    Misbehaviour.LIMIT: AuditEvent.ENTRY_OVER_LIMIT,
+    Misbehaviour.OTHER: AuditEvent.PEER_MISBEHAVED,
+}
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -85,6 +94,7 @@ class Node:
             on_refused=self._peer_refused,
             on_dial_failed=self._dial_failed,
             on_slowed=lambda line: self.audit(AuditEvent.PEER_SLOWED, line=line),
+            on_full=lambda: self.audit(AuditEvent.OUT_OF_FILES, what="link"),
         )
         self._pairing = PairingServer(
             self._certificate,
@@ -109,13 +119,16 @@ class Node:
             PortError: a port is taken.
             StorageError: the folder or the database cannot be used.
         """
-        settings = NodeSettings.read(folder)
         try:
-            store = Store.open(folder)
-        except LockedError:
-            with AuditFile(folder / "audit.jsonl") as audit:
-                audit.event(AuditEvent.NODE_SECOND, folder=folder.name)
+            return await cls._started(folder, clock)
+        except TelconError as error:
+            _audit_start(folder, error)
             raise
+
+    @classmethod
+    async def _started(cls, folder: Path, clock: Callable[[], float]) -> Self:
+        settings = NodeSettings.read(folder)
+        store = Store.open(folder)
         try:
             node = cls(folder, settings, store, clock)
         except BaseException:
@@ -123,9 +136,7 @@ class Node:
             raise
         try:
             await node._open()
-        except BaseException as error:
-            if isinstance(error, PortError):
-                node.audit(AuditEvent.PORT_IN_USE, why=str(error))
+        except BaseException:
             await node.close()
             raise
         return node
@@ -262,8 +273,10 @@ class Node:
     def _event(self, line: str, event: Event) -> None:
         desk = self._desks[line]
         match event:
-            case PeerMisbehaved(reason=reason):
-                self.audit(_misbehaviour(reason), line=line, reason=reason)
+            case PeerMisbehaved(reason=reason, kind=kind):
+                self.audit(_MISBEHAVIOUR[kind], line=line, reason=reason)
+            case EntryHeld(void=Void.WRONG_SEEN_ROOT, origin=origin, index=index):
+                self.audit(AuditEvent.WRONG_SEEN, line=line, origin=origin, index=index)
             case PushRefused(code=code, detail=detail):
                 self.audit(AuditEvent.PUSH_REFUSED, line=line, by="them", code=code, detail=detail)
             case ForkFound(note_a=note):
@@ -277,9 +290,8 @@ class Node:
 
     def _storage(self, line: str, error: StorageError | None) -> None:
         desk = self._desks[line]
-        desk.trouble = None
+        desk.trouble = error.trouble if error is not None else None
         if error is not None:
-            desk.trouble = f"Nothing can be written now: {error}. {error.advice()}"
             self.audit(AuditEvent.STORAGE_REFUSED, line=line, error=str(error))
         self.desk.changed()
 
@@ -306,6 +318,22 @@ def _rings_here(desk: LineDesk) -> list[str]:
     return [state.call for state in ringing if desk.calls.rung_by(state) == "theirs"]
 
 
+def _audit_start(folder: Path, error: TelconError) -> None:
+    """Say in the audit file of `folder` why no node started, if there is one and it is ours."""
+    events: dict[type[TelconError], AuditEvent] = {
+        LockedError: AuditEvent.NODE_SECOND,
+        PortError: AuditEvent.PORT_IN_USE,
+    }
+    event = events.get(type(error), AuditEvent.NOT_STARTED)
+    path = folder / "audit.jsonl"
+    try:
+        if path.exists():
+            with AuditFile(path) as audit:
+                audit.event(event, why=str(error))
+    except StorageError as other:  # the same fault: the person at the terminal reads the first
+        _LOG.info("that the node did not start could not be audited: %s", other)
+
+
 def _is_in_use(desk: LineDesk) -> bool:
     return desk.broken is None and not desk.line.machine.fold.line.frozen_by and _was_heard(desk)
 
@@ -313,11 +341,3 @@ def _is_in_use(desk: LineDesk) -> bool:
 def _was_heard(desk: LineDesk) -> bool:
     """Say whether the other side ever wrote on the line: one that it did not confirm is dead."""
     return desk.line.machine.fold.size(desk.line.identity.peer_card.log.name) > 0
-
-
-def _misbehaviour(reason: str) -> AuditEvent:
-    """Return the audit event that says best what the peer did."""
-    if reason.startswith("a push was refused, limit"):
-        return AuditEvent.ENTRY_OVER_LIMIT
-    is_frame = reason.startswith(("a frame", "not a frame"))
-    return AuditEvent.MALFORMED_FRAME if is_frame else AuditEvent.PEER_MISBEHAVED

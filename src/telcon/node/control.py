@@ -16,12 +16,17 @@ from typing import Any
 
 from telcon.errors import MisuseError, OperatorError, TelconError
 from telcon.node.folder import NEVER_RESTORE
+from telcon.node.listening import ListeningSocket
 
 __all__ = ["Command", "ControlServer", "Progress", "call_node", "control_socket"]
 
 MAX_REQUEST_OCTETS = 256 * 1024
 ANSWER_TIMEOUT_S = 700.0  # an invitation is good for ten minutes
 
+_TOO_MANY = (
+    b'{"ok": false, "error": "the node may open no more files",'
+    b' "advice": "Try again; if it stays so, raise its LimitNOFILE and see who connects."}\n'
+)
 _LOG = logging.getLogger(__name__)
 
 Progress = Callable[[Mapping[str, Any]], None]
@@ -50,8 +55,9 @@ class ControlServer:
             listener.bind(short)
             self._path.chmod(0o600)
             listener.setblocking(False)
+            listening = ListeningSocket(listener.dup(), on_full=_say_full, words=_TOO_MANY)
             self._server = await asyncio.start_unix_server(
-                self._serve, sock=listener.dup(), limit=MAX_REQUEST_OCTETS
+                self._serve, sock=listening, limit=MAX_REQUEST_OCTETS
             )
 
     async def close(self) -> None:
@@ -101,6 +107,10 @@ class ControlServer:
 
 def _refusal(error: TelconError) -> Mapping[str, Any]:
     return {"ok": False, "error": str(error), "advice": error.advice()}
+
+
+def _say_full() -> None:
+    _LOG.warning("a command was turned away: the process may open no more files")
 
 
 @contextlib.contextmanager

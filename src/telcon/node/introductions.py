@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-from telcon.errors import InvitationError, StorageError
+from telcon.errors import InvitationError, InvitationRefusal, StorageError
 from telcon.node.audit import AuditEvent
 from telcon.node.link.invitation import (
     INVITATION_LIFE_US,
@@ -44,6 +44,14 @@ __all__ = ["Introductions"]
 
 LINE_OCTETS = 16
 KEPT_EXPIRED_US = 24 * 3_600 * 1_000_000  # so that who comes too late is told so
+_REFUSED = {
+    InvitationRefusal.UNKNOWN: AuditEvent.INVITATION_UNKNOWN,
+    InvitationRefusal.EXPIRED: AuditEvent.INVITATION_EXPIRED,
+    InvitationRefusal.USED: AuditEvent.INVITATION_REUSED,
+    InvitationRefusal.LINE_EXISTS: AuditEvent.PAIRING_REFUSED,
+    InvitationRefusal.NOT_STORED: AuditEvent.PAIRING_REFUSED,
+    InvitationRefusal.OTHER: AuditEvent.PAIRING_REFUSED,
+}
 BEGIN_AGAIN = "Begin again with: telcon line invite --out FILE"
 
 
@@ -102,7 +110,8 @@ class Introductions:
         """Wait until the invitation for `line`, made just now, was accepted.
 
         Raises:
-            InvitationError: nobody accepted it within its ten minutes.
+            InvitationError: nobody accepted it within its ten minutes, or who did is a node with
+                which a line is in use.
         """
         try:
             async with asyncio.timeout(INVITATION_LIFE_US / 1e6):
@@ -127,7 +136,7 @@ class Introductions:
             self._store.read(lambda c: require_invitation(c, secret_hash))
             record = await self._store.commit(lambda c: use_invitation(c, secret_hash, now_us))
         except InvitationError as error:
-            self._audit(_refusal(str(error)), reason=str(error))
+            self._audit(_REFUSED[error.refusal], reason=str(error))
             raise
         return OwnSide(record.own_card, record.own_statement)
 
@@ -138,14 +147,26 @@ class Introductions:
             InvitationError: a line with that node is in use already.
             StorageError: it cannot be stored.
         """
-        self._require_new(paired.peer_card.name)
+        try:
+            self._require_new(paired.peer_card.name)
+        except InvitationError as error:
+            self._arrive(paired.line, error)
+            raise
         record = await self._store.commit(lambda c: find_invitation(c, paired.line))
         if record is None:
             raise InvitationError("the invitation is no longer here", advice=BEGIN_AGAIN)
         await self._change(self._filled(record, paired))
-        arrived = self._arrived.get(paired.line)
-        if arrived is not None and not arrived.done():
-            arrived.set_result(paired)
+        self._arrive(paired.line, paired)
+
+    def _arrive(self, line: str, outcome: Paired | InvitationError) -> None:
+        """Tell who waits for the invitation of `line` what came of it."""
+        arrived = self._arrived.get(line)
+        if arrived is None or arrived.done():
+            return
+        if isinstance(outcome, Paired):
+            arrived.set_result(outcome)
+        else:
+            arrived.set_exception(outcome)
 
     # -- the accepter
 
@@ -161,7 +182,7 @@ class Introductions:
         try:
             return await self._accept(parse_invitation_untrusted(invitation_text.encode()))
         except InvitationError as error:
-            self._audit(_refusal(str(error)), reason=str(error))
+            self._audit(_REFUSED[error.refusal], reason=str(error))
             raise
 
     async def _accept(self, invitation: Invitation) -> Paired:
@@ -215,6 +236,7 @@ class Introductions:
             raise InvitationError(
                 f"there is a line with {peer} already",
                 advice="Use that one, or freeze it first if it is not to be trusted.",
+                refusal=InvitationRefusal.LINE_EXISTS,
             )
 
     def _begin(self, line: str, *, invited: bool) -> InvitationRecord:
@@ -242,17 +264,6 @@ class Introductions:
 
     async def _change(self, record: InvitationRecord) -> None:
         await self._store.commit(lambda c: change_invitation(c, record))
-
-
-def _refusal(reason: str) -> AuditEvent:
-    """Return the event for why an invitation opened nothing, by its words."""
-    words = {
-        "expired": AuditEvent.INVITATION_EXPIRED,
-        "used already": AuditEvent.INVITATION_REUSED,
-        "is unknown": AuditEvent.INVITATION_UNKNOWN,
-    }
-    found = (event for word, event in words.items() if word in reason)
-    return next(found, AuditEvent.PAIRING_REFUSED)
 
 
 def _write_secret_file(path: Path, data: bytes) -> None:

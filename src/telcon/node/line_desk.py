@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from telcon.core import draft as drafts
 from telcon.core.seal import Person, Text
+from telcon.errors import StorageTrouble
 from telcon.node.call_desk import CallDesk, View, person_view
 from telcon.node.contents import Contents
 from telcon.node.history_desk import HistoryDesk
@@ -29,7 +30,7 @@ class LineDesk:
         self.peer = peer
         self.broken: str | None = None
         """Why nothing more will be signed on this line; for good."""
-        self.trouble: str | None = None
+        self.trouble: StorageTrouble | None = None
         """Why nothing can be written just now."""
         self.wished = False
         """Whether the principal wants to be told when the line is back."""
@@ -87,5 +88,11 @@ class LineDesk:
             "wished": self.wished,
             "tests": self.strip.view(),
             "frozen": bool(machine.fold.line.frozen_by),
-            "broken": self.broken or self.trouble,
+            "broken": self.broken,
+            "trouble": self.trouble or self._alarm(),
         }
+
+    def _alarm(self) -> str | None:
+        """Return what must be looked into, though the line goes on."""
+        theirs = self.line.identity.peer_card.log.name
+        return "seen" if theirs in self.line.machine.fold.wrong_seen else None

@@ -15,6 +15,7 @@ REFILL_S = 5.0  # one more of its kind each so many seconds
 
 AT_WILL = frozenset(
     {
+        AuditEvent.OUT_OF_FILES,
         AuditEvent.SIGN_IN_REFUSED,
         AuditEvent.WRONG_ORIGIN,
         AuditEvent.WRONG_HOST,

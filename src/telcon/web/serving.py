@@ -12,22 +12,31 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from telcon.errors import PortError
+from telcon.node.listening import ListeningSocket
 from telcon.web.asks import ASK_LIMIT_BYTES
+from telcon.web.words import catalogue
 
 GRACE_S = 3  # for answers under way when the node ends; live connections are closed at once
 
 
 async def serve(
-    app: ASGIApp, host: str, port: int, *, started: Callable[[int], None] = lambda port: None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    started: Callable[[int], None] = lambda port: None,
+    on_full: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve `app` on `host`:`port` until cancelled; port 0 takes any.
 
-    `started` is called once with the port, when connections are accepted.
+    `started` is called once with the port, when connections are accepted; `on_full` for each that
+    was turned away because the process may open no more files.
 
     Raises: PortError when the address cannot be had.
     Cancellation: stops accepting, closes live connections (1012), waits up to `GRACE_S`.
     """
-    with contextlib.closing(listen(host, port)) as listener:
+    listening = ListeningSocket(listen(host, port), on_full=on_full, words=_too_many())
+    with contextlib.closing(listening) as listener:
         bound = int(listener.getsockname()[1])
         server = _Server(_config(app), lambda: started(bound))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -53,6 +62,16 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port}: {error.strerror or error}",
             advice="Give the pages an address of this machine and a port above 1023 in node.toml.",
         ) from error
+
+
+def _too_many() -> bytes:
+    """Return the answer to a page that cannot be let in."""
+    body = catalogue()["refused.too-many"].encode()
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

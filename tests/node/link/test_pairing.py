@@ -117,8 +117,8 @@ def refuses(machine: InviterMachine | AccepterMachine, *frames: list[object], re
     with pytest.raises(InvitationError, match=reason) as here:
         deliver(machine, *frames)
     assert here.value.advice()
-    kind, words = one(machine)
-    assert kind == "refused"
+    kind, words, code = one(machine)
+    assert (kind, code) == ("refused", "other")
     assert str(words) in str(here.value)
     assert machine.result is None
     with pytest.raises(InvitationError, match="over"):

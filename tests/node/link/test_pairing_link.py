@@ -226,7 +226,11 @@ def test_a_malformed_frame_is_answered_and_closes(tmp_path: Path, frame: bytes) 
             await client.send(frame)
             answer = await client.recv()
             assert isinstance(answer, bytes)
-            assert msgspec.msgpack.decode(answer) == ["refused", "a frame that cannot be read"]
+            assert msgspec.msgpack.decode(answer) == [
+                "refused",
+                "a frame that cannot be read",
+                "other",
+            ]
             with pytest.raises(ConnectionClosed):
                 await client.recv()
             await arcadia.until(lambda: arcadia.refused)

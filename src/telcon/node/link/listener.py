@@ -9,6 +9,7 @@ import asyncio
 import errno
 import http
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,10 +23,12 @@ from telcon.node.link.secure_session import SecureSession
 from telcon.node.link.times import LinkTimes
 from telcon.node.link.tls import certificate_hash
 from telcon.node.link.transport import ByteTransport
+from telcon.node.listening import ListeningSocket
 
 __all__ = ["HALF_OPEN_LIMIT", "Listener"]
 
 HALF_OPEN_LIMIT: Final = 64
+BACKLOG: Final = 100  # that the kernel keeps for us, as asyncio has it
 
 
 class Listener(ConnectionOwner):
@@ -39,7 +42,9 @@ class Listener(ConnectionOwner):
         on_refused: OnRefused,
         times: LinkTimes,
         half_open_limit: int = HALF_OPEN_LIMIT,
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_full = on_full
         self._owner = owner
         self._make_session = make_session
         self.report_refused = RefusalReport(on_refused, time.monotonic)
@@ -70,7 +75,10 @@ class Listener(ConnectionOwner):
         """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._accept, host, port)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            made = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            listening = ListeningSocket(made, on_full=self._on_full)
+            self._server = await loop.create_server(self._accept, sock=listening)
         except OSError as error:
             raise _explain(host, port, error) from error
 

@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal, NoReturn
 import msgspec
 from msgspec import Meta, Struct
 
-from telcon.errors import InvitationError, MalformedError
+from telcon.errors import InvitationError, InvitationRefusal, MalformedError
 from telcon.ledger.keycard import KeyCard, parse_key_card
 from telcon.node.link.invitation import SECRET_OCTETS, Invitation, secret_hash
 from telcon.node.link.statement import Statement, parse_statement_untrusted
@@ -30,6 +30,23 @@ NONCE_OCTETS: Final = 32
 _CONTEXT = b"telcon pairing v1"
 _NEW_ONE = "Ask the other side for a new invitation; each works once, for ten minutes."
 _MAX_REASON_LETTERS = 200
+_REFUSED_BY_PEER: Final = {
+    InvitationRefusal.UNKNOWN: (
+        "the other side does not know this invitation: it is unknown",
+        _NEW_ONE,
+    ),
+    InvitationRefusal.EXPIRED: ("the invitation has expired, by the other side's clock", _NEW_ONE),
+    InvitationRefusal.USED: ("the invitation was used already", _NEW_ONE),
+    InvitationRefusal.LINE_EXISTS: (
+        "the other side has a line with this node already",
+        "Use that line. If it is not to be trusted, freeze it on both nodes first, then pair anew.",
+    ),
+    InvitationRefusal.NOT_STORED: (
+        "the other side's node could not store the pairing",
+        "Ask its operator to look at its disk; then ask for a new invitation.",
+    ),
+}
+"""What the person reads who accepts: what happened, and what to do."""
 
 Octets16 = Annotated[bytes, Meta(min_length=SECRET_OCTETS, max_length=SECRET_OCTETS)]
 Octets32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -84,6 +101,7 @@ class _Reveal(Struct, frozen=True, array_like=True, tag="reveal", forbid_unknown
 
 class _Refused(Struct, frozen=True, array_like=True, tag="refused", forbid_unknown_fields=True):
     reason: str
+    code: str = InvitationRefusal.OTHER
 
 
 _Frame = _Accept | _Card | _Reveal | _Refused
@@ -104,20 +122,20 @@ class _Machine:
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
-    def refuse(self, reason: str) -> NoReturn:
+    def refuse(self, reason: str, code: InvitationRefusal = InvitationRefusal.OTHER) -> NoReturn:
         """Tell the other side why this pairing ends here.
 
         Raises:
             InvitationError: always, with the same reason for the person on this side.
         """
-        self.withdraw(reason)
-        raise InvitationError(f"the pairing was refused: {reason}", advice=_NEW_ONE)
+        self.withdraw(reason, code)
+        raise InvitationError(f"the pairing was refused: {reason}", advice=_NEW_ONE, refusal=code)
 
-    def withdraw(self, reason: str) -> None:
+    def withdraw(self, reason: str, code: InvitationRefusal) -> None:
         """Take back what was not sent yet, and tell the other side why."""
         self._outgoing.clear()
         self.result = None
-        self._send(_Refused(reason))
+        self._send(_Refused(reason, code))
         self._over = True
 
     def _send(self, frame: _Frame) -> None:
@@ -132,8 +150,7 @@ class _Machine:
             self.refuse("a frame that cannot be read")
         if isinstance(frame, _Refused):
             self._over = True
-            words = "".join(c for c in frame.reason if c.isprintable())[:_MAX_REASON_LETTERS]
-            raise InvitationError(f"the other side refused the pairing: {words}", advice=_NEW_ONE)
+            raise _refused_by_peer(frame)
         return frame
 
     def _read_peer(self, frame: _Card, own: OwnSide) -> tuple[KeyCard, Statement]:
@@ -228,6 +245,7 @@ class AccepterMachine(_Machine):
             raise InvitationError(
                 f"the invitation expired at {ended:%H:%M:%S} UTC, by this machine's clock",
                 advice=_NEW_ONE + " If this one is fresh, set the clock.",
+                refusal=InvitationRefusal.EXPIRED,
             )
         self._invitation = invitation
         self._own = own
@@ -260,6 +278,18 @@ class AccepterMachine(_Machine):
         card, _ = self._read_peer(frame, self._own)
         if (card.name, card.tls) != (self._invitation.node, self._invitation.tls):
             self.refuse("the key card is not that of the node that invited")
+
+
+def _refused_by_peer(frame: _Refused) -> InvitationError:
+    """Return the error for a refusal: our own words where the code is known, else theirs."""
+    try:
+        code = InvitationRefusal(frame.code)
+    except ValueError:  # of a later version
+        code = InvitationRefusal.OTHER
+    what, advice = _REFUSED_BY_PEER.get(code, ("", _NEW_ONE))
+    theirs = "".join(c for c in frame.reason if c.isprintable())[:_MAX_REASON_LETTERS]
+    words = what or f"the other side refused the pairing: {theirs}"
+    return InvitationError(words, advice=advice, refusal=code)
 
 
 def _by_name(side: tuple[str, OwnSide, bytes]) -> str:

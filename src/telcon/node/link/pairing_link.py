@@ -14,7 +14,14 @@ from typing import Final, Protocol
 
 from websockets.frames import CloseCode
 
-from telcon.errors import InvitationError, KeyRefusedError, LinkDownError, PinError, TelconError
+from telcon.errors import (
+    InvitationError,
+    InvitationRefusal,
+    KeyRefusedError,
+    LinkDownError,
+    PinError,
+    TelconError,
+)
 from telcon.node.link.connection import Connection
 from telcon.node.link.connection_owner import ConnectionOwner
 from telcon.node.link.dialling import dial
@@ -187,15 +194,19 @@ class PairingServer(ConnectionOwner):
         try:
             own = await self._book.use(wanted, self._now_us())
         except InvitationError as error:
-            machine.refuse(str(error))
+            machine.refuse(str(error), error.refusal)
         machine.admit(own)
 
     async def _keep(self, machine: InviterMachine, paired: Paired) -> None:
         """Store the outcome before the accepter can see the words."""
         try:
             await self._book.keep(paired)
+        except InvitationError as error:
+            machine.withdraw(str(error), error.refusal)
+            raise
         except TelconError:
-            machine.withdraw("the inviting node could not store the pairing")
+            reason = "the inviting node could not store the pairing"
+            machine.withdraw(reason, InvitationRefusal.NOT_STORED)
             raise
 
     def _give_up(self, connection: Connection, reason: str) -> None:

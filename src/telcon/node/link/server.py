@@ -58,6 +58,7 @@ class LinkServer(ConnectionOwner):
         random: Callable[[], float] = random.random,
         times: LinkTimes | None = None,
         half_open_limit: int = HALF_OPEN_LIMIT,
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
         """Show `own` to every peer; the callbacks are for the audit file and must not block."""
         self._own = own
@@ -74,6 +75,7 @@ class LinkServer(ConnectionOwner):
             on_refused=on_refused,
             times=self._times,
             half_open_limit=half_open_limit,
+            on_full=on_full,
         )
 
     @property

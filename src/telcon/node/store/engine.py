@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import StaticPool
 
-from telcon.errors import MisuseError, StorageError, TelconError
+from telcon.errors import MisuseError, StorageError, StorageTrouble, TelconError
 
 __all__ = [
     "DATABASE",
@@ -44,6 +44,12 @@ _ADVICE = {
     sqlite3.SQLITE_IOERR: "Check the disk and its free space; the system's log says more.",
     sqlite3.SQLITE_CORRUPT: "Restore the database from a backup, without never-restore.",
     sqlite3.SQLITE_NOTADB: "Restore the database from a backup, without never-restore.",
+}
+
+_TROUBLE = {
+    sqlite3.SQLITE_FULL: StorageTrouble.FULL,
+    sqlite3.SQLITE_BUSY: StorageTrouble.LOCKED,
+    sqlite3.SQLITE_LOCKED: StorageTrouble.LOCKED,
 }
 
 
@@ -128,6 +134,12 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 def translate(error: Exception) -> Exception:
     """Return what `error` means in telcon's tree; what is not of the database comes back as is."""
+    if isinstance(error, MemoryError):  # SQLite's own too: the driver raises no other for it
+        return StorageError(
+            "there was not enough memory to write to the database",
+            advice="Free memory on the node's machine; the node goes on by itself.",
+            trouble=StorageTrouble.MEMORY,
+        )
     if isinstance(error, TelconError) or not isinstance(error, DBAPIError | sqlite3.Error):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -138,6 +150,7 @@ def translate(error: Exception) -> Exception:
     return StorageError(
         f"the database refused: {cause}",
         advice=_ADVICE.get(family, "Check the disk of the node's folder."),
+        trouble=_TROUBLE.get(family, StorageTrouble.DISK),
     )
 
 

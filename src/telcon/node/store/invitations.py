@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from telcon.errors import InvitationError
+from telcon.errors import InvitationError, InvitationRefusal
 from telcon.node.store import tables
 from telcon.node.store.tables import HOUSE
 
@@ -82,7 +82,7 @@ def require_invitation(connection: Connection, secret_hash: bytes) -> Invitation
     query = select(table).where(table.c.secret_hash == secret_hash, table.c.invited)
     found = _records(connection.execute(query).all())
     if not found:
-        raise _no_invitation("unknown")
+        raise _no_invitation("unknown", InvitationRefusal.UNKNOWN)
     return found[0]
 
 
@@ -94,9 +94,9 @@ def use_invitation(connection: Connection, secret_hash: bytes, now_us: int) -> I
     """
     found = require_invitation(connection, secret_hash)
     if found.used_at_us is not None:
-        raise _no_invitation("used already")
+        raise _no_invitation("used already", InvitationRefusal.USED)
     if found.expires_at_us <= now_us:
-        raise _no_invitation("expired")
+        raise _no_invitation("expired", InvitationRefusal.EXPIRED)
     table = tables.invitation
     connection.execute(
         update(table).where(table.c.secret_hash == secret_hash).values(used_at_us=now_us)
@@ -114,7 +114,7 @@ def change_invitation(connection: Connection, record: InvitationRecord) -> None:
     values = _values(record)
     done = connection.execute(update(table).where(table.c.line == record.line).values(values))
     if done.rowcount != 1:
-        raise _no_invitation("unknown")
+        raise _no_invitation("unknown", InvitationRefusal.UNKNOWN)
 
 
 def delete_expired_invitations(connection: Connection, now_us: int) -> int:
@@ -123,10 +123,11 @@ def delete_expired_invitations(connection: Connection, now_us: int) -> int:
     return connection.execute(delete(table).where(table.c.expires_at_us <= now_us)).rowcount
 
 
-def _no_invitation(reason: str) -> InvitationError:
+def _no_invitation(reason: str, refusal: InvitationRefusal) -> InvitationError:
     return InvitationError(
         f"the invitation is {reason}",
         advice="Ask the other side for a new invitation; each works once, for ten minutes.",
+        refusal=refusal,
     )
 
 

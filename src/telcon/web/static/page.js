@@ -37,6 +37,7 @@ export default class Page {
   #stage = new Stage(this);
   #trouble = new Trouble(document.getElementById("trouble"));
   #lost = document.getElementById("lost");
+  #heldUp = document.getElementById("held-up");
   #toCall = document.getElementById("to-call");
   #aside = false;
   /** @type {Set<string>} */ #known = new Set();
@@ -210,6 +211,9 @@ export default class Page {
     const lost = this.link.contact === "lost";
     this.#lost.hidden = !lost;
     if (lost) put(parts(this.#lost).what, say("lost.banner", { time: since(this.link.lostAtUs) }));
+    const trouble = this.snapshot?.lines.find((line) => line.trouble)?.trouble;
+    this.#heldUp.hidden = lost || !trouble;
+    if (trouble) put(this.#heldUp, say(`trouble.${trouble}`));
     this.#toCall.hidden = !(call?.phase === "live" && !call.ended && screen !== "live");
     if (!this.#toCall.hidden) put(parts(this.#toCall).time, timer(nowUs() - call.answered_us));
   }

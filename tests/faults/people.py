@@ -1,0 +1,82 @@
+"""What people do at one and the same moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from demo.device import DeviceError, ScriptedDevice
+from faults.evidence import held_by
+from faults.pair import Pair, past, phase
+from faults.row import Row
+
+
+@asynccontextmanager
+async def two_browsers_of_one_person_answer_at_once(pair: Pair) -> AsyncIterator[None]:
+    """One of them is on the call; the other is told that it is answered, and may join."""
+    second = await ScriptedDevice.open(await asyncio.to_thread(pair.arcadia.sign_in_link))
+    call = await pair.ring(pair.voss, pair.rey)
+    await second.wait(lambda shown: phase(shown, call) == "ringing")
+    both = (pair.rey, second)
+    await asyncio.gather(*(device.connect_leg(call) for device in (*both, pair.voss)))
+    answers = await asyncio.gather(
+        *(one.ask("answer", call=call, certificate=one.certificate) for one in both),
+        return_exceptions=True,
+    )
+    (late,) = [answer for answer in answers if isinstance(answer, DeviceError)]
+    assert "already been answered" in str(late)
+    for device in (*both, pair.voss):
+        await device.wait(lambda shown: phase(shown, call) == "live")
+    assert sorted(one.snapshot["call"]["mine"] for one in both) == [False, True]
+    yield
+    await pair.hang_up(pair.voss, call)
+    assert acts_of(pair, call).count("call.answer") == 1
+    await second.close()
+
+
+@asynccontextmanager
+async def both_leaders_ring_at_once(pair: Pair) -> AsyncIterator[None]:
+    """One call, begun by both; nobody has to answer it, and nobody is left ringing."""
+    rings = await asyncio.gather(
+        *(
+            one.ask("ring", line=pair.line, mode="audio", certificate=one.certificate)
+            for one in pair.devices
+        )
+    )
+    for device in pair.devices:
+        await device.wait(lambda shown: bool(shown["call"]) and shown["call"]["phase"] == "live")
+    call = str(pair.rey.snapshot["call"]["call"])
+    assert pair.voss.snapshot["call"]["call"] == call
+    assert call in {str(ring["call"]) for ring in rings}
+    assert [one.snapshot["call"]["side"] for one in pair.devices] == ["both", "both"]
+    await asyncio.gather(*(one.connect_leg(call) for one in pair.devices))
+    await pair.hears(pair.rey, pair.voss)
+    yield
+    await pair.hang_up(pair.voss, call)
+    assert [(past(one.snapshot, call) or {})["side"] for one in pair.devices] == ["both", "both"]
+
+
+@asynccontextmanager
+async def both_hang_up_at_once(pair: Pair) -> AsyncIterator[None]:
+    """Ended by both, in both histories."""
+    call = await pair.call()
+    await pair.reads("On the call")
+    asked = await asyncio.gather(
+        *(one.ask("hang-up", call=call) for one in pair.devices), return_exceptions=True
+    )
+    yield
+    rows = await pair.over(call)
+    if not any(isinstance(one, DeviceError) for one in asked):
+        assert [row["by"] for row in rows] == ["both", "both"]
+    assert {row["phase"] for row in rows} == {"ended"}
+
+
+def acts_of(pair: Pair, call: str) -> list[str]:
+    """Return the types of all entries of a call, as Borealis holds them."""
+    return held_by(pair.borealis.folder).types_of(call)
+
+
+ROWS = [
+    Row(two_browsers_of_one_person_answer_at_once, words=("live.elsewhere",)),
+    Row(both_leaders_ring_at_once, words=("live.elsewhere",)),
+    Row(both_hang_up_at_once, words=("ended.by-both",)),
+]
