@@ -1,15 +1,18 @@
 """How fast telcon is, always beside what the machine itself can do.
 
 `python -m bench` runs all of these in turn, each in a process of its own; `python -m bench NAME…`
-runs some. Each is a module with a `run()` that prints every term it measured, the spread and the
+runs some; `--table FILE` writes what has a limit as one table. Each is a module with a `run()` that prints every term it measured, the spread and the
 worst. No time makes a bench fail: a figure is held against another of the same run, so that a busy
 machine makes both worse. What is not a time (a packet lost, a task left behind) does fail.
 
-    messages        a countersigned message, node to node, against L; many in flight; 5,000 at once
+    messages        a countersigned message, node to node, against L; 16 in flight; 20,000 at once
+    user_to_user    a message from page to page, beside Prosody with SQLite archive
+    slow_disk       every commit 20 ms late: what pings of the link and audio notice
     ringing         from ringing until the other node's `call.ringing` is held and cosigned
     answer_audio    two browsers: from the tap that answers to the first sound at the far page
     store_commits   a commit of the store beside bare syncs of the disk
     link_rtt        a round trip over the link beside one over bare TLS
+    loss            what two browsers conceal on a bad network
     media_fanout    CPU of a node for each packet that it delivers to 100 listeners
     media_cycles    what 500 legs that come and go leave behind
     recorder_cost   CPU of the recorder for each packet
@@ -20,10 +23,12 @@ machine makes both worse. What is not a time (a packet lost, a task left behind)
 NAMES = (
     "messages",
     "user_to_user",
+    "slow_disk",
     "ringing",
     "answer_audio",
     "store_commits",
     "link_rtt",
+    "loss",
     "media_fanout",
     "media_cycles",
     "recorder_cost",

@@ -236,9 +236,14 @@ class Terms:
         thing()
         self.samples[name].append((time.perf_counter() - began) * 1e3)
 
-    def limit_ms(self) -> float:
-        """Return L: the medians of all terms, as often as each stands in it."""
-        return sum(times * median(self.samples[name]) for name, times in TIMES_IN_L.items())
+    @property
+    def count(self) -> int:
+        """How many samples there are of each term."""
+        return len(self.samples["sync"])
+
+    def limit_ms(self, first: int = 0) -> float:
+        """Return L of the samples from `first` on: the medians of all terms, as often as in L."""
+        return sum(times * median(self.samples[name][first:]) for name, times in TIMES_IN_L.items())
 
     def show(self) -> float:
         """Print every term and L, in milliseconds; return L."""

@@ -8,6 +8,7 @@ import asyncio
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Looker:
     """A page of the near node that looks, each time that something has changed."""
 
     desk: PrincipalDesk
+    line: LineDesk
+    _unsigned: deque[tuple[int, asyncio.Future[float]]] = field(default_factory=deque)
     _wanted: list[tuple[Callable[[], bool], asyncio.Future[float]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -43,8 +46,19 @@ class Looker:
         self._wanted.append((holds, future))
         return await future
 
+    async def signed(self, index: int) -> float:
+        """Return the moment at which our entry `index` is countersigned; ask in their order."""
+        if index < self.line.line.machine.cosigned_by_peer:
+            return time.perf_counter()
+        future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._unsigned.append((index, future))
+        return await future
+
     def _look(self) -> None:
         moment = time.perf_counter()
+        size = self.line.line.machine.cosigned_by_peer
+        while self._unsigned and self._unsigned[0][0] < size:
+            self._unsigned.popleft()[1].set_result(moment)
         for wanted in [wanted for wanted in self._wanted if wanted[0]()]:
             self._wanted.remove(wanted)
             wanted[1].set_result(moment)
@@ -67,10 +81,12 @@ class TwoNodes:
 
 
 @contextmanager
-def paired_nodes(folder: Path) -> Iterator[tuple[DemoNode, DemoNode]]:
-    """Start both nodes as processes, paired; they are killed in the end."""
+def paired_nodes(
+    folder: Path, kind: type[DemoNode] = DemoNode
+) -> Iterator[tuple[DemoNode, DemoNode]]:
+    """Start both nodes as processes of `kind`, paired; they are killed in the end."""
     ports = free_ports(8, first=FIRST + PORTS_A_RUN * (os.getpid() % 100))
-    nodes = DemoNode(ARCADIA, folder / "arcadia"), DemoNode(BOREALIS, folder / "borealis")
+    nodes = kind(ARCADIA, folder / "arcadia"), kind(BOREALIS, folder / "borealis")
     try:
         for number, node in enumerate(nodes):
             node.set_up(ports[4 * number : 4 * number + 4])
@@ -92,7 +108,7 @@ async def two_nodes() -> AsyncIterator[TwoNodes]:
             near = await Node.start(arcadia.folder)
             try:
                 (line,) = near.desk.lines()
-                looker = Looker(near.desk)
+                looker = Looker(near.desk, line)
                 await looker.when(lambda: line.line.up_since_us is not None)
                 yield TwoNodes(folder, near, line, looker, far)
             finally:
