@@ -1,9 +1,10 @@
 """How fast telcon is, always beside what the machine itself can do.
 
 `python -m bench` runs all of these in turn, each in a process of its own; `python -m bench NAME…`
-runs some; `--table FILE` writes what has a limit as one table. Each is a module with a `run()` that prints every term it measured, the spread and the
-worst. No time makes a bench fail: a figure is held against another of the same run, so that a busy
-machine makes both worse. What is not a time (a packet lost, a task left behind) does fail.
+runs some; `--table FILE` writes what has a limit as one table. Each is a module with a `run()` that
+prints every term it measured, the spread and the worst, and may return rows for that table. No time
+makes a bench fail: a figure is held against another of the same run, so that a busy machine makes
+both worse. What is not a time (a packet lost, a task left behind) does fail.
 
     messages        a countersigned message, node to node, against L; 16 in flight; 20,000 at once
     user_to_user    a message from page to page, beside Prosody with SQLite archive
