@@ -89,7 +89,8 @@ def _page(rows: list[Row]) -> str:
         f"{row.name}, {row.unit}\n\n{every(row.runs, digits=2)}\n" for row in rows if row.runs
     )
     return (
-        '# Performance\n\nMade by `make bench ARGS="--table docs/performance.md"`; what is measured,'
+        "# Performance\n\n"
+        'Made by `make bench ARGS="--table docs/performance.md"`; what is measured,'
         f" and how, stands in `bench/`.\n\nMachine: {_machine()}\n\n{_table(rows)}\n"
         f"## Every run\n\n{runs}"
     )
