@@ -1,9 +1,11 @@
 """A phone or a node whose address changes in a call: audio goes on; nobody else can move it."""
 
 import asyncio
+from pathlib import Path
 
 from fakes.two_nodes import until
-from network.rig import BadNetwork, Talk, media_ports, on_a_bad_network
+from fakes.udp_proxy import FAIR, Weather
+from network.rig import OUTSIDE, BadNetwork, Talk, bad_network, media_ports, on_a_bad_network
 from telcon.node.assembly import Node
 from telcon.node.media.leg import LegStatistics
 
@@ -59,6 +61,30 @@ async def test_a_node_that_changes_its_address_goes_on_talking(network: BadNetwo
     assert took_s < FOLLOWED_S * BUSY
     for talk in talks:
         await talk.stop()
+
+
+async def talk_while_paths_die(network: BadNetwork) -> None:
+    caller, callee, _ = await network.nodes.call()
+    talks = Talk(caller, "Rey"), Talk(callee, "Voss")
+    await heard_again_s(network, talks)
+    first, second = network.proxies[:2], network.proxies[2:]
+    ports = media_ports(network.nodes)
+    for dead, alive in ((first, second), (second, first)):
+        for proxy in alive:
+            proxy.set(FAIR)
+        for proxy in dead:
+            proxy.set(Weather(cut=True), clients=ports)
+        print(f"heard on the other path {await heard_again_s(network, talks):.2f} s later")
+    for talk in talks:
+        await talk.stop()
+
+
+def test_when_one_path_of_the_trunk_dies_the_other_is_taken(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with bad_network(tmp_path, (OUTSIDE, "127.0.0.8")) as network:
+            await talk_while_paths_die(network)
+
+    asyncio.run(run())
 
 
 @on_a_bad_network

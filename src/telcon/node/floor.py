@@ -24,6 +24,9 @@ from telcon.node.tape import Tape
 
 __all__ = ["Floor", "Speaker"]
 
+LOSS_NEWS = 8
+"""256ths; when the far listeners miss so much more, our speaker's encoder is told at once."""
+
 TRUNK_KEY_OCTETS = 44  # RFC 7714 §12: 32 of key and 12 of salt for AEAD_AES_256_GCM
 
 
@@ -255,6 +258,8 @@ class Floor:
             speaker = self._speakers.get(held.handle or "")
             if speaker is not None and speaker.track == track and held.source is not None:
                 held.source.note_listener_loss(self, block.fraction_lost)
+                if block.fraction_lost - held.source.told_loss > LOSS_NEWS:
+                    held.leg.report()
 
     def receive_sender_report(self, track: int, ntp: int) -> None:
         """Remember when the other node reported, for our next report to it."""

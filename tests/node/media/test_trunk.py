@@ -503,7 +503,7 @@ def test_other_addresses_are_tried_only_when_the_path_is_lost() -> None:
     call.a.trunk.set_peer(call.b.signal(BOREALIS, ELSEWHERE))
     call.wire.log.clear()
     call.wire.cut = True
-    call.pass_time(4.9)
+    call.pass_time(1.9)
     assert {target for _, target, _ in call.wire.log} == {ARCADIA, BOREALIS}
     call.pass_time(1.2)
     assert {target for _, target, _ in call.wire.log} == {ARCADIA, BOREALIS, ELSEWHERE}

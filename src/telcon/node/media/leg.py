@@ -234,10 +234,16 @@ class Leg:
         elif quiet_s >= SILENT_AFTER_S and self._transport.is_secured and not self._is_silent:
             self._set_silent(silent=True)
             self._on_event(LegSilent())
-        elif self._streams is not None and self._may_flow():
-            reports = self._streams.reports(ntp_from_utc(self._site.utc()))
-            if reports:
-                self._transport.send_rtcp(format_rtcp(reports))
+        else:
+            self.report()
+
+    def report(self) -> None:
+        """Send reports now; for news that should not wait for the next second."""
+        if self._is_closed or self._streams is None or not self._may_flow():
+            return
+        reports = self._streams.reports(ntp_from_utc(self._site.utc()))
+        if reports:
+            self._transport.send_rtcp(format_rtcp(reports))
 
     # -- what ice.StunRouter and transport.SecureTransport call
 

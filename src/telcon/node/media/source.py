@@ -82,6 +82,8 @@ class Source:
         self._transit: float | None = None
         self._jitter = 0.0
         self._listener_loss: dict[object, tuple[int, float]] = {}
+        self.told_loss = 0
+        """256ths; what the last `report` said."""
         self._sender_report: tuple[int, float] | None = None
 
     def feed(self, packet: RtpPacket) -> None:
@@ -143,9 +145,10 @@ class Source:
         self._repaired_before = repaired
         lost_here = 256 * (asked - came) // asked if asked > came >= 0 else 0
         heard_at = self._sender_report
+        self.told_loss = min(max(lost_here, self._worst_listener(now)), 255)
         return ReportBlock(
             ssrc=self._ssrc,
-            fraction_lost=min(max(lost_here, self._worst_listener(now)), 255),
+            fraction_lost=self.told_loss,
             cumulative_lost=max(min(expected - received + repaired, 0x7F_FFFF), -0x80_0000),
             highest_sequence=self._highest & 0xFFFF_FFFF,
             jitter=int(self._jitter),

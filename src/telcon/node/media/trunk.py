@@ -60,7 +60,7 @@ BURST_S = 0.05
 BURST = 3
 """The first reports come close together: one loss must not cost a second of the first words."""
 
-LOST_PATH_S = 5.0
+LOST_PATH_S = 2.0
 """Silence after which all signalled addresses are tried again."""
 
 UNANSWERED_S = 1.0
