@@ -40,6 +40,7 @@ class FakeDesk:
         self.opened = 0  # connections of pages so far
         self.answers: dict[str, Mapping[str, Any] | TelconError] = {"ring": {"call": CALL}}
         self.after: dict[str, Mapping[str, Any]] = {}
+        self.courses: dict[str, Mapping[str, Any] | TelconError] = {CALL: course()}
         self.hold: Callable[[Mapping[str, Any]], Any] | None = None
         self._moved = threading.Condition()
         self._pages: dict[DeviceId, tuple[Callable[[], None], Callable[[Message], None]]] = {}
@@ -73,6 +74,12 @@ class FakeDesk:
         if isinstance(answer, TelconError):
             raise answer
         return answer
+
+    async def course(self, call: str) -> Message | None:
+        found = self.courses.get(call)
+        if isinstance(found, TelconError):
+            raise found
+        return found
 
     def device_gone(self, device: DeviceId) -> None:
         self.gone.append(device)
@@ -290,6 +297,61 @@ def past(number: int, **changes: Any) -> dict[str, Any]:
         "by": "ours",
         "reason": None,
         "signed": True,
+        **changes,
+    }
+
+
+def course(**changes: Any) -> dict[str, Any]:
+    """Return the course of a call of 13 minutes, of which one was not signed at once."""
+    begin = NOW_US - 13 * MINUTE_US
+
+    def fact(second: float, side: str, kind: str, who: str = "", **more: Any) -> dict[str, Any]:
+        at = begin + round(second * 1e6)
+        rest = {"detail": "", "signed": True, "late": None, "at_us": at, "stated_us": at}
+        return {"place": f"{side}#{second}", "side": side, "kind": kind, "who": who, **rest, **more}
+
+    def seat(side: str, name: str, first: float, last: float | None) -> dict[str, Any]:
+        to_us = None if last is None else begin + round(last * 1e6)
+        return {"side": side, "name": name, "from_us": begin + round(first * 1e6), "to_us": to_us}
+
+    ours, theirs = ME["name"], PEER["name"]
+    return {
+        "call": CALL,
+        "me": ME,
+        "peer": PEER,
+        "own_node": "arcadia.example",
+        "phase": "ended",
+        "side": "ours",
+        "mode": "audio",
+        "by": "theirs",
+        "reason": None,
+        "rung_us": begin,
+        "moved_us": 0,
+        "from_us": begin,
+        "to_us": begin + 776_000_000,
+        "facts": [
+            fact(0, "ours", "call.ring", ours, detail="audio"),
+            fact(0.2, "theirs", "call.ringing", detail="3"),
+            fact(9, "theirs", "call.answer", theirs),
+            fact(9.1, "ours", "call.record-on"),
+            fact(9.2, "theirs", "call.record-on"),
+            fact(120, "ours", "call.join", "Ines Roth"),
+            fact(300, "theirs", "message", theirs, detail="Page two, please."),
+            fact(410, "ours", "call.mode", ours, detail="notes only"),
+            fact(640, "ours", "call.leave", "Ines Roth"),
+            fact(775, "theirs", "call.hang-up", theirs),
+            fact(776, "ours", "call.record-off", signed=False),
+        ],
+        "people": [
+            seat("ours", ours, 0, None),
+            seat("theirs", theirs, 9, None),
+            seat("ours", "Ines Roth", 120, 640),
+        ],
+        "recorders": [
+            {**seat("ours", "", 9.1, 776), "chunks": 150},
+            {**seat("theirs", "", 9.2, 776), "chunks": 150},
+        ],
+        "unsigned": [[begin + 420_000_000, begin + 480_000_000]],
         **changes,
     }
 

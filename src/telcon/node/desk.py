@@ -157,6 +157,18 @@ class PrincipalDesk:
                 return {"sdp": acts.restart(device, call, message["sdp"])}
         return {}
 
+    async def course(self, call: str) -> View | None:
+        """Return the course of `call`, None if no line here has it.
+
+        Raises:
+            StorageError: the database or the disk refused.
+        """
+        for desk in self._lines.values():
+            if call in desk.line.machine.fold.calls:
+                told = await desk.course(call)
+                return told | {"me": person_view(self._principal), "own_node": self._node}
+        return None
+
     def device_gone(self, device: str) -> None:
         """Forget a page that was closed."""
         self._pages.pop(device, None)

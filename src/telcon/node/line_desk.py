@@ -11,6 +11,7 @@ from telcon.core.seal import Person, Text
 from telcon.errors import StorageTrouble
 from telcon.node.call_desk import CallDesk, View, person_view
 from telcon.node.contents import Contents
+from telcon.node.course_desk import course_view
 from telcon.node.history_desk import HistoryDesk
 from telcon.node.line import Line
 from telcon.node.message_desk import MessageDesk
@@ -39,6 +40,7 @@ class LineDesk:
         self.history = HistoryDesk(line, self.calls, self.strip)
         site = board.calls.site
         self.messages = MessageDesk(line, contents, site.store, site.folder)
+        self._contents = contents
         self._was_up = line.is_up
 
     # -- acts
@@ -65,6 +67,13 @@ class LineDesk:
         """Say whether the line came up since this was last asked, and somebody waits for it."""
         was_up, self._was_up = self._was_up, self.line.is_up
         return self.wished and self._was_up and not was_up
+
+    async def course(self, call: str) -> View:
+        """Return the course of `call`, which is of this line; see `course_view`."""
+        folder = self.board.calls.site.folder
+        told = await course_view(self.line, self.calls, self._contents, folder, call)
+        node = {"node": self.line.identity.peer_name}
+        return told | {"peer": person_view(self.peer) | node}
 
     def _live_call(self) -> str | None:
         """Return the call that a message of this moment belongs to."""

@@ -4,6 +4,7 @@
 |---|---|
 | `/` | the page of the principal; the same for everybody, for all it shows comes over `/live` |
 | `/live` | the WebSocket |
+| `/calls/CALL` | the timeline of one call, to look at and to print |
 | `/sign-in` | the page a one-time link opens; `POST` redeems it |
 | `/sign-out` | `POST` ends the session |
 | `/push` | whether this browser is rung while no page is open; `POST` and `DELETE` change it |
@@ -19,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -28,6 +30,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from telcon.web.course import CoursePage
 from telcon.web.desk_protocol import Audit, Desk, SignIn
 from telcon.web.guard import Guard
 from telcon.web.live import LiveEnd
@@ -62,6 +65,7 @@ def build_app(
     live = LiveEnd(desk, sessions, audit)
     routes: list[BaseRoute] = [
         Route("/", _show(page, "index.html")),
+        Route("/calls/{call}", CoursePage(desk, sessions, _renderer(name)).show),
         Route("/sign-in", _show(page, "sign-in.html")),
         Route("/sign-in", sessions.redeem, methods=["POST"]),
         Route("/sign-out", sessions.sign_out, methods=["POST"]),
@@ -77,14 +81,28 @@ def build_app(
     return Starlette(routes=routes, middleware=[guard], exception_handlers={404: _not_found})
 
 
-def _pages(name: str) -> Callable[[str], str]:
-    templates = Environment(
+def _templates() -> Environment:
+    return Environment(
         loader=PackageLoader("telcon.web", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _renderer(name: str) -> Callable[..., str]:
+    """Return what renders a template anew each time, with values besides the words."""
+    templates = _templates()
+
+    def render(template: str, **values: Any) -> str:
+        return templates.get_template(template).render(node=name, words=catalogue(), **values)
+
+    return render
+
+
+def _pages(name: str) -> Callable[[str], str]:
+    templates = _templates()
 
     @cache  # a page depends on the node's name and the language alone
     def render(template: str, language: str) -> str:

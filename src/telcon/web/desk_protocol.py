@@ -45,6 +45,12 @@ class Desk(Protocol):
         Raises: TelconError when the act is not possible now.
         """
 
+    async def course(self, call: str) -> Message | None:
+        """Return what happened in `call`, 32 hex digits; None if there is no such call.
+
+        Raises: StorageError when it cannot be read.
+        """
+
     def device_gone(self, device: DeviceId) -> None:
         """Forget `device`: its page will not come back; close its legs, leave its calls."""
 

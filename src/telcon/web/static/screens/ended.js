@@ -42,6 +42,8 @@ export default class Ended extends Screen {
     this.at.signed.hidden = !past;
     put(this.at.signed, past ? say(past.signed ? "history.signed" : "history.waiting") : "");
     this.at.signed.classList.toggle("wait", !past?.signed);
+    this.at.timeline.hidden = !past;
+    this.at.timeline.href = `/calls/${call.call}`;
     put(this.at.again, say(call.side === "theirs" ? "ended.back" : "ended.again"));
     const up = Boolean(line?.up && !line.frozen && !line.broken);
     this.at.again.hidden = !up;

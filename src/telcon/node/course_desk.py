@@ -1,0 +1,146 @@
+"""The course of one call as its principal sees it: facts with names, people, recorders, gaps."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from telcon.core.call import CallState
+from telcon.core.entry import (
+    CallAnswer,
+    CallJoin,
+    CallLeave,
+    CallMode,
+    CallRing,
+    CallRinging,
+    RecordChunk,
+    RecordOff,
+    RecordOn,
+    entry_type,
+)
+from telcon.node.call_desk import CallDesk, View, person_view, short
+from telcon.node.contents import Contents
+from telcon.node.course import Course, Fact, read_course
+from telcon.node.line import Line
+
+__all__ = ["course_view"]
+
+SHOWN_TEXT = 200  # characters of a message
+
+
+async def course_view(
+    line: Line, calls: CallDesk, contents: Contents, folder: Path, call: str
+) -> View:
+    """Return the course of `call`, which is of `line`.
+
+    Raises:
+        StorageError: the database or the disk refused.
+    """
+    state = line.machine.fold.calls[call]
+    own, peer = line.identity.own_card.log.name, line.identity.peer_card.log.name
+    mirror = line.identity.peer_card.mirror
+    course = await asyncio.to_thread(read_course, folder, own, peer, mirror, state)
+    teller = _Teller(line, contents, state)
+    facts = [teller.fact(fact) for fact in course.facts if not isinstance(fact.entry, RecordChunk)]
+    ended = calls.ended(state)
+    return {
+        "call": call,
+        "phase": str(state.phase),
+        "side": calls.rung_by(state),
+        "mode": state.mode,
+        "by": ended["by"],
+        "reason": ended["reason"],
+        "rung_us": state.rung_us,
+        "moved_us": course.moved_us,
+        "from_us": course.facts[0].time_us if course.facts else state.rung_us,
+        "to_us": course.facts[-1].time_us if course.facts else state.rung_us,
+        "facts": facts,
+        "people": list(teller.people(course)),
+        "recorders": list(teller.recorders(course)),
+        "unsigned": [list(span) for span in course.unsigned],
+    }
+
+
+class _Teller:
+    """Turns entries of one call into what a page shows."""
+
+    def __init__(self, line: Line, contents: Contents, state: CallState) -> None:
+        self._machine = line.machine
+        self._own = line.identity.own_card.log.name
+        self._contents = contents
+        self._late = {(one.origin, one.index): str(one.why) for one in state.late}
+        self._names: dict[tuple[str, str], str] = {}
+
+    def fact(self, fact: Fact) -> View:
+        """Return one fact with who did it and, where there is one, its detail."""
+        side = self._side(fact)
+        place = (fact.origin, fact.index)
+        signed = side == "theirs" or fact.index < self._machine.cosigned_by_peer
+        return {
+            "place": f"{fact.origin}#{fact.index}",
+            "side": side,
+            "kind": entry_type(fact.entry),
+            "at_us": fact.time_us,
+            "stated_us": fact.entry.time,
+            "who": self._who(fact),
+            "detail": self._detail(fact),
+            "signed": signed,
+            "late": self._late.get(place),
+        }
+
+    def people(self, course: Course) -> Iterable[View]:
+        """Return who was on the call, from when to when; None: until it ended."""
+        open_seats: dict[tuple[str, str], View] = {}
+        for fact in course.facts:
+            entry = fact.entry
+            if isinstance(entry, CallRing | CallAnswer | CallJoin):
+                seat = {
+                    "side": self._side(fact),
+                    "name": self._who(fact),
+                    "from_us": fact.time_us,
+                    "to_us": None,
+                }
+                open_seats[fact.origin, entry.by] = seat
+                yield seat
+            elif isinstance(entry, CallLeave) and (fact.origin, entry.by) in open_seats:
+                open_seats.pop((fact.origin, entry.by))["to_us"] = fact.time_us
+
+    def recorders(self, course: Course) -> Iterable[View]:
+        """Return when each side's node recorded, from its first file to its last."""
+        for side in ("ours", "theirs"):
+            of = [fact for fact in course.facts if self._side(fact) == side]
+            on = [fact.time_us for fact in of if isinstance(fact.entry, RecordOn)]
+            off = [fact.time_us for fact in of if isinstance(fact.entry, RecordOff)]
+            if on:
+                chunks = [one.time_us for one in of if isinstance(one.entry, RecordChunk)]
+                closed = len(off) >= len(on)
+                end = max(off) if closed else None
+                yield {"side": side, "from_us": min(on), "to_us": end, "chunks": len(chunks)}
+
+    def _side(self, fact: Fact) -> str:
+        return "ours" if fact.origin == self._own else "theirs"
+
+    def _who(self, fact: Fact) -> str:
+        """Return the name that the side of `fact` stated for who did it."""
+        if entry_type(fact.entry) == "message":
+            sender = self._contents.person((fact.origin, fact.index), "from")
+            return person_view(sender)["name"] if sender else ""
+        handle = getattr(fact.entry, "by", None)
+        if not isinstance(handle, str):
+            return ""
+        key = (fact.origin, handle)
+        if key not in self._names and isinstance(fact.entry, CallRing | CallAnswer | CallJoin):
+            person = self._contents.person((fact.origin, fact.index))
+            self._names[key] = person_view(person)["name"] if person else ""
+        return self._names.get(key, "")
+
+    def _detail(self, fact: Fact) -> str:
+        entry, place = fact.entry, (fact.origin, fact.index)
+        if isinstance(entry, CallMode | CallRing):
+            return entry.mode
+        if isinstance(entry, CallRinging):
+            return str(entry.devices)
+        member = "text" if entry_type(entry) == "message" else "reason"
+        words = self._contents.text(place, member)
+        if words is None:
+            return ""
+        return short(words.text)[:SHOWN_TEXT]

@@ -1,0 +1,120 @@
+"""The course of a call, as its entries tell it."""
+
+from collections.abc import Iterable
+
+from fakes.two_nodes import TwoNodes, on_two_nodes, voice
+from telcon.core import draft as drafts
+from telcon.core.entry import read_entry_untrusted
+from telcon.core.void import Void
+from telcon.node.course import Fact, _moved, _unsigned_of
+
+HOUR_US = 3_600_000_000
+S_US = 1_000_000
+OURS, THEIRS = "arcadia.example/line/" + "0" * 32, "borealis.example/line/" + "0" * 32
+
+
+def facts(origin: str, *told: tuple[int, int]) -> list[Fact]:
+    """Return entries, each with its time and how much of the other log it had seen."""
+    found = []
+    for index, (time_us, seen) in enumerate(told):
+        data, *_ = drafts.compose(
+            drafts.line_test(),
+            origin=origin,
+            time_us=time_us,
+            seen=(seen, bytes(32)),
+            random=lambda count: bytes(count),
+        )
+        entry = read_entry_untrusted(data)
+        assert not isinstance(entry, Void)
+        found.append(Fact(origin, index, entry, time_us))
+    return found
+
+
+def moved(ours: Iterable[tuple[int, int]], theirs: Iterable[tuple[int, int]]) -> int:
+    return _moved(facts(OURS, *ours), facts(THEIRS, *theirs))
+
+
+def test_times_that_can_be_true_stay_as_they_were_stated() -> None:
+    assert moved([(10 * S_US, 0), (12 * S_US, 1)], [(11 * S_US, 1)]) == 0
+    assert moved([(10 * S_US, 0)], [(99 * S_US, 1)]) == 0  # nothing of ours had seen theirs
+
+
+def test_a_clock_five_hours_apart_is_found_to_the_second() -> None:
+    for apart in (5 * HOUR_US, -5 * HOUR_US):
+        base = 9 * HOUR_US
+        ours = [(base, 0), (base + 2 * S_US, 1), (base + 4 * S_US, 2)]
+        theirs = [(base + S_US + apart, 1), (base + 3 * S_US + apart, 2)]
+        assert abs(moved(ours, theirs) + apart) <= S_US
+
+
+def test_what_waited_for_a_signature_is_told_whatever_the_clocks_say() -> None:
+    skew = 3 * HOUR_US
+    waits = [
+        (0, skew),
+        (10 * S_US, skew + 60 * S_US),
+        (20 * S_US, skew + 50 * S_US),
+        (90 * S_US, skew),
+    ]
+    assert list(_unsigned_of(waits)) == [(10 * S_US, 70 * S_US)]
+    assert list(_unsigned_of([*waits, (100 * S_US, None)]))[-1] == (100 * S_US, None)
+    assert list(_unsigned_of([])) == []
+
+
+@on_two_nodes
+async def test_both_sides_tell_the_same_course_of_one_call(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await rey.say(voice("rey", 20))
+    await voss.do("message", line=voss.line, text="Page two.", tag="t", lang="en")
+    await rey.do("hang-up", call=call)
+    await rey.wait_past(call)
+    await voss.wait_past(call)
+    ours, theirs = [await node.desk.course(call) for node in both.nodes]
+    assert ours is not None
+    assert theirs is not None
+    kinds = [fact["kind"] for fact in ours["facts"] if not fact["kind"].startswith("call.record")]
+    first = ["call.ring", "call.ringing", "call.answer", "message", "call.hang-up"]
+    assert kinds[:5] == first
+    assert {fact["who"] for fact in ours["facts"] if fact["kind"] == "message"} == {"Elena Voss"}
+    assert ours["moved_us"] == 0
+    assert ours["unsigned"] == []
+    assert [(one["side"], one["name"]) for one in ours["people"]] == [
+        ("ours", "Adrian Rey"),
+        ("theirs", "Elena Voss"),
+    ]
+    turned = {"ours": "theirs", "theirs": "ours"}
+    told = [(turned[fact["side"]], fact["kind"], fact["place"]) for fact in theirs["facts"]]
+    common = {fact["place"] for fact in ours["facts"]} & {place for *_, place in told}
+    assert {one for one in told if one[2] in common} == {
+        (fact["side"], fact["kind"], fact["place"])
+        for fact in ours["facts"]
+        if fact["place"] in common
+    }
+    assert {one["side"] for one in ours["recorders"]} == {"ours", "theirs"}
+
+
+@on_two_nodes
+async def test_a_call_that_was_never_answered_has_a_course_too(both: TwoNodes) -> None:
+    rey, voss = both.two_phones()
+    call = await rey.ring()
+    await voss.wait_phase("ringing")
+    await voss.do("decline", call=call, reason="In a meeting")
+    await rey.wait_past(call)
+    told = await both.arcadia.desk.course(call)
+    assert told is not None
+    assert [fact["kind"] for fact in told["facts"]] == ["call.ring", "call.ringing", "call.decline"]
+    assert told["facts"][-1]["detail"] == "In a meeting"
+    assert told["recorders"] == []
+    assert await both.arcadia.desk.course("0" * 32) is None
+
+
+@on_two_nodes
+async def test_what_was_written_while_the_link_was_away_is_unsigned_still(both: TwoNodes) -> None:
+    rey, _, call = await both.call()
+    await both.unlink()
+    await rey.do("hang-up", call=call)
+    await rey.wait(lambda shown: not shown["lines"][0]["up"])
+    told = await both.arcadia.desk.course(call)
+    assert told is not None
+    ends = next(fact for fact in told["facts"] if fact["kind"] == "call.hang-up")
+    assert ends["signed"] is False
+    assert told["unsigned"][-1][1] is None

@@ -1,0 +1,100 @@
+"""The page of one call: who may see it, what stands on it, and what it draws."""
+
+from __future__ import annotations
+
+import pytest
+
+from browser.cdp import Page
+from fakes.desk import CALL, MINUTE_US, NOW_US, course
+from telcon.errors import StorageError
+from telcon.web.course import LEAST, MARGIN, WIDTH, draw
+from web.asking import request
+from web.serving import Served
+
+PATH = f"/calls/{CALL}"
+
+
+def get(pages: Served, path: str = PATH) -> tuple[int, str]:
+    response = request(pages, "GET", path, Cookie=pages.signed_in())
+    return response.status, response.text  # type: ignore[attr-defined]
+
+
+def test_nobody_sees_a_call_without_a_session(pages: Served) -> None:
+    response = request(pages, "GET", PATH)
+    assert response.status == 303
+    assert response.headers["Location"] == "/"
+    assert "Elena" not in response.text  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/calls/" + "0" * 32, "/calls/x", "/calls/" + "G" * 32])
+def test_a_call_that_is_not_there_is_not_found(pages: Served, path: str) -> None:
+    status, text = get(pages, path)
+    assert status == 404
+    assert "nothing at this address" in text
+
+
+def test_a_store_that_cannot_be_read_is_said_in_words(pages: Served) -> None:
+    pages.desk.courses[CALL] = StorageError("the disk refused")
+    status, text = get(pages)
+    assert status == 503
+    assert "disk may be full" in text
+
+
+def test_what_others_wrote_cannot_become_markup_or_turn_the_text(pages: Served) -> None:
+    told = course()
+    told["facts"][6]["detail"] = "<script>alert(1)</script>\u202eevil"
+    told["facts"][6]["who"] = "<b>Voss</b>"
+    pages.desk.courses[CALL] = told
+    _, text = get(pages)
+    assert "<script>alert" not in text
+    assert "<b>Voss" not in text
+    assert "\u202e" not in text
+    assert "style=" not in text
+
+
+def test_the_page_is_kept_by_no_cache(pages: Served) -> None:
+    response = request(pages, "GET", PATH, Cookie=pages.signed_in())
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_our_side_is_above_the_stroke_and_theirs_below() -> None:
+    drawing = draw(course())
+    above = [bar for bar in drawing.bars if bar.y + drawing.bar < drawing.middle]
+    assert sorted(bar.kind for bar in above) == ["person", "person", "recorder"]
+    assert sorted(bar.kind for bar in drawing.bars if bar not in above) == ["person", "recorder"]
+    assert all(0 <= bar.y <= drawing.height - drawing.bar for bar in drawing.bars)
+    assert all(MARGIN <= bar.x <= WIDTH - MARGIN for bar in drawing.bars)
+    assert [mark.kind for mark in drawing.marks] == ["ring", "answer", "message", "mode", "end"]
+
+
+def test_what_is_short_can_be_seen_and_what_is_open_goes_to_the_end() -> None:
+    begin = NOW_US - 13 * MINUTE_US
+    (short, still) = draw(course(unsigned=[[begin, begin + 1], [begin + 1, None]])).unsigned
+    assert short.width == LEAST
+    assert still.x + still.width == pytest.approx(WIDTH - MARGIN, abs=0.2)
+
+
+def test_a_call_of_a_single_moment_can_be_drawn() -> None:
+    told = course(to_us=NOW_US - 13 * MINUTE_US)
+    assert all(mark.x == MARGIN for mark in draw(told).marks[:1])
+
+
+@pytest.mark.browser
+def test_the_page_says_what_it_draws_and_fits_a_phone(tab: Page, pages: Served) -> None:
+    tab.goto(f"{pages.address}{PATH}")
+    for words in ("Call with Elena Voss", "Ines Roth joined", "Page two, please.", "hung up"):
+        tab.wait_text(words)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    drawn = "document.querySelector('svg[role=img]')"
+    assert "3 people" in tab.evaluate(
+        f"{drawn}.querySelector('desc').textContent.replace(/[\\u2066-\\u2069]/gu, '')"
+    )
+    assert tab.evaluate("document.querySelectorAll('.facts tbody tr').length") == 11
+    assert "UTC" not in tab.evaluate("document.querySelector('.facts tbody time').textContent")
+
+
+@pytest.mark.browser
+def test_clocks_that_are_apart_are_named(tab: Page, pages: Served) -> None:
+    pages.desk.courses[CALL] = course(moved_us=-7_200_000_000)
+    tab.goto(f"{pages.address}{PATH}")
+    tab.wait_text("about 7200 s apart")
