@@ -150,6 +150,11 @@ class LineFold:
             {origin: log.terms[-1] for origin, log in self._logs.items() if log.terms},
         )
 
+    @property
+    def is_stated(self) -> bool:
+        """Whether both sides have stated their terms."""
+        return all(log.terms for log in self._logs.values())
+
     def going_on(self) -> list[CallState]:
         """Return the calls that ring or live, the first rung first."""
         return self.calls.going_on()

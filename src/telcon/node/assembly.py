@@ -105,6 +105,7 @@ class Node:
         self._tasks, self._writers = Tasks(), Tasks()
         self.push = self._push() if settings.push.services else None
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
+        self._telling: asyncio.Handle | None = None
         self._is_started = False
         self._plane: MediaPlane
         self._parts = AsyncExitStack()  # what is to be ended, the first begun last
@@ -169,6 +170,8 @@ class Node:
     async def close(self) -> None:
         """End calls, links and listeners, finish what is being written, let go of the folder."""
         await self._parts.aclose()
+        if self._telling is not None:
+            self._telling.cancel()
 
     async def _end_calls(self) -> None:
         """End all calls; let their last entries and recordings be written, and the peer know."""
@@ -239,6 +242,12 @@ class Node:
         )
 
     def _changed(self) -> None:
+        """Let what is shown follow, once for all that this turn of the loop brings."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_soon(self._tell_pages)
+
+    def _tell_pages(self) -> None:
+        self._telling = None
         self.desk.changed()
         if self.push is not None:
             self.push.ringing({call for desk in self._desks.values() for call in _rings_here(desk)})

@@ -90,7 +90,7 @@ class Line:
     @property
     def is_up(self) -> bool:
         """Whether the other node hears us, and both sides have stated their terms."""
-        return self.up_since_us is not None and len(self.machine.fold.line.terms) == 2
+        return self.up_since_us is not None and self.machine.fold.is_stated
 
     # -- acts
 
