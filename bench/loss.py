@@ -157,11 +157,11 @@ def signed_in(browser: Any, node: DemoNode, voice: str) -> Any:
     return page
 
 
-def measure(call: Call, case: Case) -> dict[str, float]:
+def measure(call: Call, case: Case, seconds: float = MEASURED_S) -> dict[str, float]:
     """Return what both pages concealed in one run of `case`, in per cent, and what went with it."""
     call.set(case)
     before = call.count()
-    time.sleep(MEASURED_S)
+    time.sleep(seconds)
     after = call.count()
     call.set(CASES[0])
     time.sleep(PAUSE_S)
