@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_ring_lights_up_at_once_and_sounds_when_the_node_says(
     hearing: Page, pages: Served
 ) -> None:
     pages.show(rings_in(60_000))
-    hearing.wait_text("Incoming, line of 14 March 2025")
+    hearing.wait_text("Incoming call, line of 14 March 2025")
     in_s = hearing.wait_for("window.sounds[0]?.inS")
     assert 50 < in_s <= 60
     assert hearing.evaluate("sounds[0].loop && sounds[0].on")
@@ -172,7 +173,10 @@ def test_a_call_that_goes_on_unsigned_is_said_aloud_once(page: Page, pages: Serv
         "void new MutationObserver(() => spoken.push(document.getElementById('said').textContent))"
         ".observe(document.getElementById('said'), {childList: true})"
     )
-    unsigned = {"unsigned_since_us": NOW_US - 61_000_000, "goes_on_unsigned": True}
+    unsigned: dict[str, Any] = {
+        "unsigned_since_us": NOW_US - 61_000_000,
+        "goes_on_unsigned": True,
+    }
     pages.show(in_call("live", **unsigned))
     page.wait_for("spoken.some((words) => words.includes('goes on without'))")
     pages.show(in_call("live", **unsigned, late=True))

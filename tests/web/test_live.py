@@ -175,6 +175,32 @@ def test_a_page_whose_path_broke_may_come_back(
         assert pages.desk.gone == []
 
 
+def test_a_page_that_was_reloaded_may_come_back_under_its_name(pages: Served) -> None:
+    with live(pages) as socket:
+        read(socket)
+        socket.close(1001)
+    assert pages.desk.wait(lambda: pages.desk.pages == 0)
+    with live(pages) as socket:
+        read(socket)
+        assert pages.desk.gone == []
+
+
+def test_a_page_that_was_closed_and_does_not_come_back_is_gone(
+    pages: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(live_module.GRACE_S, 1001, 0.05)
+    with live(pages) as socket:
+        read(socket)
+        socket.close(1001)
+    assert pages.desk.wait(lambda: pages.desk.gone == [PAGE])
+
+
+def test_a_page_may_ask_whether_it_is_heard(pages: Served) -> None:
+    with live(pages) as socket:
+        assert ask(socket, do="here")["ok"] is True
+    assert pages.desk.done == []
+
+
 def test_a_page_that_stays_away_is_gone(pages: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module, "AWAY_S", 0.05)
     with live(pages) as socket:
