@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from fakes.two_nodes import TwoNodes, on_two_nodes, voice
 from telcon.core import draft as drafts
 from telcon.core.entry import read_entry_untrusted
 from telcon.core.void import Void
+from telcon.node import course
 from telcon.node.course import Fact, _moved, _unsigned_of
 
 HOUR_US = 3_600_000_000
@@ -55,9 +58,10 @@ def test_what_waited_for_a_signature_is_told_whatever_the_clocks_say() -> None:
         (20 * S_US, skew + 50 * S_US),
         (90 * S_US, skew),
     ]
-    assert list(_unsigned_of(waits)) == [(10 * S_US, 70 * S_US)]
-    assert list(_unsigned_of([*waits, (100 * S_US, None)]))[-1] == (100 * S_US, None)
-    assert list(_unsigned_of([])) == []
+    assert list(_unsigned_of(waits, HOUR_US)) == [(10 * S_US, 70 * S_US)]
+    assert list(_unsigned_of([*waits, (100 * S_US, None)], HOUR_US))[-1] == (100 * S_US, None)
+    assert list(_unsigned_of([(0, None)], S_US)) == []  # it comes within a moment
+    assert list(_unsigned_of([], 0)) == []
 
 
 @on_two_nodes
@@ -113,7 +117,9 @@ async def test_what_was_written_while_the_link_was_away_is_unsigned_still(both: 
     await both.unlink()
     await rey.do("hang-up", call=call)
     await rey.wait(lambda shown: not shown["lines"][0]["up"])
-    told = await both.arcadia.desk.course(call)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "LATE_US", 0)  # it has not been away for five seconds yet
+        told = await both.arcadia.desk.course(call)
     assert told is not None
     ends = next(fact for fact in told["facts"] if fact["kind"] == "call.hang-up")
     assert ends["signed"] is False

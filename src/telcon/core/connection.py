@@ -30,6 +30,8 @@ class Connection:
     is_hello_sent: bool = False
     is_ready: bool = False
     """Whether the peer's hello was read."""
+    peer_size: int = 0
+    """How long the peer's log is by its hello; unverified, good for telling how far we are."""
     is_closing: bool = False
     """Whether it is to be closed: nothing is read or sent any more."""
     is_up: bool = False

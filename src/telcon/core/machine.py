@@ -89,9 +89,6 @@ class _Outstanding:
 class LineMachine:
     """One side of one line. See the module for the order in which to call it."""
 
-    fold: LineFold
-    """Both logs' meaning: of our own entries at once, of the peer's once they are durable."""
-
     def __init__(
         self,
         identity: LineIdentity,
@@ -118,10 +115,19 @@ class LineMachine:
         self._retry_at: float | None = None
         self._is_broken_told = False
         self._folded_theirs = self._books.mirror.log.stored_size
+        self._unfolded: deque[tuple[Row, Entry | Void]] = deque()  # durable, to be folded next
+        self._fold: LineFold
         self._replay(lambda *_: None)
         self._settle()
 
     # -- how the line stands
+
+    @property
+    def fold(self) -> LineFold:
+        """Both logs' meaning: of our own entries at once, of the peer's once they are durable."""
+        if self._unfolded:
+            self._fold_theirs()
+        return self._fold
 
     @property
     def state(self) -> State:
@@ -149,10 +155,16 @@ class LineMachine:
         size = self._books.author.log.size + self._books.author.waiting_bulk
         return max(0, size - self.cosigned_by_peer)
 
+    @property
+    def missing(self) -> int:
+        """How much of the peer's log is not held here yet, by its own word when it connected."""
+        stated = 0 if self._connection is None else self._connection.peer_size
+        return max(0, stated - self.cosigned_here)
+
     def _replay(self, on_applied: Callable[[str, int, Applied], None]) -> None:
         books = self._books
         logs = {log.origin: log for log in (books.author.log, books.mirror.log)}
-        self.fold = replayed_fold(
+        self._fold = replayed_fold(
             books.own, books.theirs, lambda origin, size: logs[origin].root_at(size), on_applied
         )
 
@@ -309,12 +321,11 @@ class LineMachine:
         done = self._finish(commit)
         books.events.extend(books.author.settle(done.own_size))
         books.standing.settle(commit.marker)
-        first = books.mirror.log.stored_size
         rows = books.mirror.settle(done.theirs_note, done.theirs_size)
         if rows and books.standing.is_whole:
             self._cosign()
         if self.state == "going":
-            self._fold_theirs(first, rows)
+            self._unfolded.extend(rows)  # later, for the peer waits for the cosignature
         for pair in commit.evidence:
             books.fresh_evidence.remove(pair)
             books.events.append(ForkFound(*pair))
@@ -331,14 +342,15 @@ class LineMachine:
         if self._books.cosign() and self._connection is not None:
             self._connection.owes_cosigned = True
 
-    def _fold_theirs(self, first: int, rows: list[tuple[Row, Entry | Void]]) -> None:
-        origin = self._books.theirs.origin
-        for index, (row, read) in enumerate(rows, first):
-            applied = self.fold.apply_read(origin, index, read)
+    def _fold_theirs(self) -> None:
+        origin, first = self._books.theirs.origin, self._folded_theirs
+        for index, (row, read) in enumerate(self._unfolded, first):
+            applied = self._fold.apply_read(origin, index, read)
             self._books.events.append(
                 EntryHeld(origin, index, applied.entry, applied.void, row.openings, None)
             )
-        self._folded_theirs = first + len(rows)
+        self._folded_theirs = first + len(self._unfolded)
+        self._unfolded.clear()
 
     def commit_failed(self, commit: Commit, now: Now) -> None:
         """Take note that `commit` failed; the same and more is offered again after a second."""
@@ -386,6 +398,8 @@ class LineMachine:
 
     def next_event(self) -> Event | None:
         """Return the next thing that has happened, or None."""
+        if self._unfolded:
+            self._fold_theirs()
         return self._books.events.popleft() if self._books.events else None
 
     def next_deadline(self) -> float | None:

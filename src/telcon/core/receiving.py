@@ -78,6 +78,7 @@ def _read_hello(books: Books, connection: Connection, hello: frames.Hello) -> No
         raise MalformedError(f"version {hello.version} of the protocol is not spoken here")
     if (hello.name, hello.line) != (identity.peer_name, identity.line):
         raise MalformedError(f"hello of {hello.name!r} for line {hello.line!r}")
+    connection.peer_size = hello.own_size
     _learn(books, connection, hello.last)
     connection.is_ready = True
     connection.heard(books.now)

@@ -21,6 +21,8 @@ __all__ = ["Course", "Fact", "read_course"]
 
 MAX_ENTRIES: Final = 20_000  # of one side; ten hours of recording and talk
 READ_OCTETS: Final = 256 * 1024
+AFTER_KNOWN: Final = 256
+"""The fold does not keep where a call's messages stand; the last ones come soon after the rest."""
 LATE_US: Final = 5_000_000
 """A countersignature comes within a round trip; so much later, and the link was away."""
 
@@ -47,10 +49,12 @@ class Course:
     """Times for which what we wrote was not countersigned; None: it is not yet."""
 
 
-def read_course(folder: Path, own: str, peer: str, mirror: VerifierKey, state: CallState) -> Course:
+def read_course(
+    folder: Path, own: str, peer: str, mirror: VerifierKey, state: CallState, now_us: int
+) -> Course:
     """Read the call of `state` from the logs `own` and `peer` in the store of `folder`.
 
-    `mirror` is the key by which the other side countersigns our log.
+    `mirror` is the key by which the other side countersigns our log, `now_us` our clock.
 
     Raises:
         StorageError: the database or the disk refused.
@@ -61,7 +65,7 @@ def read_course(folder: Path, own: str, peer: str, mirror: VerifierKey, state: C
             origin: list(_facts(store.stored_log(origin), first[origin], state))
             for origin in (own, peer)
         }
-        unsigned = _unsigned_of(list(_waits(store.stored_log(own), facts[own], mirror)))
+        unsigned = _unsigned_of(list(_waits(store.stored_log(own), facts[own], mirror)), now_us)
     moved = _moved(facts[own], facts[peer])
     theirs = [replace(fact, time_us=fact.time_us + moved) for fact in facts[peer]]
     return Course(tuple(sorted([*facts[own], *theirs], key=_order)), moved, tuple(unsigned))
@@ -79,7 +83,7 @@ def _facts(log: HeldLog, first: int, state: CallState) -> Iterator[Fact]:
 
 
 def _last_of(origin: str, state: CallState, size: int) -> int:
-    """Return up to where entries of the call may stand: all that is known, if it is over."""
+    """Return up to where entries of the call may stand, some beyond what is known if it is over."""
     if state.ended_us is None:
         return size
     places = [*state.ended_by, *((late.origin, late.index) for late in state.late)]
@@ -89,7 +93,7 @@ def _last_of(origin: str, state: CallState, size: int) -> int:
     known += [chunk.last for (author, _), chunk in state.chunks.items() if author == origin]
     if origin == state.rung[0]:
         known.append(state.rung[1])
-    return min(size, max(known, default=0) + 1)
+    return min(size, max(known, default=0) + 1 + AFTER_KNOWN)
 
 
 def _order(fact: Fact) -> tuple[int, str, int]:
@@ -121,7 +125,9 @@ def _after_seen(seen: Iterable[Fact], readers: Iterable[Fact]) -> int | None:
     return found
 
 
-def _unsigned_of(waits: Sequence[tuple[int, int | None]]) -> Iterator[tuple[int, int | None]]:
+def _unsigned_of(
+    waits: Sequence[tuple[int, int | None]], now_us: int
+) -> Iterator[tuple[int, int | None]]:
     """Return when our entries waited long for the other side's signature, by our clock.
 
     `waits` are the entries' times and how long each waited, None if it still does. Their clock
@@ -131,7 +137,7 @@ def _unsigned_of(waits: Sequence[tuple[int, int | None]]) -> Iterator[tuple[int,
     open_until = 0
     for time_us, wait in waits:
         late = None if wait is None else wait - shortest
-        if (late is not None and late < LATE_US) or time_us < open_until:
+        if time_us < open_until or (now_us - time_us if late is None else late) < LATE_US:
             continue
         yield (time_us, None if late is None else time_us + late)
         if late is None:

@@ -20,7 +20,7 @@ from telcon.core.entry import (
 from telcon.node.call_desk import CallDesk, View, person_view, short
 from telcon.node.contents import Contents
 from telcon.node.course import Course, Fact, read_course
-from telcon.node.line import Line
+from telcon.node.line import Line, now
 
 __all__ = ["course_view"]
 
@@ -38,7 +38,7 @@ async def course_view(
     state = line.machine.fold.calls[call]
     own, peer = line.identity.own_card.log.name, line.identity.peer_card.log.name
     mirror = line.identity.peer_card.mirror
-    course = await asyncio.to_thread(read_course, folder, own, peer, mirror, state)
+    course = await asyncio.to_thread(read_course, folder, own, peer, mirror, state, now().utc_us)
     teller = _Teller(line, contents, state)
     facts = [teller.fact(fact) for fact in course.facts if not isinstance(fact.entry, RecordChunk)]
     ended = calls.ended(state)

@@ -10,6 +10,7 @@ from telcon.core import draft as drafts
 from telcon.core.seal import Person, Text
 from telcon.errors import StorageTrouble
 from telcon.node.call_desk import CallDesk, View, person_view
+from telcon.node.catching_up import CatchingUp
 from telcon.node.contents import Contents
 from telcon.node.course_desk import course_view
 from telcon.node.history_desk import HistoryDesk
@@ -41,6 +42,7 @@ class LineDesk:
         site = board.calls.site
         self.messages = MessageDesk(line, contents, site.store, site.folder)
         self._contents = contents
+        self._catching = CatchingUp(line)
         self._was_up = line.is_up
 
     # -- acts
@@ -95,6 +97,7 @@ class LineDesk:
             "waiting": machine.waiting,
             "messages_waiting": self.messages.waiting() if machine.waiting else 0,
             "wished": self.wished,
+            "catching": self._catching.view(),
             "tests": self.strip.view(),
             "frozen": bool(machine.fold.line.frozen_by),
             "broken": self.broken,
