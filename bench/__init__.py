@@ -16,6 +16,7 @@ both worse. What is not a time (a packet lost, a task left behind) does fail.
     loss            what two browsers conceal on a bad network
     media_fanout    CPU of a node for each packet that it delivers to 100 listeners
     media_cycles    what 500 legs that come and go leave behind
+    media_hour      an hour of one voice as fast as it goes, over all wraps
     recorder_cost   CPU of the recorder for each packet
     core_machine    CPU of the pure core for each message of a burst, without disk and network
     ledger_rates    hashing, proofs and signatures, and which Ed25519 is fastest
@@ -32,6 +33,7 @@ NAMES = (
     "loss",
     "media_fanout",
     "media_cycles",
+    "media_hour",
     "recorder_cost",
     "core_machine",
     "ledger_rates",
