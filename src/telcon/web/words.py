@@ -22,6 +22,7 @@ from telcon.errors import IllegalActError, TelconError
 
 Catalogue = dict[str, str]
 
+FOLDER = files("telcon.web") / "words"
 SOURCE = "en"
 COOKIE = "telcon-language"
 MAX_RANGES = 20  # of an Accept-Language header; browsers send a handful
@@ -37,8 +38,7 @@ _RANGE = re.compile(
 @cache
 def languages() -> tuple[str, ...]:
     """Return the languages there are, the source first."""
-    folder = files("telcon.web") / "words"
-    found = {file.name.removesuffix(".json") for file in folder.iterdir() if ".json" in file.name}
+    found = {file.name.removesuffix(".json") for file in FOLDER.iterdir() if ".json" in file.name}
     return (SOURCE, *sorted(found - {SOURCE}))
 
 
@@ -58,7 +58,7 @@ def _overlaid(language: str) -> Catalogue:
 
 @cache
 def _read(language: str) -> Catalogue:
-    text = (files("telcon.web") / "words" / f"{language}.json").read_text(encoding="utf-8")
+    text = (FOLDER / f"{language}.json").read_text(encoding="utf-8")
     return {str(key): str(value) for key, value in json.loads(text).items()}
 
 
