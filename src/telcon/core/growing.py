@@ -6,7 +6,6 @@ to a limit, so that pushing what was just written reads no disk.
 """
 
 from collections import deque
-from itertools import islice
 from typing import Final, NamedTuple
 
 from telcon.core.seal import Opening
@@ -144,7 +143,8 @@ class GrowingLog:
     def _read_memory(self, first: int) -> list[tuple[bytes, tuple[Opening, ...]]]:
         found = []
         octets = 0
-        for row in islice(self._rows, first - self._base, self.stored_size - self._base):
+        for at in range(first - self._base, self.stored_size - self._base):
+            row = self._rows[at]
             found.append((row.entry, row.openings))
             octets += row.octets
             if octets >= READ_OCTETS:
@@ -152,4 +152,5 @@ class GrowingLog:
         return found
 
     def _rows_from(self, first: int) -> list[Row]:
-        return list(islice(self._rows, first - self._base, None))
+        # By index: to skip what is kept would cost more than what is wanted, at the end.
+        return [self._rows[at] for at in range(first - self._base, len(self._rows))]

@@ -154,7 +154,10 @@ class Standing:
         may_sign = self.is_whole or (self.refilling is not None and self.refilling.is_done)
         if self.broken or not may_sign or self._log.size <= self.marker.size:
             return None
-        return Marker(self._log.size, self._log.tip.root())
+        root = self._log.root_at(self._log.size)  # which keeps it: it will be signed soon
+        if root is None:
+            return None
+        return Marker(self._log.size, root)
 
     def settle(self, marker: Marker | None) -> None:
         """Take note that a commit is durable, and `marker` with it."""
