@@ -22,6 +22,8 @@ SIGHT = (Path(__file__).parent / "sight.js").read_text(encoding="utf-8")
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PHONE, DESK, NARROW = (360, 640), (1280, 800), (320, 568)
+# The page asks before it is left in a call; nobody is here to answer that.
+LEAVE_JS = "addEventListener('beforeunload', (event) => event.stopImmediatePropagation())"
 READY = """document.fonts.ready.then(() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))"""
 
@@ -35,6 +37,7 @@ class Gallery:
         self.tab = browser.new_page()
         self.tab.set_viewport(*PHONE)
         self.tab.prefer("light")
+        self.tab.inject(LEAVE_JS)
         self._worlds: dict[str, int] = {}
         self._loads = 0
         self._shown = 0

@@ -13,7 +13,7 @@ globalThis.sight = (() => {
 
   const seen = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const inUse = (e) => seen(e) && !e.closest(".unseen, [aria-hidden=true][data-decor]");
-  const words = (e) => (e.getAttribute("aria-label") || e.textContent || e.placeholder || "").replace(/\s+/gu, " ").trim().slice(0, 40);
+  const words = (e) => (e.getAttribute("aria-label") || (e.labels?.length ? e.labels[0].querySelector("b, span")?.textContent : e.textContent) || e.placeholder || "").replace(/\s+/gu, " ").trim().slice(0, 40);
   const called = (e) => `${e.tagName.toLowerCase()}${e.className?.baseVal === undefined && e.className ? `.${e.className.split(" ").join(".")}` : ""} "${words(e)}"`;
   const all = (selector) => [...document.querySelectorAll(selector)].filter(inUse);
 
@@ -34,7 +34,8 @@ globalThis.sight = (() => {
 
   function overflow() {
     const root = document.documentElement;
-    const said = root.scrollWidth > innerWidth ? [`the page is ${root.scrollWidth} px wide in ${innerWidth}`] : [];
+    const wide = root.clientWidth; // a phone's innerWidth grows with what overflows
+    const said = root.scrollWidth > wide ? [`the page is ${root.scrollWidth} px wide in ${wide}`] : [];
     const scrolled = (e) => e.parentElement?.closest("[data-scrolls]");
     for (const e of document.body.querySelectorAll("*")) {
       if (!inUse(e) || scrolled(e) || e.closest("svg")?.parentElement.closest("svg")) continue;
@@ -221,7 +222,32 @@ globalThis.sight = (() => {
     return said;
   }
 
+  /** What the Tab key should stop at, in the order in which it stands on the screen. */
+  function stops() {
+    return all(CONTROLS).filter((e) => !e.disabled && e.tabIndex >= 0 && (e.type !== "radio" || e.checked)).map(called);
+  }
+
+  /** Puts the keyboard before the first control, or behind the last. */
+  function begin(atEnd) {
+    document.getElementById("sight-edge")?.remove();
+    const edge = document.createElement("span");
+    edge.id = "sight-edge";
+    edge.tabIndex = -1;
+    document.body[atEnd ? "append" : "prepend"](edge);
+    edge.focus({ preventScroll: true });
+  }
+
+  /** Where the keyboard is now: what it stands on, and what hides that. */
+  function standing() {
+    const e = document.activeElement;
+    const { left, right, top, bottom } = e.getBoundingClientRect();
+    const at = document.elementFromPoint((left + right) / 2, (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2);
+    const hidden = bottom < 1 || top > innerHeight - 1 || !at || !(e.contains(at) || at.contains(e));
+    return { name: e === document.body ? "" : called(e), hidden: hidden ? called(at ?? document.body) : "" };
+  }
+
   return {
+    begin, stops, standing,
     layout: () => [...new Set([...overflow(), ...cut(), ...overlaps(), ...touch(), ...under()])],
     reach, contrast, focus,
   };

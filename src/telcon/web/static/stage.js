@@ -26,6 +26,7 @@ export default class Stage {
   /** @type {import("./screens/screen.js").default|null} */ #screen = null;
   #key = "";
   #at = "";
+  /** What had the keyboard last. @type {Element|null} */ #held = null;
 
   /** @param {import("./page.js").default} page */
   constructor(page) {
@@ -33,6 +34,7 @@ export default class Stage {
   }
 
   connect() {
+    addEventListener("focusin", (event) => (this.#held = /** @type {Element} */ (event.target)));
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.defaultPrevented) this.#screen?.escape();
     });
@@ -52,6 +54,7 @@ export default class Stage {
     this.#screen.render(view);
     if (seen) document.title = titleOf(at.name, seen.call, (seen.call?.peer ?? line?.peer)?.name ?? "", this.#news(seen.snapshot));
     if (this.#mark(at) || (moved && at.name !== "contacts")) this.#settle(at.name, view);
+    else this.#keepKeyboard(at.name);
   }
 
   #news(snapshot) {
@@ -88,11 +91,22 @@ export default class Stage {
     return moved && !first;
   }
 
+  /** What was pressed may be gone with what it did: the keyboard goes on from the heading, not from nowhere. */
+  #keepKeyboard(name) {
+    const now = document.activeElement ?? document.body;
+    const lost = now === document.body ? this.#held && !this.#held.checkVisibility() : !now.checkVisibility();
+    if (lost) this.#focusHeading(name);
+  }
+
+  #focusHeading(name) {
+    const root = name === "contacts" ? this.#side : this.#stage;
+    root.querySelector("h1")?.focus({ preventScroll: true });
+  }
+
   /** A new screen is read from its heading on; nothing that was typed elsewhere can press its buttons. */
   #settle(name, view) {
-    const root = name === "contacts" ? this.#side : this.#stage;
     scrollTo(0, 0);
-    root.querySelector("h1")?.focus({ preventScroll: true });
+    this.#focusHeading(name);
     document.getElementById("said").textContent = name === "incoming" ? say("incoming.title", { name: view.call.peer.name }) : "";
   }
 }
