@@ -11,12 +11,14 @@ both worse. What is not a time (a packet lost, a task left behind) does fail.
     slow_disk       every commit 20 ms late: what pings of the link and audio notice
     ringing         from ringing until the other node's `call.ringing` is held and cosigned
     answer_audio    two browsers: from the tap that answers to the first sound at the far page
+    sign_in         from the tap that signs in until the lines can be used, in a cold browser
     store_commits   a commit of the store beside bare syncs of the disk
     link_rtt        a round trip over the link beside one over bare TLS
     loss            what two browsers conceal on a bad network
     media_fanout    CPU of a node for each packet that it delivers to 100 listeners
     media_cycles    what 500 legs that come and go leave behind
     media_hour      an hour of one voice as fast as it goes, over all wraps
+    memory          what an idle node holds after a minute
     recorder_cost   CPU of the recorder for each packet
     core_machine    CPU of the pure core for each message of a burst, without disk and network
     ledger_rates    hashing, proofs and signatures, and which Ed25519 is fastest
@@ -28,12 +30,14 @@ NAMES = (
     "slow_disk",
     "ringing",
     "answer_audio",
+    "sign_in",
     "store_commits",
     "link_rtt",
     "loss",
     "media_fanout",
     "media_cycles",
     "media_hour",
+    "memory",
     "recorder_cost",
     "core_machine",
     "ledger_rates",

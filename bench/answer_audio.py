@@ -14,7 +14,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench.figures import every, median, spread
+from bench.figures import Row, at_most, every, median, spread
 from bench.two_nodes import paired_nodes
 from browser.audio import voice
 from browser.cdp import Browser, Page
@@ -23,6 +23,7 @@ from demo.nodes import DemoNode
 __all__ = ["run"]
 
 CALLS = 20
+LIMIT_MS, LIMIT_WORST_MS = 100.0, 300.0
 ARCADIAN_HZ, BOREALIAN_HZ = 440, 880
 SHOW_ADDRESSES = "--disable-features=WebRtcHideLocalIpsWithMdns"  # for the direct connection
 REACTION_S = 1.0  # between the first ring and the tap; both legs are armed by then
@@ -138,8 +139,8 @@ def direct(browser: Browser, listener: Page, speaker: Page) -> float:
     return took
 
 
-def run() -> None:
-    """Measure and print."""
+def run() -> list[Row]:
+    """Measure, print, and return the rows."""
     found: list[tuple[float, float]] = []
     floor: list[float] = []
     with (
@@ -155,11 +156,11 @@ def run() -> None:
         for _ in range(CALLS):
             found.append(call(browser, caller, callee))
             floor.append(direct(browser, caller, callee))
-    report(found, floor)
+    return report(found, floor)
 
 
-def report(found: list[tuple[float, float]], floor: list[float]) -> None:
-    """Print all values, and how the medians compare."""
+def report(found: list[tuple[float, float]], floor: list[float]) -> list[Row]:
+    """Print all values, and how the medians compare; return the rows."""
     caller, callee = ([times[side] for times in found] for side in (0, 1))
     print("tap on Answer to the first sound at the far page, ms")
     for name, times in (("caller hears", caller), ("callee hears", callee)):
@@ -169,3 +170,12 @@ def report(found: list[tuple[float, float]], floor: list[float]) -> None:
     for name, times in (("caller", caller), ("callee", callee)):
         more = median(times) - median(floor)
         print(f"  {name}: {median(times) / median(floor):.2f} of that, {more:.0f} ms more")
+    beside = f"the browsers alone {median(floor):.0f} ms, worst {max(floor):.0f} ms"
+    rows = []
+    for name, times in (("caller hears", caller), ("callee hears", callee)):
+        what = f"answer to first audio, {name}"
+        rows += [
+            at_most(f"{what}: median", median(times), "ms", LIMIT_MS, beside, times),
+            at_most(f"{what}: worst of {CALLS}", max(times), "ms", LIMIT_WORST_MS, beside),
+        ]
+    return rows

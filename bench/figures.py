@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Row", "every", "median", "spread"]
+__all__ = ["Row", "at_most", "every", "median", "spread"]
 
 A_LINE = 10
 
@@ -26,6 +26,18 @@ class Row:
     """What was measured beside it in the same run, and how the figure compares."""
     runs: list[float] = field(default_factory=list)
     """Every value of the figure, in the order in which they were measured; may be empty."""
+
+
+def at_most(
+    name: str,
+    value: float,
+    unit: str,
+    limit: float,
+    reference: str = "",
+    runs: Sequence[float] = (),
+) -> Row:
+    """Return the row of a figure that may be `limit` and not more."""
+    return Row(name, value, unit, f"≤ {limit:g}", value <= limit, reference, list(runs))
 
 
 def median(values: Sequence[float]) -> float:

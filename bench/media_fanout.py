@@ -2,68 +2,41 @@
 
 The node runs in a process of its own, the devices in this one; where there are two cores, each has
 its own. CPU is what the scheduler charged the node's process, kernel time included, for everything
-between two readings. Every packet is counted, decrypted, at the listener. Each run is printed, and
-beside it what the same process needs for encrypting and sending as many packets in the same rhythm
-with nothing around it: idle between bursts, a process finds its caches cold, and on a busy machine
-more so. A packet that is not delivered makes the bench fail.
+between two readings: also answering checks and reports of all listeners. A packet that is not
+delivered makes the bench fail.
+
+Two things stand beside it, measured in the same run by turns. *Bare* is what the node's process
+needs for encrypting and sending as many packets in the same rhythm with nothing around it. *Janus*
+is its videoroom under the same load (`bench.janus`), where the Debian package is installed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 import os
 import socket
-import statistics
 import time
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from bench.fan_load import LISTENERS, PACKETS_A_SECOND, PAYLOAD_BYTES, Load, Run
+from bench.figures import Row, at_most, median
+from bench.janus import JanusElsewhere, JanusMissingError
 from telcon.node.media.client import DeviceLeg
-from telcon.node.media.dtls import DtlsIdentity
 from telcon.node.media.leg import Leg
 from telcon.node.media.plane import MediaPlane
 from telcon.node.media.rtp import RtpPacket, format_rtp
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector
 
+__all__ = ["run"]
+
 HOST = "127.0.0.1"
-PACKETS_A_SECOND = 50
 BARE_BURSTS = 100
-PAYLOAD_BYTES = 80
-"""Of 20 ms of Opus at 32 kbit/s."""
-LAST_PACKET_S = 5.0
-"""What has not come by then counts as lost."""
-LISTENERS = 100
 SECONDS = 8
 RUNS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one run came to."""
-
-    cpu_us: float
-    """Of the node's process, for each packet delivered."""
-    bare_us: float
-    """Of the same process, for each packet encrypted and sent bare."""
-    share: float
-    """Of one core."""
-    delivered: int
-    expected: int
-    delays_ms: list[float]
-    """Speaker's send call to listener's receive call."""
-
-    def __str__(self) -> str:
-        marks = statistics.quantiles(self.delays_ms, n=100)
-        return (
-            f"{self.cpu_us:6.1f} us CPU a packet, bare {self.bare_us:.1f} us, "
-            f"{self.share:5.1%} of a core, "
-            f"{self.delivered}/{self.expected} delivered, "
-            f"delay p50 {marks[49]:.2f} ms, p95 {marks[94]:.2f} ms"
-        )
+LIMIT_US, LIMIT_SHARE, LIMIT_P50_MS, LIMIT_P95_MS = 16.0, 0.5, 1.0, 10.0
 
 
 def serve(pipe: Connection, core: int | None) -> None:
@@ -127,97 +100,107 @@ def bare_us() -> float:
     return cpu / BARE_BURSTS / LISTENERS * 1e6
 
 
-class Load:
-    """The devices: one that speaks, the others listen."""
+class NodeProcess:
+    """The node, at the other end of a pipe."""
 
-    def __init__(self, pipe: Connection, listeners: int) -> None:
-        self._pipe = pipe
-        self._sent_at: dict[bytes, float] = {}
-        self._expected = 0
-        self._complete = asyncio.Event()
-        self._identity = DtlsIdentity()
-        self.delays_ms: list[float] = []
-        self.delivered = 0
-        self.speaker = DeviceLeg(lambda *_: None, identity=self._identity)
-        self.listeners = [DeviceLeg(self._heard, identity=self._identity) for _ in range(listeners)]
+    def __init__(self, core: int | None) -> None:
+        """Start it on `core`, if it has one of its own."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, core))
+        self._process.start()
 
-    async def connect(self) -> None:
-        """Bring everybody in, the speaker first."""
-        for device in (self.speaker, *self.listeners):
-            device.accept(self.ask("offer", device.offer()))
-            await device.wait_connected()
+    def take_speaker(self, device: DeviceLeg) -> None:
+        """Let `device` in; whoever comes first is heard by all others."""
+        device.accept(self._ask("offer", device.offer()))
 
-    def ask(self, what: str, about: str = "") -> Any:
-        """Let the node do something and return what it says."""
+    take_listener = take_speaker
+
+    def cpu_s(self) -> float:
+        """Return the CPU time that the node's process has used."""
+        return float(self._ask("cpu"))
+
+    def bare_us(self) -> float:
+        """Return what the node's process needs for a packet with nothing around it."""
+        return float(self._ask("bare"))
+
+    def stop(self) -> None:
+        """End the process."""
+        self._pipe.send(("end", ""))
+        self._process.join()
+
+    def _ask(self, what: str, about: str = "") -> Any:
         self._pipe.send((what, about))
         return self._pipe.recv()
 
-    async def speak(self, seconds: int) -> Run:
-        """Speak for so long, wait for the last packet, and read the node's CPU around it."""
-        self.delays_ms, self.delivered = [], 0
-        count = seconds * PACKETS_A_SECOND
-        self._expected = count * len(self.listeners)
-        self._complete.clear()
-        began, cpu = time.monotonic(), self.ask("cpu")
-        for number in range(count):
-            await asyncio.sleep(max(began + number / PACKETS_A_SECOND - time.monotonic(), 0))
-            payload = os.urandom(PAYLOAD_BYTES)
-            self._sent_at[payload] = time.perf_counter()
-            self.speaker.send_opus(payload)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._complete.wait(), LAST_PACKET_S)
-        took, cpu = time.monotonic() - began, self.ask("cpu") - cpu
-        return Run(
-            cpu / max(self.delivered, 1) * 1e6,
-            self.ask("bare"),
-            cpu / took,
-            self.delivered,
-            self._expected,
-            self.delays_ms,
-        )
 
-    def close(self) -> None:
-        """Let everybody go."""
-        for device in (self.speaker, *self.listeners):
-            device.close()
-
-    def _heard(self, _slot: int, packet: RtpPacket) -> None:
-        self.delivered += 1
-        if self.delivered == self._expected:
-            self._complete.set()
-        self.delays_ms.append((time.perf_counter() - self._sent_at[packet.payload]) * 1e3)
-
-
-async def measure(pipe: Connection) -> list[Run]:
-    """Return all runs, over the same connections, after a short one that warms up."""
-    load = Load(pipe, LISTENERS)
+async def measure(node: NodeProcess, janus: JanusElsewhere | None) -> dict[str, list[Any]]:
+    """Return all runs, by turns, over the same connections, after a short one that warms up."""
+    load = Load(node, host=HOST)
     await load.connect()
     await load.speak(1)
-    results = []
+    found: dict[str, list[Any]] = {"node": [], "bare": [], "janus": []}
     for number in range(RUNS):
-        results.append(await load.speak(SECONDS))
-        print(f"run {number + 1}: {results[-1]}", flush=True)
+        found["node"].append(await load.speak(SECONDS))
+        found["bare"].append(node.bare_us())
+        print(f"run {number + 1}: {found['node'][-1]}, bare {found['bare'][-1]:.1f} us", flush=True)
+        if janus is not None:
+            found["janus"].append(await asyncio.to_thread(janus.speak, SECONDS))
+            print(f"       {found['janus'][-1]}: Janus videoroom", flush=True)
     load.close()
-    return results
+    return found
 
 
-def run() -> None:
+def run() -> list[Row]:
     """Print every run and the worst.
 
     Raises:
         SystemExit: a packet was lost.
     """
     two_cores = len(os.sched_getaffinity(0)) >= 2
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    node = context.Process(target=serve, args=(theirs, 0 if two_cores else None))
-    node.start()
+    print(f"{LISTENERS} listeners, {PACKETS_A_SECOND} packets/s, {RUNS} runs of {SECONDS} s")
+    node, janus = NodeProcess(0 if two_cores else None), None
     if two_cores:
         os.sched_setaffinity(0, {1})
-    print(f"{LISTENERS} listeners, {PACKETS_A_SECOND} packets/s, {RUNS} runs of {SECONDS} s")
-    results = asyncio.run(measure(ours))
-    ours.send(("end", ""))
-    node.join()
-    print(f"worst: {max(results, key=lambda one: one.cpu_us)}")
-    if any(one.delivered != one.expected for one in results):
+    try:
+        janus = JanusElsewhere()
+    except JanusMissingError as error:
+        print(f"without the reference: {error}")
+    try:
+        found = asyncio.run(measure(node, janus))
+    finally:
+        node.stop()
+        if janus is not None:
+            janus.stop()
+    runs: list[Run] = found["node"]
+    print(f"worst: {max(runs, key=lambda one: one.cpu_us)}")
+    if any(one.delivered != one.expected for one in runs):
         raise SystemExit("a packet was lost")
+    return list(_rows(runs, found["bare"], found["janus"]))
+
+
+def _rows(runs: list[Run], bare: list[float], janus: list[Run]) -> list[Row]:
+    cpu, theirs = [one.cpu_us for one in runs], [one.cpu_us for one in janus]
+    p50, p95 = [one.delay_p50_ms for one in runs], [one.delay_p95_ms for one in runs]
+    what = f"{LISTENERS} listeners"
+    beside = f"bare encrypt and send {median(bare):.1f} µs"
+    delays = "".join(
+        f"Janus p50 {median([one.delay_p50_ms for one in janus]):.2f} ms,"
+        f" p95 {median([one.delay_p95_ms for one in janus]):.2f} ms"
+        for _ in janus[:1]
+    )
+    rows = [
+        at_most(f"{what}: node's CPU a delivered packet", median(cpu), "µs", LIMIT_US, beside, cpu),
+        at_most(f"{what}: added delay, median", median(p50), "ms", LIMIT_P50_MS, delays, p50),
+        at_most(f"{what}: added delay, 95 %", median(p95), "ms", LIMIT_P95_MS, delays, p95),
+    ]
+    if janus:
+        shares = [ours / other for ours, other in zip(cpu, theirs, strict=True)]
+        beside = f"Janus videoroom {median(theirs):.1f} µs"
+        rows.insert(
+            1,
+            at_most(
+                f"{what}: CPU beside Janus", median(shares), "of it", LIMIT_SHARE, beside, shares
+            ),
+        )
+    return rows
