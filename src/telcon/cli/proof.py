@@ -9,6 +9,7 @@ from telcon.core.entry import LAYERS
 from telcon.errors import OperatorError
 
 if TYPE_CHECKING:
+    from telcon.node.proof.steps import Progress
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
@@ -53,13 +54,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
     from telcon.ledger import parse_key_card
     from telcon.node.audit import AuditEvent, AuditFile
     from telcon.node.proof import export_call
     from telcon.node.store import Store
 
-    with Store.open_read_only(arguments.data) as store:
-        call, record = _find_call(store, arguments.call)
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        call, record = _find_call(store, arguments.call, progress)
         report = export_call(
             store.stored_log(record.own_origin),
             store.stored_log(record.peer_origin),
@@ -74,6 +76,7 @@ def _export(arguments: argparse.Namespace) -> int:
                 for recording in store.recordings(call)
                 if recording.size_octets
             ],
+            progress=progress,
         )
     with AuditFile(arguments.data / "audit.jsonl") as audit:
         out = str(arguments.out)
@@ -85,14 +88,24 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
     from telcon.node.proof import format_json, format_words, verify_paths
+    from telcon.node.proof.steps import QUIET
 
-    report = verify_paths(arguments.paths, policy=arguments.policy, cards=arguments.card)
+    with ProgressLine() as progress:
+        report = verify_paths(
+            arguments.paths,
+            policy=arguments.policy,
+            cards=arguments.card,
+            progress=QUIET if arguments.json else progress,
+        )
     print(format_json(report) if arguments.json else format_words(report), end="")
     return report.exit_code
 
 
-def _find_call(store: "StoreReader", wanted: str | None) -> tuple[str, "LineRecord"]:
+def _find_call(
+    store: "StoreReader", wanted: str | None, progress: "Progress"
+) -> tuple[str, "LineRecord"]:
     """Return the call to export and its line: the one named, else the one rung last.
 
     Raises:
@@ -104,7 +117,7 @@ def _find_call(store: "StoreReader", wanted: str | None) -> tuple[str, "LineReco
     now_us = time.time_ns() // 1_000
     for record in store.lines():
         ours, theirs = (store.stored_log(o) for o in (record.own_origin, record.peer_origin))
-        calls = fold_line(ours, theirs).calls
+        calls = fold_line(ours, theirs, progress=progress).calls
         # In the order of the logs, for the other side's clock may say anything.
         newest = next((call for call in reversed(calls) if wanted in (None, call)), None)
         if newest is not None:

@@ -33,7 +33,9 @@ from telcon.node.proof.files import FolderWriter
 from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
 from telcon.node.proof.readme import readme
 from telcon.node.proof.selection import Selected, Selection, select_call, shown_by
+from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.proof.summary import tell
+from telcon.node.proof.whole import expected_files
 from telcon.node.proof.wording import utc_from_us
 
 _READ_OCTETS: Final = 8 * 1024 * 1024
@@ -74,11 +76,13 @@ def export_call(
     layer: str = "content",
     whole_log: bool = False,
     recordings: Sequence[tuple[str, Path]] = (),
+    progress: Progress = QUIET,
 ) -> ExportReport:
     """Write the proof folder of `call` to `out`, whole or not at all.
 
     `ours` is the log this side writes, `theirs` the other's as mirrored here. `recordings` are
-    (file name, where it is now); they are content and left out of every other layer.
+    (file name, where it is now); they are content and left out of every other layer. `progress`
+    hears how far it is.
 
     Raises:
         OperatorError: the line has no such call, or `out` is taken.
@@ -91,9 +95,9 @@ def export_call(
         _Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
         _Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
     )
-    selection = select_call(ours, theirs, call, shown)
+    selection = select_call(ours, theirs, call, shown, progress)
     with FolderWriter(out) as writer:
-        exporter = _Exporter(writer, sides, selection, shown.members)
+        exporter = _Exporter(writer, sides, selection, shown.members, progress)
         exporter.write_receipts()
         if layer == layout.LAYER_NAMES[-1]:
             exporter.copy_recordings(recordings)
@@ -113,7 +117,9 @@ class _Exporter:
         sides: tuple[_Side, _Side],
         selection: Selection,
         members: frozenset[str],
+        progress: Progress,
     ) -> None:
+        self._progress = progress
         self._writer = writer
         self._sides = {side.log.origin: side for side in sides}
         self._selection = selection
@@ -125,7 +131,8 @@ class _Exporter:
     def write_receipts(self) -> None:
         for side in self._sides.values():
             self._writer.write(f"{side.name}/{layout.POLICY}", format_policy(side.policy))
-        for item in self._selection.entries:
+        entries = self._selection.entries
+        for item in counted(entries, Step.RECEIPTS, len(entries), self._progress):
             side = self._sides[item.origin]
             stem = layout.receipt_stem(item.index, entry_type(item.entry))
             note = side.log.cosigned_note_over(item.index)
@@ -165,7 +172,9 @@ class _Exporter:
                 raise StorageError(f"no checkpoint of {side.log.origin} is cosigned yet")
             size, note = newest
             reader = _EntryReader(side.log)
-            for path, data in log_files(size, side.log.hash, reader.read):
+            files = log_files(size, side.log.hash, reader.read)
+            total = len(expected_files(size))
+            for path, data in counted(files, Step.TILES, total, self._progress):
                 self._writer.write(f"{side.name}/{layout.LOG}/{path}", data)
             self._writer.write(f"{side.name}/{layout.LOG}/{layout.CHECKPOINT}", note)
 

@@ -21,14 +21,19 @@ from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt, check_receipt
 from telcon.node.proof.report import NOT_SHOWN, NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict
+from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.proof.summary import tell
 from telcon.node.proof.trust import Keys, keys_from_policies
 from telcon.node.proof.whole import Unseen, WholeLog, fold_call, read_log
 from telcon.node.proof.wording import utc_from_seconds
 
 
-def check_folder(name: str, files: Files, given: Keys | None) -> PathReport:
+def check_folder(
+    name: str, files: Files, given: Keys | None, progress: Progress = QUIET
+) -> PathReport:
     """Check the proof folder `files`, shown as `name`, under the keys `given` or, without, its own.
+
+    `progress` hears how far it is.
 
     Raises:
         OperatorError: it is no proof folder, or the system refuses it.
@@ -39,7 +44,7 @@ def check_folder(name: str, files: Files, given: Keys | None) -> PathReport:
             "it is no proof folder: there is no SHA256SUMS in it",
             advice="Give the folder that `telcon export` wrote, or a .tlog-proof file.",
         )
-    check = _FolderCheck(files, paths, given)
+    check = _FolderCheck(files, paths, given, progress)
     check.run()
     if check.faults:
         verdict = Verdict.NOT_PROVEN
@@ -60,7 +65,10 @@ def check_folder(name: str, files: Files, given: Keys | None) -> PathReport:
 class _FolderCheck:
     """One folder under check; what holds and what does not is collected as it goes."""
 
-    def __init__(self, files: Files, paths: Sequence[str], given: Keys | None) -> None:
+    def __init__(
+        self, files: Files, paths: Sequence[str], given: Keys | None, progress: Progress
+    ) -> None:
+        self._progress = progress
         self._files = files
         self._paths = paths
         self._present = frozenset(paths)
@@ -115,7 +123,8 @@ class _FolderCheck:
             f"{p} is additional: SHA256SUMS does not name it" for p in sorted(present - sums.keys())
         ]
         self.faults += [f"{p} is missing" for p in sorted(sums.keys() - present)]
-        for path in sorted(present & sums.keys()):
+        both = sorted(present & sums.keys())
+        for path in counted(both, Step.FILES, len(both), self._progress):
             try:
                 self._digests[path] = self._files.digest(path)
             except MalformedError as error:
@@ -210,7 +219,13 @@ class _FolderCheck:
             checkpoint = self._files.read(folder + layout.CHECKPOINT, layout.MAX_SMALL_OCTETS)
             tiles = [path for path in paths if path != layout.CHECKPOINT]
             policy = keys.policy_for(origin)
-            read = read_log(checkpoint, policy, tiles, lambda path: self._read_tile(folder + path))
+            read = read_log(
+                checkpoint,
+                policy,
+                tiles,
+                lambda path: self._read_tile(folder + path),
+                self._progress,
+            )
             for receipt in self.receipts:
                 if receipt.proven.origin == origin:
                     read.log.check_receipt(receipt)
@@ -228,7 +243,7 @@ class _FolderCheck:
     def _check_fold(self, summary: Summary) -> None:
         if len(self.logs) < len(SIDES):
             return
-        call, unseen = fold_call(self.logs, summary.call)
+        call, unseen = fold_call(self.logs, summary.call, self._progress)
         self.not_shown += [_unseen_words(one, self.logs[one.log].size) for one in unseen]
         if call is None:
             self.faults.append(f"the whole logs know no call {summary.call}")

@@ -15,6 +15,7 @@ from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, OperatorError
 from telcon.ledger import root_at
 from telcon.node.proof.layout import LAYER_NAMES
+from telcon.node.proof.steps import QUIET, TOLD_EACH, Progress, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ def shown_by(layer: str) -> Shown:
     return Shown(types, frozenset(name for each in included for name in each.members))
 
 
-def select_call(ours: StoredLog, theirs: StoredLog, call: str, shown: Shown) -> Selection:
+def select_call(
+    ours: StoredLog, theirs: StoredLog, call: str, shown: Shown, progress: Progress = QUIET
+) -> Selection:
     """Find the call with the id `call` in both logs of a line.
 
     Raises:
@@ -79,7 +82,7 @@ def select_call(ours: StoredLog, theirs: StoredLog, call: str, shown: Shown) -> 
         elif isinstance(applied.entry, CallRing):
             rings[origin, index] = Selected(origin, index, applied.entry)
 
-    fold = fold_line(ours, theirs, sort)
+    fold = fold_line(ours, theirs, sort, progress)
     if call not in fold.calls:
         raise OperatorError(f"this line has no call {call}", advice="Look it up in the history.")
     state = fold.calls[call]
@@ -93,8 +96,11 @@ def fold_line(
     ours: StoredLog,
     theirs: StoredLog,
     on_applied: Callable[[str, int, Applied], None] = lambda *_: None,
+    progress: Progress = QUIET,
 ) -> LineFold:
     """Fold both logs of a line whole; `on_applied` is told of each entry, with its place.
+
+    `progress` hears how far it is.
 
     Raises:
         StorageError: the entries of a log are not those of its tree.
@@ -104,4 +110,13 @@ def fold_line(
     def root_of(origin: str, size: int) -> bytes | None:
         return root_at(size, logs[origin].hash) if size <= logs[origin].size else None
 
-    return replayed_fold(ours, theirs, root_of, on_applied)
+    total, done = ours.size + theirs.size, 0
+
+    def count(origin: str, index: int, applied: Applied) -> None:
+        nonlocal done
+        on_applied(origin, index, applied)
+        done += 1
+        if done % TOLD_EACH == 0:
+            progress(Step.LOGS, done, total)
+
+    return replayed_fold(ours, theirs, root_of, count)

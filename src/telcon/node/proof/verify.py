@@ -10,16 +10,22 @@ from telcon.node.proof.files import DiskFiles, read_plain
 from telcon.node.proof.folder import check_folder
 from telcon.node.proof.receipt import check_receipt
 from telcon.node.proof.report import NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict, VerifyReport
+from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.trust import Keys, keys_from_cards, keys_from_policies
 
 
 def verify_paths(
-    paths: Sequence[Path], *, policy: Path | None = None, cards: Sequence[Path] = ()
+    paths: Sequence[Path],
+    *,
+    policy: Path | None = None,
+    cards: Sequence[Path] = (),
+    progress: Progress = QUIET,
 ) -> VerifyReport:
     """Check proof folders and `.tlog-proof` files, each with its `.entry` beside it.
 
     `policy` is a policy file, `cards` are key cards of both sides of each line; give one or the
     other, or neither for folders. What is wrong with a path or with the keys stands in the report.
+    `progress` hears how far it is.
     """
     try:
         keys = _read_keys(policy, cards)
@@ -27,7 +33,7 @@ def verify_paths(
         return _same_for_all(paths, Verdict.UNREADABLE, f"the keys you gave: {error}")
     except PeerError as error:
         return _same_for_all(paths, Verdict.NOT_PROVEN, f"the keys you gave: {error}")
-    return VerifyReport(tuple(_verify_path(path, keys) for path in paths))
+    return VerifyReport(tuple(_verify_path(path, keys, progress) for path in paths))
 
 
 def _same_for_all(paths: Sequence[Path], verdict: Verdict, fault: str) -> VerifyReport:
@@ -46,11 +52,11 @@ def _read_keys(policy: Path | None, cards: Sequence[Path]) -> Keys | None:
     return None
 
 
-def _verify_path(path: Path, keys: Keys | None) -> PathReport:
+def _verify_path(path: Path, keys: Keys | None, progress: Progress) -> PathReport:
     name = str(path)
     try:
         if path.is_dir():
-            return check_folder(name, DiskFiles(path), keys)
+            return check_folder(name, DiskFiles(path), keys, progress)
         return _verify_receipt(path, keys)
     except (OperatorError, MalformedError) as error:
         return PathReport(name, Verdict.UNREADABLE, (_with_advice(error),))

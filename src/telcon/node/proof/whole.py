@@ -22,6 +22,7 @@ from telcon.ledger import (
 )
 from telcon.node.proof.receipt import ProvenReceipt
 from telcon.node.proof.selection import fold_line
+from telcon.node.proof.steps import QUIET, Progress, Step, counted
 
 TILE_ENTRIES: Final = 256  # leaves of a full tile
 
@@ -105,10 +106,17 @@ def expected_files(size: int) -> frozenset[str]:
     return frozenset(paths | bundles)
 
 
-def read_log(checkpoint: bytes, policy: Policy, paths: Sequence[str], fetch: Fetch) -> ReadLog:
+def read_log(
+    checkpoint: bytes,
+    policy: Policy,
+    paths: Sequence[str],
+    fetch: Fetch,
+    progress: Progress = QUIET,
+) -> ReadLog:
     """Check a whole log: its checkpoint, all its tiles, all its entries.
 
     `paths` are the files there are, `fetch` reads one; both relative to the log's folder.
+    `progress` hears how far it is.
 
     Raises:
         PeerError: it does not hold, or a file is missing or too much; the message says which.
@@ -123,7 +131,7 @@ def read_log(checkpoint: bytes, policy: Policy, paths: Sequence[str], fetch: Fet
         raise ProofError(f"{path} {what}")
     verify_tiles(size, root, fetch)
     log = WholeLog(policy.log.name)
-    for entry in verify_bundles(size, fetch):
+    for entry in counted(verify_bundles(size, fetch), Step.ENTRIES, size, progress):
         log.append(entry)
     return ReadLog(log, tuple((key.name, time_s) for key, time_s in accepted.cosigned))
 
@@ -144,7 +152,7 @@ class Unseen:
 
 
 def fold_call(
-    logs: Mapping[str, WholeLog], call: str
+    logs: Mapping[str, WholeLog], call: str, progress: Progress = QUIET
 ) -> tuple[CallState | None, tuple[Unseen, ...]]:
     """Fold both whole logs, by origin, and return what they tell of `call`, and what they lack."""
     first, second = logs.values()
@@ -155,7 +163,7 @@ def fold_call(
         if applied.entry is not None and applied.entry.seen[0] > other[origin].size:
             claims[origin].append(applied.entry.seen[0])
 
-    state = fold_line(first, second, note).calls.get(call)
+    state = fold_line(first, second, note, progress).calls.get(call)
     unseen = (
         Unseen(author, other[author].origin, len(sizes), max(sizes))
         for author, sizes in claims.items()
