@@ -13,7 +13,7 @@ from fakes.two_logs import (
 )
 from telcon.core import draft as drafts
 from telcon.core.call import ChunkSum, Recording
-from telcon.core.entry import SUPPORTED_TYPES, Void
+from telcon.core.entry import SUPPORTED_TYPES, Void, parse_entry_untrusted
 from telcon.core.fold import LineFold, MessageState
 from telcon.core.transitions import Phase
 from telcon.errors import MisuseError
@@ -216,6 +216,16 @@ def test_judging_changes_nothing(logs: TwoLogs) -> None:
     assert len(fold.calls) == 0
     fold.apply(ARCADIA, 2, data)
     assert fold.judge(ARCADIA, data) is Void.CALL_ID_USED
+
+
+def test_an_act_is_added_only_if_it_has_effect(logs: TwoLogs) -> None:
+    fold = logs.fold_all()
+    ring = drafts.ring(X, "a" * 16, mode="audio", track=1, person=PERSON, media=MEDIA)
+    entry = parse_entry_untrusted(logs.arcadia.compose(ring))
+    assert fold.try_apply(ARCADIA, entry) is None
+    assert (fold.size(ARCADIA), list(fold.calls)) == (3, [X])
+    assert fold.try_apply(ARCADIA, entry) is Void.CALL_ID_USED
+    assert fold.size(ARCADIA) == 3
 
 
 def test_entries_must_come_one_after_the_other(logs: TwoLogs) -> None:

@@ -7,7 +7,7 @@ import pytest
 from fakes.joined import Pair, Side, message, ring
 from fakes.line_checks import check_always, check_pair, plain_root
 from telcon.core import draft as drafts
-from telcon.core.machine import Cosigned, EntryHeld, LineDown, LineUp
+from telcon.core.machine import Commit, Cosigned, EntryHeld, LineDown, LineUp, Now
 from telcon.core.transitions import Phase
 from telcon.errors import BusyError, IllegalActError, LinkDownError
 
@@ -32,6 +32,25 @@ def test_a_message_is_held_here_then_cosigned_and_held_there() -> None:
     there = pair.borealis.events[-1]
     assert isinstance(there, EntryHeld)
     assert [one.member for one in there.openings] == ["from", "text", "to"]
+    check_pair(pair)
+
+
+def test_what_is_cosigned_stands_in_the_fold_whoever_asks_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = opened()
+    machine, origin = pair.borealis.machine, pair.arcadia.store.own.origin
+    settle, sizes = machine.committed, []
+
+    def committed(commit: Commit, now: Now) -> None:
+        settle(commit, now)
+        sizes.append((machine.fold.size(origin), machine.cosigned_here))
+
+    monkeypatch.setattr(machine, "committed", committed)
+    pair.say(pair.arcadia, "good morning")
+    pair.run()
+    assert (3, 3) in sizes
+    assert all(folded == cosigned for folded, cosigned in sizes)
     check_pair(pair)
 
 
