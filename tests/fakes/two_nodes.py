@@ -287,9 +287,14 @@ async def flowing(phone: Phone, call: str) -> None:
     await phone.wait(flows)
 
 
+def recordings(node: Node, call: str) -> Path:
+    """Return the folder of this node's recordings of a call."""
+    return node.folder / "recordings" / line_of(node).identity.line / call
+
+
 def recorded(node: Node, call: str, speaker: Node, track: int = 1) -> list[bytes]:
     """Return the payloads in this node's recording of a track, without what was lost."""
-    path = node.folder / "recordings" / call / f"{speaker.settings.name}-{track}.opus"
+    path = recordings(node, call) / f"{speaker.settings.name}-{track}.opus"
     packets = parse_ogg_opus_untrusted(path.read_bytes()).packets
     return [packet.payload for packet in packets if not packet.is_lost]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fakes.two_nodes import FRAME_S, LOOPBACK, Phone, TwoNodes, two_nodes, voice
+from fakes.two_nodes import FRAME_S, LOOPBACK, Phone, TwoNodes, recordings, two_nodes, voice
 from fakes.udp_proxy import FAIR, UdpProxy, Weather
 from telcon.node.assembly import Node
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
@@ -141,7 +141,7 @@ def positions(node: Node, call: str, speaker: Node) -> dict[int, int]:
 
     In samples of 1/48000 s; the first word of a payload's text is who spoke, the second the number.
     """
-    path = node.folder / "recordings" / call / f"{speaker.settings.name}-1.opus"
+    path = recordings(node, call) / f"{speaker.settings.name}-1.opus"
     packets = parse_ogg_opus_untrusted(path.read_bytes()).packets
     heard = [packet for packet in packets if not packet.is_lost]
     return {int(packet.payload[1:].split(b".")[0].split()[1]): packet.start for packet in heard}

@@ -12,6 +12,8 @@ from fakes.two_nodes import (
     line_of,
     on_two_nodes,
     recorded,
+    recordings,
+    until,
     voice,
     wait_audited,
 )
@@ -19,6 +21,7 @@ from telcon.core.call import CallState
 from telcon.core.entry import RecordOff, parse_entry_untrusted
 from telcon.node.contents import Contents
 from telcon.node.line import Line
+from telcon.node.tape import Tape
 
 
 def offs(line: Line, author: str) -> list[RecordOff]:
@@ -54,7 +57,7 @@ async def test_the_log_says_what_each_file_came_to(both: TwoNodes) -> None:
         line = line_of(phone.node)
         await phone.wait(lambda _, line=line, name=name: len(offs(line, name)) == 2)  # type: ignore[misc]
         found = {entry.sha256 for entry in offs(line, name)}
-        assert found == hashes(phone.node.folder / "recordings" / call)
+        assert found == hashes(recordings(phone.node, call))
 
 
 @on_two_nodes
@@ -142,3 +145,26 @@ async def test_the_far_recorders_lamp_goes_out_when_nothing_is_heard_of_it(both:
     running.their_recorder = (beat, came - 2.1)
     assert not voss.shown["call"]["recorders"]["theirs"]["on"]
     assert rey.shown["call"]["phase"] == "live"
+
+
+@on_two_nodes
+async def test_a_call_of_the_same_id_on_another_line_has_a_folder_of_its_own(
+    both: TwoNodes,
+) -> None:
+    node, call = both.arcadia, "cd" * 16
+    tapes = [
+        Tape(
+            call=call,
+            own_origin=f"arcadia.example/line/{line}",
+            folder=node.folder,
+            store=line_of(node)._store,
+            act=lambda _: asyncio.sleep(0),
+            audit=node.audit,
+        )
+        for line in ("00" * 16, "11" * 16)
+    ]
+    for tape in tapes:
+        tape.add_track("borealis.example/line/x", 1, "Voss")
+    files = node.folder / "recordings"
+    await until(lambda: len(list(files.glob(f"*/{call}/borealis.example-1.opus"))) == 2)
+    assert all(tape.status().on for tape in tapes)

@@ -50,8 +50,12 @@ class Tape:
     def __init__(
         self, *, call: str, own_origin: str, folder: Path, store: Store, act: Act, audit: Audit
     ) -> None:
-        """Record `call` under `folder` (the node's data folder); `act` appends to our log."""
+        """Record `call` under `folder` (the node's data folder); `act` appends to our log.
+
+        Two lines may know a call of the same id, for the other side picks it: each has its folder.
+        """
         self._call = call
+        self._place = f"recordings/{own_origin.rpartition('/')[2]}/{call}"
         self._own_origin = own_origin
         self._store = store
         self._act = act
@@ -63,7 +67,7 @@ class Tape:
         self._announced: dict[TrackRef, bool] = {}  # and whether its record-on is in the log
         self._tracks: dict[TrackRef, TrackRecorder] = {}
         self._recorder = CallRecorder(
-            folder / "recordings" / call,
+            folder / self._place,
             call,
             own_origin,
             started_us=time.time_ns() // 1_000,
@@ -134,7 +138,7 @@ class Tape:
     def _record(self, track: TrackRef) -> RecordingRecord:
         origin, number = track
         node = origin.partition("/")[0]
-        path = f"recordings/{self._call}/{node}-{number}.opus"
+        path = f"{self._place}/{node}-{number}.opus"
         return RecordingRecord(self._call, origin, number, path, time.time_ns() // 1_000)
 
     async def _append_chunk(self, chunk: Chunk | None) -> None:

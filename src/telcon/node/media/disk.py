@@ -117,7 +117,8 @@ class DiskWriter:
         file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.descriptor = os.open(file.path, _CREATE, 0o600)
         self._files.append(file)
-        sync_folder(file.path.parent)
+        for folder in list(file.path.parents)[:3]:  # of the call, of the line, of all lines
+            sync_folder(folder)
 
     def _write(self, file: DiskFile, pages: bytes, newest: float | None) -> None:
         # A page behind one that could not be written would make the file unreadable from there.
