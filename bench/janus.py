@@ -33,6 +33,7 @@ from telcon.node.media.sdp import Answer, AnswerSection, format_answer, parse_of
 
 __all__ = ["JanusElsewhere", "JanusMissingError"]
 
+INSTALL = "apt-get install janus iproute2 (and stop the service that Debian starts with it)"
 ADDRESS = "10.77.0.1"
 PAYLOAD_TYPE = 111
 START_S = 10.0
@@ -57,7 +58,7 @@ class JanusElsewhere:
         """
         for program in ("janus", "unshare", "ip", "setpriv"):
             if shutil.which(program) is None:
-                raise JanusMissingError(f"there is no {program} here")
+                raise JanusMissingError(f"there is no {program} here; {INSTALL}")
         self._process = subprocess.Popen(
             ["unshare", "--map-root-user", "--net", sys.executable, "-m", "bench.janus"],
             stdin=subprocess.PIPE,
