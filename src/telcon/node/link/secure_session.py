@@ -121,6 +121,8 @@ class TlsSession:
         try:
             while piece := self._tls.read(_READ_OCTETS):
                 pieces.append(piece)
+                if not self._incoming.pending and not self._tls.pending():
+                    return b"".join(pieces)  # to be told so by an exception costs more
             self.ended = True
         except ssl.SSLWantReadError:
             pass
