@@ -10,7 +10,7 @@ from telcon.node.assembly import Node
 from telcon.node.media.leg import LegStatistics
 
 FOLLOWED_S = 2.0  # the limit: audio continues
-BUSY = 3.0  # how much longer a loaded machine may take
+BUSY = 5.0  # how much longer a loaded machine may take
 
 
 def leg_of(node: Node) -> LegStatistics:
