@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from browser.cdp import Browser
-from fakes.desk import CALL, GOOD_SECRET, SCREENS, STEPS, idle, in_call, screen
+from fakes.desk import CALL, GOOD_SECRET, LINE, SCREENS, STEPS, idle, in_call, message, screen
 from telcon.errors import LinkDownError
 from web.serving import Served, served
 
@@ -195,6 +195,23 @@ def _aside(shown: Gallery) -> None:
 
 
 # What no snapshot brings about: name → how to get there from the page at rest.
+def _timeline(shown: Gallery) -> None:
+    shown.open(f"/calls/{CALL}")
+    shown.words("Call with Elena Voss", "Ines Roth joined", "Print")
+
+
+def _found(shown: Gallery) -> None:
+    hit = message(0, "The Élysée at noon, then the élysée again.", ours=False)
+    shown.pages.desk.answers["search"] = {"found": [hit], "next": 0, "of": 90}
+    shown.pages.show(screen("messages-older"))
+    shown.tab.evaluate(f"void (location.hash = 'messages/{LINE}')")
+    shown.tab.click("Search", "button")
+    shown.tab.wait_for("!!document.querySelector('input[type=search]:focus')")
+    shown.tab.type("elysee")
+    shown.tab.press("Enter")
+    shown.words("1 message found")
+
+
 PLACES: dict[str, Callable[[Gallery], None]] = {
     "sign-in": _sign_in,
     "sign-in-used": _used_link,
@@ -203,5 +220,7 @@ PLACES: dict[str, Callable[[Gallery], None]] = {
     "no-contact": _no_contact,
     "refused": _refused,
     "messages-in-call": _aside,
+    "messages-found": _found,
+    "timeline": _timeline,
 }
 ALL = (*SCREENS, *PLACES)
