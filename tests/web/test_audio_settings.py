@@ -261,6 +261,8 @@ def _certificate(sdp: str) -> str:
 def test_a_second_tab_made_of_this_one_is_another_device(desk: Page, pages: Served) -> None:
     on_a_call(desk, pages)
     assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))
+    reload(desk)
+    desk.wait_text("You were on this call before the page was loaded anew")
     kept = desk.evaluate("JSON.stringify(sessionStorage)")  # what a second tab would be given
     assert kept == "{}"
 

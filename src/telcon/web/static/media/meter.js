@@ -3,28 +3,31 @@
 let context; // one for all meters: a browser gives only a few
 
 export default class Meter {
-  #source;
-  #ear;
-  #samples;
+  /** @type {MediaStreamAudioSourceNode|null} */ #source = null;
+  /** @type {AnalyserNode|null} */ #ear = null;
+  #samples = new Float32Array(2048);
 
   /** Listens to `track` until `close`; the page was touched before, or there is no sound to measure. */
   constructor(track) {
-    context ??= new AudioContext();
-    context.resume();
-    this.#ear = new AnalyserNode(context, { fftSize: 2048 });
-    this.#samples = new Float32Array(this.#ear.fftSize);
-    this.#source = new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) });
-    this.#source.connect(this.#ear);
+    try {
+      context ??= new AudioContext();
+      context.resume();
+      this.#ear = new AnalyserNode(context, { fftSize: this.#samples.length });
+      this.#source = new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) });
+      this.#source.connect(this.#ear);
+    } catch (error) {
+      console.info("no level is shown", error); // some rates cannot be joined; the call needs none of this
+    }
   }
 
   /** The loudest amplitude of the last 40 ms, 0 to 1. */
   level() {
-    this.#ear.getFloatTimeDomainData(this.#samples);
+    this.#ear?.getFloatTimeDomainData(this.#samples);
     return this.#samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   }
 
   close() {
-    this.#source.disconnect();
+    this.#source?.disconnect();
   }
 }
 

@@ -28,6 +28,7 @@ export default class Audio extends Screen {
     tone.addEventListener("click", () => this.#sound());
     this.at.back.addEventListener("click", () => page.backToCall());
     navigator.mediaDevices?.addEventListener("devicechange", this.#list);
+    this.#show([]); // the browser takes its time to count
     this.#fill();
   }
 
@@ -52,7 +53,12 @@ export default class Audio extends Screen {
   }
 
   async #fill() {
-    const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    this.#show((await navigator.mediaDevices?.enumerateDevices()) ?? []);
+    this.#sayGone();
+  }
+
+  /** @param {MediaDeviceInfo[]} devices */
+  #show(devices) {
     const chosen = preferences();
     const named = devices.filter((one) => one.deviceId && one.deviceId !== "default" && one.deviceId !== "communications");
     offer(this.at.microphone, named.filter((one) => one.kind === "audioinput"), chosen.microphone, chosen.microphoneName);
@@ -62,7 +68,6 @@ export default class Audio extends Screen {
     this.at["output-field"].hidden = !canRoute;
     this.at["output-none"].hidden = canRoute;
     this.at.unnamed.hidden = named.some((one) => one.kind === "audioinput" && one.label);
-    this.#sayGone();
   }
 
   /** One that was chosen and is not there any more. */
