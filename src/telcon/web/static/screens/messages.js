@@ -26,10 +26,10 @@ export default class Messages extends Screen {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#send(event);
     });
     this.at.text.addEventListener("input", () => this.#written());
-    this.at.said.addEventListener("scroll", () => (this.#atEnd = this.#isAtEnd()), { passive: true });
+    this.at.log.addEventListener("scroll", () => (this.#atEnd = this.#isAtEnd()), { passive: true });
     this.at.find.addEventListener("click", () => this.#searching(this.at.search.hidden));
     this.at.newest.addEventListener("click", () => this.#goToNewest());
-    this.#resized.observe(this.at.said); // a keyboard comes up, a phone is turned
+    this.#resized.observe(this.at.log); // a keyboard comes up, a phone is turned
   }
 
   disconnect() {
@@ -49,7 +49,7 @@ export default class Messages extends Screen {
     const items = [...held, ...sent];
     const { hidden } = this.at.search;
     this.at.none.hidden = items.length > 0 || !hidden;
-    this.at.said.hidden = items.length === 0 || !hidden;
+    this.at.log.hidden = items.length === 0 || !hidden;
     this.at.newest.hidden = !this.#talk.hasNewer || !hidden;
     this.at.find.hidden = items.length === 0;
     this.#renderItems(items, line);
@@ -66,7 +66,7 @@ export default class Messages extends Screen {
     const label = say("messages.field", { name: line.peer.name });
     this.at.text.placeholder = label;
     this.at.text.setAttribute("aria-label", label);
-    this.at.said.setAttribute("aria-label", say("messages.log", { name: line.peer.name }));
+    this.at.log.setAttribute("aria-label", say("messages.log", { name: line.peer.name }));
     this.at.text.value = this.page.drafts.get(line.line) ?? "";
     this.#written();
   }
@@ -127,7 +127,7 @@ export default class Messages extends Screen {
 
   /** What is read stays where it is; what was there already is not read out again. */
   async #fetchOlder() {
-    const list = this.at.said;
+    const list = this.at.log;
     list.setAttribute("aria-live", "off");
     const below = list.scrollHeight - list.scrollTop;
     const first = list.querySelector(".bubble");
@@ -173,12 +173,12 @@ export default class Messages extends Screen {
   }
 
   #isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.at.said;
+    const { scrollHeight, scrollTop, clientHeight } = this.at.log;
     return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
   }
 
   #toEnd() {
-    this.at.said.scrollTop = this.at.said.scrollHeight;
+    this.at.log.scrollTop = this.at.log.scrollHeight;
   }
 
   #written() {
