@@ -58,7 +58,8 @@ def test_what_is_lost_is_mended_and_a_cut_leg_comes_back() -> None:
     with a_call() as call:
         measured = measure(call, BURSTS, 6.0)
         print(f"{BURSTS.name}: {measured}")
-        # Nothing mended would conceal nearly as much as is lost; a starved browser conceals some.
-        assert measured["concealed"] < 10.0
+        # Unmended, all 20 % would never come. What is concealed a starved browser adds to: see
+        # `python -m bench loss`.
+        assert measured["missed"] < 14.0
         call.set(CASES[0])
         check_a_cut_leg(call)
