@@ -6,10 +6,16 @@ from pathlib import Path
 
 __all__ = ["pitch"]
 
+RATE_HZ = 48_000
+WINDOW = RATE_HZ * 2 // 5
+
 
 def pitch(recording: Path) -> float:
-    """Return the frequency of a recorded tone, by its crossings of zero in the loud middle."""
-    as_samples = ["-f", "s16le", "-ac", "1", "-ar", "48000", "-"]
+    """Return the frequency of a recorded tone, by its crossings of zero where it is loudest.
+
+    A starved browser speaks late and with gaps, so the tone need not fill the middle.
+    """
+    as_samples = ["-f", "s16le", "-ac", "1", "-ar", str(RATE_HZ), "-"]
     raw = subprocess.run(
         ["ffmpeg", "-v", "error", "-i", str(recording), *as_samples],
         capture_output=True,
@@ -17,6 +23,8 @@ def pitch(recording: Path) -> float:
     )
     assert raw.stderr == b""
     samples = memoryview(raw.stdout).cast("h")
-    middle = samples[len(samples) // 3 : 2 * len(samples) // 3]
-    rising = sum(1 for a, b in pairwise(middle) if a < 0 <= b)
-    return rising * 48_000 / len(middle)
+    starts = range(0, max(len(samples) - WINDOW, 1), WINDOW // 4)
+    loudest = max(starts, key=lambda at: sum(map(abs, samples[at : at + WINDOW : 16])))
+    heard = samples[loudest : loudest + WINDOW]
+    rising = sum(1 for a, b in pairwise(heard) if a < 0 <= b)
+    return rising * RATE_HZ / len(heard)
