@@ -14,12 +14,12 @@ demo: $(VENV)/.run
 	@$(PY) -m demo $(ARGS)
 
 test: $(VENV)/.dev .venv-interop/.done
-	@bash scripts/need chromium firefox-esr ffmpeg
+	@bash scripts/need chromium firefox-esr ffmpeg faketime
 	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev
-	@$(PY) -m ruff format --check src tests demo bench scripts
-	@$(PY) -m ruff check src tests demo bench scripts
+	@$(PY) -m ruff format --check src tests demo bench soak scripts
+	@$(PY) -m ruff check src tests demo bench soak scripts
 	@$(PY) -m mypy
 	@$(PY) -m pytest -q tests/rules $(ARGS)
 
@@ -31,9 +31,12 @@ pictures: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(PY) -m bench $(ARGS)
 
+soak: $(VENV)/.dev
+	@PYTHONPATH=tests $(PY) -m soak $(ARGS)
+
 tidy: $(VENV)/.dev
-	@$(PY) -m ruff format src tests demo bench scripts
-	@$(PY) -m ruff check --fix src tests demo bench scripts
+	@$(PY) -m ruff format src tests demo bench soak scripts
+	@$(PY) -m ruff check --fix src tests demo bench soak scripts
 
 $(VENV)/bin/python:
 	@bash scripts/need python3-venv

@@ -6,7 +6,6 @@ every fault.
 
 import asyncio
 import json
-import re
 import resource
 import tomllib
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from browser.cdp import Browser, Page
-from demo.device import DeviceError, ScriptedDevice
+from demo.device import ScriptedDevice
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
 from fakes.ports import own_ports
 from faults.evidence import Held, held_by, open_recordings, require_whole
@@ -24,6 +23,7 @@ from faults.through import Tool
 VOICE = Path(__file__).parents[2] / "demo" / "voices" / "arcadia.opus"
 WAIT_S = 30.0
 LOOK_S = 0.05
+AUDITED_S = 90.0  # a node that was away for long is dialled again after half a minute
 
 Snapshot = Any
 
@@ -69,22 +69,14 @@ class FaultyNode(DemoNode):
 
 
 @dataclass
-class Pair:
+class People:
     """Arcadia and Borealis, their principals, and what was acknowledged to them."""
 
     arcadia: FaultyNode
     borealis: FaultyNode
     rey: ScriptedDevice
     voss: ScriptedDevice
-    page: Page
     held: Held = field(default_factory=Held)
-    tool: Tool | None = None
-    """What Arcadia's process was started through."""
-    said: str = ""
-    """What a command said that was to fail."""
-    watched: FaultyNode | None = None
-    """In whose audit file events are looked for."""
-    audited_before: int = 0
 
     @property
     def nodes(self) -> tuple[FaultyNode, FaultyNode]:
@@ -164,6 +156,42 @@ class Pair:
         sent = await speaker.speak(VOICE, packets=25)
         await until(lambda: len(listener.heard) - before >= len(sent) * 0.8)
 
+    # -- what is left of it
+
+    def whole(self) -> None:
+        """Hold both nodes' disks against what was acknowledged."""
+        for node in self.nodes:
+            require_whole(node.folder)
+            node.audited()
+        ours, theirs = (held_by(node.folder) for node in self.nodes)
+        assert ours.logs == theirs.logs, "the mirrors differ"
+        for kept in (ours, theirs):
+            kept.require(self.held)
+
+    async def start(self, node: FaultyNode) -> None:
+        """Start a node that does not run, and let its device in again."""
+        await asyncio.to_thread(node.start)
+        await self.devices[self.nodes.index(node)].connect()
+
+    async def close(self) -> None:
+        """Let go of the devices; the nodes are ended by who started them."""
+        for device in self.devices:
+            await device.close()
+
+
+@dataclass
+class Pair(People):
+    """The same with Arcadia's page in Chromium, and with what a row of faults needs."""
+
+    page: Page = field(kw_only=True)
+    tool: Tool | None = None
+    """What Arcadia's process was started through."""
+    said: str = ""
+    """What a command said that was to fail."""
+    watched: FaultyNode | None = None
+    """In whose audit file events are looked for."""
+    audited_before: int = 0
+
     # -- what the page says
 
     async def look_at_line(self) -> None:
@@ -205,7 +233,7 @@ class Pair:
 
     async def audits(self, event: str) -> dict[str, Any]:
         """Wait for such an event; return its fields."""
-        await until(lambda: bool(self.audited(event)))
+        await until(lambda: bool(self.audited(event)), AUDITED_S)
         return self.audited(event)[0]
 
     async def well(self) -> None:
@@ -220,16 +248,6 @@ class Pair:
         await self.up()
         await asyncio.to_thread(self.whole)
 
-    def whole(self) -> None:
-        """Hold both nodes' disks against what was acknowledged."""
-        for node in self.nodes:
-            require_whole(node.folder)
-            node.audited()
-        ours, theirs = (held_by(node.folder) for node in self.nodes)
-        assert ours.logs == theirs.logs, "the mirrors differ"
-        for kept in (ours, theirs):
-            kept.require(self.held)
-
     async def use(self, kind: type[Tool] | None) -> None:
         """Let Arcadia run through such a tool, started anew if it does not yet."""
         if kind is not (type(self.tool) if self.tool else None):
@@ -238,25 +256,17 @@ class Pair:
             await asyncio.to_thread(self.arcadia.stop)
             await self.start(self.arcadia)
 
-    async def start(self, node: FaultyNode) -> None:
-        """Start a node that does not run, and let its device in again."""
-        await asyncio.to_thread(node.start)
-        await self.devices[self.nodes.index(node)].connect()
 
-    async def close(self) -> None:
-        """Let go of the devices; the nodes are ended by who started them."""
-        for device in self.devices:
-            await device.close()
-
-
-async def open_pair(nodes: tuple[FaultyNode, FaultyNode], browser: Browser) -> Pair:
+async def open_pair(
+    nodes: tuple[FaultyNode, FaultyNode],
+    browser: Browser,
+    device: type[ScriptedDevice] = ScriptedDevice,
+) -> Pair:
     """Sign in on two paired nodes, and on Arcadia with a real page too."""
-    rey, voss = [
-        await ScriptedDevice.open(await asyncio.to_thread(node.sign_in_link)) for node in nodes
-    ]
+    rey, voss = [await device.open(await asyncio.to_thread(node.sign_in_link)) for node in nodes]
     page = browser.new_page()
     await asyncio.to_thread(sign_in, page, nodes[0])
-    both = Pair(*nodes, rey, voss, page)
+    both = Pair(*nodes, rey, voss, page=page)
     await both.up()
     return both
 
@@ -325,12 +335,3 @@ async def until(holds: Callable[[], bool], deadline_s: float = WAIT_S) -> None:
     async with asyncio.timeout(deadline_s):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 -- a file, a process
             await asyncio.sleep(LOOK_S)
-
-
-async def refused(act: Any) -> str:
-    """Return the words in which a node refuses what a device asks for."""
-    try:
-        await act
-    except DeviceError as error:
-        return re.sub(r"\s+", " ", str(error))
-    raise AssertionError("it was not refused")

@@ -23,7 +23,7 @@ async def two_browsers_of_one_person_answer_at_once(pair: Pair) -> AsyncIterator
         return_exceptions=True,
     )
     (late,) = [answer for answer in answers if isinstance(answer, DeviceError)]
-    assert "already been answered" in str(late)
+    assert "already been answered" in str(late), late
     for device in (*both, pair.voss):
         await device.wait(lambda shown: phase(shown, call) == "live")
     assert sorted(one.snapshot["call"]["mine"] for one in both) == [False, True]

@@ -1,4 +1,5 @@
 /** We ring: whom, how far the ring has come, and how to stop it. */
+import { since } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
 import { say, sayCount } from "../words.js";
@@ -23,7 +24,9 @@ export default class Ringing extends Screen {
     putPerson(this.at, peer, peer.node ? say("person.stated", { node: peer.node }) : "");
     this.#picture.show("ring-ours");
     put(this.at.state, state);
-    put(this.at.text, rings ? soundsIn(this.page.soundsAtMs) || text : text);
+    const down = call?.phase === "ringing" ? call.unsigned_since_us : null;
+    const soon = rings && !down ? soundsIn(this.page.soundsAtMs) : "";
+    put(this.at.text, down ? say("ringing.down", { time: since(down) }) : soon || text);
     put(this.at.devices, rings ? devices(call, now) : "");
     put(this.at.mode, say(`mode.${call?.mode ?? "audio"}`));
   }

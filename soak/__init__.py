@@ -1,0 +1,1 @@
+"""What takes hours: `make soak`."""
