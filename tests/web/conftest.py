@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,15 @@ def browser() -> Iterator[Browser]:
     """Give a Chromium."""
     with Browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that TELCON_SCREENSHOTS names, or one that is thrown away."""
+    kept = os.environ.get("TELCON_SCREENSHOTS")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture

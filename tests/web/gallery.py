@@ -14,7 +14,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from browser.cdp import Browser
-from fakes.desk import CALL, GOOD_SECRET, LINE, SCREENS, STEPS, idle, in_call, message, screen
+from fakes.desk import (
+    ARABIC,
+    CALL,
+    GOOD_SECRET,
+    LINE,
+    LONG,
+    PEER,
+    SCREENS,
+    STEPS,
+    idle,
+    in_call,
+    message,
+    screen,
+)
 from telcon.errors import LinkDownError
 from web.serving import Served, served
 
@@ -31,9 +44,10 @@ READY = """document.fonts.ready.then(() => new Promise((done) =>
 class Gallery:
     """One tab that shows any screen of `SCREENS`."""
 
-    def __init__(self, browser: Browser, pages: Served) -> None:
-        """Open the page, signed in."""
+    def __init__(self, browser: Browser, pages: Served, language: str = "en") -> None:
+        """Open the page, signed in, in `language`; words are waited for in English alone."""
         self.pages = pages
+        self.language = language
         self.tab = browser.new_page()
         self.tab.set_viewport(*PHONE)
         self.tab.prefer("light")
@@ -52,6 +66,8 @@ class Gallery:
         self.pages.show(idle())
         name, _, value = self.pages.signed_in().partition("=")
         self.tab.call("Network.setCookie", name=name, value=value, url=self.pages.address)
+        cookie = {"name": "telcon-language", "value": self.language, "url": self.pages.address}
+        self.tab.call("Network.setCookie", **cookie)
         where, _, fragment = path.partition("#")
         self.tab.goto(f"{self.pages.address}{where}?{self._loads}#{fragment}")
         if path == "/":
@@ -69,7 +85,8 @@ class Gallery:
 
     def words(self, *sentences: str) -> None:
         """Wait until all `sentences` are seen."""
-        for sentence in sentences:
+        known = [sentence for sentence in sentences if self.language == "en" or is_a_name(sentence)]
+        for sentence in known:
             self.tab.wait_text(sentence)
 
     def _show_screen(self, name: str) -> None:
@@ -141,11 +158,16 @@ class Gallery:
         self.tab.wait_for("document.documentElement.dataset.screen === 'contacts'")
 
 
+def is_a_name(words: str) -> bool:
+    """Tell whether `words` are the same in every language."""
+    return any(words in name for name in (*PEER.values(), *LONG.values(), *ARABIC.values()))
+
+
 @contextmanager
-def gallery(browser: Browser) -> Iterator[Gallery]:
+def gallery(browser: Browser, language: str = "en") -> Iterator[Gallery]:
     """Give a gallery with pages of its own."""
     with served() as pages:
-        opened = Gallery(browser, pages)
+        opened = Gallery(browser, pages, language)
         yield opened
         opened.tab.close()
 

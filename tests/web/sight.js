@@ -246,7 +246,19 @@ globalThis.sight = (() => {
     return { name: e === document.body ? "" : called(e), hidden: hidden ? called(at ?? document.body) : "" };
   }
 
+  /** What is drawn to say something, and cannot be told from what lies behind it. */
+  function shapes() {
+    return all(".line-picture .dot, .line-picture .stroke, .lamp, .face, .pill, .bubble").flatMap((e) => {
+      const style = getComputedStyle(e, e.matches(".lamp") ? "::before" : null);
+      const drawn = e.closest("svg") ? style.stroke : style.borderTopWidth === "0px" ? "" : style.borderTopColor;
+      if (!drawn) return [`${called(e)} has no edge`];
+      const is = ratio(over(colour(drawn), ground(e.parentElement)), ground(e.parentElement));
+      return is < SHAPE ? [`${called(e)} has ${is.toFixed(2)}:1`] : [];
+    });
+  }
+
   return {
+    controls: () => all("button, a, input, textarea").map(called), cut, shapes,
     begin, stops, standing,
     layout: () => [...new Set([...overflow(), ...cut(), ...overlaps(), ...touch(), ...under()])],
     reach, contrast, focus,
