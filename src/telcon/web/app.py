@@ -34,6 +34,7 @@ from telcon.web.course import CoursePage
 from telcon.web.desk_protocol import Audit, Desk, SignIn
 from telcon.web.guard import Guard
 from telcon.web.live import LiveEnd
+from telcon.web.modules import modules_of
 from telcon.web.push import NoPush, Push, PushEnd
 from telcon.web.session import Sessions
 from telcon.web.shell import Shell
@@ -109,7 +110,8 @@ def _pages(name: str) -> Callable[[str], str]:
         words = catalogue(language)
         names = {code: catalogue(code)["language.name"] for code in languages()}
         page = templates.get_template(template)
-        return page.render(node=name, words=words, languages=names)
+        modules = modules_of(STATIC, "main.js")
+        return page.render(node=name, words=words, languages=names, modules=modules)
 
     return lambda template: render(template, spoken.get())
 
