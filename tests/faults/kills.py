@@ -72,6 +72,7 @@ class Killing(People):
         for number, kill in enumerate(plan, 1):
             await both.kill(kill)
             done(number)
+        await both.agree()
         await asyncio.to_thread(both.whole)
         assert len(both.held.messages) > len(plan)
         await both.close()

@@ -158,6 +158,10 @@ class People:
 
     # -- what is left of it
 
+    async def agree(self) -> None:
+        """Wait until both nodes hold the same; an entry may still be on its way."""
+        await until(lambda: held_by(self.arcadia.folder).logs == held_by(self.borealis.folder).logs)
+
     def whole(self) -> None:
         """Hold both nodes' disks against what was acknowledged."""
         for node in self.nodes:
@@ -245,6 +249,7 @@ class Pair(People):
         await self.hears(self.rey, self.voss)
         await self.hang_up(self.voss, call)
         await until(lambda: not any(open_recordings(node.folder) for node in self.nodes))
+        await self.agree()
         await self.up()
         await asyncio.to_thread(self.whole)
 
