@@ -7,6 +7,7 @@ the store read-only, beside a running node or without one; `verify` needs no nod
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from telcon import __version__
@@ -16,17 +17,31 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. An error is one sentence and one of advice."""
-    parsed = _parser().parse_args(arguments)
+    """Run one command; return its exit status. An error is one sentence and one of advice.
+
+    Whatever goes wrong, 1 is never returned for it: of `verify` that would mean "not proven".
+    """
     try:
+        parsed = _parser().parse_args(arguments)
         return int(parsed.run(parsed))
     except TelconError as error:
         print(f"telcon: {error}", file=sys.stderr)
         if error.advice():
             print(f"        {error.advice()}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print("telcon: there is not enough memory for this", file=sys.stderr)
+        print("        Nothing was found out. Try again with more memory.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
+    except Exception:  # noqa: BLE001 -- the edge: Python itself would end with 1
+        traceback.print_exc()
+        print(
+            "telcon: this is a defect of telcon, or the machine is short of something.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
