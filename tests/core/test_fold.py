@@ -127,6 +127,7 @@ def test_a_reserved_type_is_void_even_if_both_sides_list_it(logs: TwoLogs) -> No
 
 
 def test_nothing_has_effect_after_the_line_was_frozen(logs: TwoLogs) -> None:
+    assert not logs.fold_all().is_frozen
     logs.arcadia.freeze()
     logs.arcadia.freeze()
     assert logs.arcadia.judged() is Void.LINE_FROZEN
@@ -134,6 +135,7 @@ def test_nothing_has_effect_after_the_line_was_frozen(logs: TwoLogs) -> None:
     logs.borealis.message()
     assert logs.borealis.judged() is Void.LINE_FROZEN
     assert logs.fold_all().line.frozen_by == {ARCADIA}
+    assert logs.fold_all().is_frozen
 
 
 def test_a_line_test_is_answered_by_the_other_side_alone(logs: TwoLogs) -> None:

@@ -155,6 +155,11 @@ class LineFold:
         """Whether both sides have stated their terms."""
         return all(log.terms for log in self._logs.values())
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether either side has frozen the line."""
+        return any(log.frozen is not None for log in self._logs.values())
+
     def going_on(self) -> list[CallState]:
         """Return the calls that ring or live, the first rung first."""
         return self.calls.going_on()

@@ -344,7 +344,7 @@ def _audit_start(folder: Path, error: TelconError) -> None:
 
 
 def _is_in_use(desk: LineDesk) -> bool:
-    return desk.broken is None and not desk.line.machine.fold.line.frozen_by and _was_heard(desk)
+    return desk.broken is None and not desk.line.machine.fold.is_frozen and _was_heard(desk)
 
 
 def _was_heard(desk: LineDesk) -> bool:

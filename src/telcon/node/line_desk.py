@@ -99,7 +99,7 @@ class LineDesk:
             "wished": self.wished,
             "catching": self._catching.view(),
             "tests": self.strip.view(),
-            "frozen": bool(machine.fold.line.frozen_by),
+            "frozen": machine.fold.is_frozen,
             "broken": self.broken,
             "trouble": self.trouble or self._alarm(),
         }

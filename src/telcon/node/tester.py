@@ -56,9 +56,9 @@ class Tester:
         if self._is_closed or not self.every_minutes:
             return
         machine, now_us = self._line.machine, now().utc_us
-        lined = machine.fold.line
-        if machine.state == "going" and len(lined.terms) == 2 and not lined.frozen_by:
-            newest = machine.fold.tests.newest(self._own)
+        fold = machine.fold
+        if machine.state == "going" and fold.is_stated and not fold.is_frozen:
+            newest = fold.tests.newest(self._own)
             if self._rhythm.is_due(now_us, newest, is_up=self._line.is_up):
                 self._calls.write(drafts.line_test())
         self._arm((self._rhythm.next_us(now_us) - now_us) / 1e6)
