@@ -109,10 +109,6 @@ class DemoNode:
         assert self._process is not None
         return self._process.pid
 
-    def is_running(self) -> bool:
-        """Say whether the process lives."""
-        return self._process is not None and self._process.poll() is None
-
     def _forget(self) -> None:
         if self._process is not None and self._process.stdout is not None:
             self._process.stdout.close()

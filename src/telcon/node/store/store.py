@@ -90,10 +90,6 @@ class StoreReader:
         """Return the recordings of `call`, by log and track."""
         return self.read(lambda connection: records.find_recordings(connection, call))
 
-    def open_recordings(self) -> list[RecordingRecord]:
-        """Return those never closed: after a crash, the ones to close now."""
-        return self.read(records.find_open_recordings)
-
     def evidence(self, line: str) -> list[tuple[bytes, bytes]]:
         """Return the pairs of checkpoints of `line` that cannot both be true, oldest first."""
         query = "SELECT first, second FROM evidence WHERE line = ? ORDER BY id"
