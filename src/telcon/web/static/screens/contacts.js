@@ -6,6 +6,8 @@ import ThisDevice from "../this-device.js";
 import { plain, say, sayCount } from "../words.js";
 import Screen from "./screen.js";
 
+const BESIDE = matchMedia("(min-width: 900px)"); // as in screens.css
+
 export default class Contacts extends Screen {
   /** @type {WeakMap<HTMLElement, {at: Record<string, any>, picture: LinePicture, line: string}>} */
   #rows = new WeakMap();
@@ -14,7 +16,14 @@ export default class Contacts extends Screen {
 
   constructor(page) {
     super(page, "t-contacts");
+    this.#rank();
+    BESIDE.addEventListener("change", () => this.#rank());
     this.at["sign-out"].addEventListener("click", () => page.acts.signOut());
+  }
+
+  /** Beside another screen this heading comes second: a page has one first heading. */
+  #rank() {
+    this.at.greeting.setAttribute("aria-level", BESIDE.matches ? "2" : "1");
   }
 
   render(view) {
