@@ -16,7 +16,13 @@ from telcon.errors import MalformedError, MisuseError
 from telcon.node.media import trunk as trunk_module
 from telcon.node.media.history import MOST_AGAIN
 from telcon.node.media.mux import Address, UdpMux, UnboundReceiver
-from telcon.node.media.rtcp import Nack, ReceiverReport, ReportBlock, format_rtcp
+from telcon.node.media.rtcp import (
+    Nack,
+    PathCheck,
+    ReceiverReport,
+    ReportBlock,
+    format_rtcp,
+)
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
@@ -325,6 +331,29 @@ def test_whoever_asks_without_end_gets_each_packet_a_few_times() -> None:
     sealing = Protector(AEAD_AES_256_GCM, call.a.key)
     call.b.port.deliver(sealing.protect_rtcp(format_rtcp([ReceiverReport(asker), nack])), ARCADIA)
     assert call.b.trunk.statistics().resent == MOST_AGAIN
+
+
+def test_asking_for_thousands_uses_up_what_a_peer_may_send() -> None:
+    call = call_with_silent_side()
+    asker = call.a.prefix << 8
+    nack = Nack(asker, call.b.prefix << 8 | 1, tuple(range(300)))
+    sealing = Protector(AEAD_AES_256_GCM, call.a.key)
+    for _ in range(20):
+        data = sealing.protect_rtcp(format_rtcp([ReceiverReport(asker), nack]))
+        assert call.b.trunk.receive_unbound(data, ARCADIA, is_rtcp=True)
+    assert call.b.trunk.statistics().flooded > 10
+
+
+def test_one_packet_is_answered_by_one_whatever_it_asks() -> None:
+    call = call_with_silent_side()
+    asker = call.a.prefix << 8
+    checks = [PathCheck(asker, False, bytes([number] * 8)) for number in range(60)]
+    sealing = Protector(AEAD_AES_256_GCM, call.a.key)
+    for again in (False, True):  # the first makes the address known, and is reported to
+        before = len(call.wire.log)
+        data = sealing.protect_rtcp(format_rtcp([ReceiverReport(asker), *checks]))
+        assert call.b.trunk.receive_unbound(data, ELSEWHERE, is_rtcp=True)
+        assert len(call.wire.log) - before == (1 if again else 3)
 
 
 def test_an_address_is_proven_by_a_number_that_comes_back_from_it() -> None:

@@ -379,10 +379,13 @@ class Trunk:
                 self._user.receive_sender_report(packet.ssrc & 0xFF, packet.ntp)
             if isinstance(packet, (SenderReport, ReceiverReport)):
                 self._receive_blocks(packet.blocks)
-            if isinstance(packet, PathCheck):
-                self._take_path_check(packet, address)
-            if isinstance(packet, Nack) and packet.ssrc >> 8 == self._prefix:
-                self._send_again(packet)
+            if isinstance(packet, Nack):
+                self._room -= len(packet.sequences)  # one datagram may ask for six thousand
+                if packet.ssrc >> 8 == self._prefix:
+                    self._send_again(packet)
+        check = next((one for one in packets if isinstance(one, PathCheck)), None)
+        if check is not None:  # one alone: an answer goes to where the packet says it came from
+            self._take_path_check(check, address)
 
     def _receive_blocks(self, blocks: tuple[ReportBlock, ...]) -> None:
         for block in blocks:
