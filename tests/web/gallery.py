@@ -48,6 +48,8 @@ class Gallery:
         """Open the page, signed in, in `language`; words are waited for in English alone."""
         self.pages = pages
         self.language = language
+        self.knows_words = language == "en"
+        """Whether whoever looks on can tell how an English sentence reads here."""
         self.tab = browser.new_page()
         self.tab.set_viewport(*PHONE)
         self.tab.prefer("light")
@@ -85,7 +87,7 @@ class Gallery:
 
     def words(self, *sentences: str) -> None:
         """Wait until all `sentences` are seen."""
-        known = [sentence for sentence in sentences if self.language == "en" or is_a_name(sentence)]
+        known = [sentence for sentence in sentences if self.knows_words or is_a_name(sentence)]
         for sentence in known:
             self.tab.wait_text(sentence)
 

@@ -43,7 +43,7 @@ def speak(opened: Gallery, language: str) -> None:
     """Load the page in `language`, and let the gallery's English hands and eyes follow."""
     tab = opened.tab
     tab.inject(DATES_ARE_DATA)
-    tab.call("Network.setCookie", name="telcon-language", value=language, url=opened.pages.address)
+    opened.language, opened.knows_words = language, True
     click = tab.click
     tab.click = lambda text, *rest, **more: click(_said(text), *rest, **more)  # type: ignore[method-assign]
     tab.wait_text = lambda words, *rest: _wait(tab, words)  # type: ignore[method-assign]
