@@ -5,6 +5,7 @@ from pathlib import Path
 from hostile.peer import HostilePeer, node_in, run
 from telcon.cli.proof import _find_call
 from telcon.core import draft as drafts
+from telcon.node.proof.steps import QUIET
 from telcon.node.store import Store
 
 
@@ -20,5 +21,5 @@ def test_the_last_call_is_the_one_that_was_logged_last(tmp_path: Path) -> None:
 
     run(attack())
     with Store.open_read_only(tmp_path / "arcadia") as store:
-        assert _find_call(store, None)[0] == new
-        assert _find_call(store, old)[0] == old
+        assert _find_call(store, None, QUIET)[0] == new
+        assert _find_call(store, old, QUIET)[0] == old

@@ -105,7 +105,7 @@ async def test_a_second_line_with_the_same_node_needs_the_first_frozen(both: Two
     await both.up()
     text = await invitation(both, known_to_borealis=False)
     waiting = asyncio.create_task(both.arcadia.introductions.wait_accepted(invited_line(text)))
-    with pytest.raises(InvitationError, match="has a line .* already") as refused:
+    with pytest.raises(InvitationError, match=r"has a line .* already") as refused:
         await both.borealis.introductions.accept(text)
     assert refused.value.refusal is InvitationRefusal.LINE_EXISTS
     with pytest.raises(InvitationError, match="already"):  # nor does the inviter wait any longer
