@@ -228,6 +228,18 @@ def test_the_fold_keeps_tests_and_their_answers_in_any_order() -> None:
     assert list(logs.fold_all().tests.of(BOREALIS)) == []
 
 
+def test_a_clock_that_was_far_ahead_does_not_hide_the_late_answers_after_it() -> None:
+    tests = LineTests((ARCADIA, BOREALIS))
+    tests.add(ARCADIA, 0, 1_000 * HOUR_US)
+    tests.answer((ARCADIA, 0), 0)
+    for index in (1, 2):  # the clock is right again, and now the link is away
+        tests.witness(ARCADIA, index * HOUR_US, 1)
+        tests.add(ARCADIA, index, index * HOUR_US)
+    tests.answer((ARCADIA, 1), 1)
+    outcomes = [one.outcome(2 * HOUR_US) for one in tests.of(ARCADIA)]
+    assert outcomes == [Outcome.ANSWERED, Outcome.LATE, Outcome.WAITING]
+
+
 def test_old_tests_are_dropped_and_late_answers_to_them_too() -> None:
     tests = LineTests((ARCADIA, BOREALIS))
     for index in range(2 * KEPT_EXCHANGES):
