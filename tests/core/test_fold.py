@@ -209,6 +209,17 @@ def test_unreadable_entries_are_void_and_keep_their_place(logs: TwoLogs) -> None
     assert logs.fold_all().size(ARCADIA) == 4
 
 
+def test_what_is_void_or_not_there_has_no_effect(logs: TwoLogs) -> None:
+    logs.arcadia.message()
+    logs.entries[BOREALIS].append(b"no entry")
+    fold = logs.fold_all()
+    sizes = {origin: len(logs.entries[origin]) for origin in (ARCADIA, BOREALIS)}
+    assert fold.has_effect(ARCADIA, sizes[ARCADIA] - 1)
+    assert not fold.has_effect(ARCADIA, sizes[ARCADIA])
+    assert fold.has_effect(BOREALIS, sizes[BOREALIS] - 2)
+    assert not fold.has_effect(BOREALIS, sizes[BOREALIS] - 1)
+
+
 def test_judging_changes_nothing(logs: TwoLogs) -> None:
     fold = logs.fold_all()
     ring = drafts.ring(X, "a" * 16, mode="audio", track=1, person=PERSON, media=MEDIA)

@@ -7,6 +7,7 @@ import pytest
 from fakes.two_nodes import TwoNodes, on_two_nodes, voice
 from telcon.core import draft as drafts
 from telcon.core.entry import read_entry_untrusted
+from telcon.core.line import Kind
 from telcon.core.void import Void
 from telcon.node import course
 from telcon.node.course import Fact, _moved, _unsigned_of
@@ -64,6 +65,13 @@ def test_what_waited_for_a_signature_is_told_whatever_the_clocks_say() -> None:
     assert list(_unsigned_of([], 0)) == []
 
 
+def test_their_clock_may_say_anything_and_nothing_was_signed_later_than_now() -> None:
+    waits = [(0, 0), (10 * S_US, 2**63 * S_US), (20 * S_US, -(2**62))]
+    told = list(_unsigned_of(waits, HOUR_US))
+    assert told
+    assert all(begin <= (end or 0) <= HOUR_US for begin, end in told)
+
+
 @on_two_nodes
 async def test_both_sides_tell_the_same_course_of_one_call(both: TwoNodes) -> None:
     rey, voss, call = await both.call()
@@ -94,6 +102,22 @@ async def test_both_sides_tell_the_same_course_of_one_call(both: TwoNodes) -> No
         if fact["place"] in common
     }
     assert {one["side"] for one in ours["recorders"]} == {"ours", "theirs"}
+
+
+@on_two_nodes
+async def test_what_has_no_effect_is_no_fact_of_the_course(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await voss.do("message", line=voss.line, text="Page two.", tag="t", lang="en")
+    await rey.wait(lambda shown: shown["messages"][rey.line])
+    (desk,) = both.arcadia.desk.lines()
+    fold = desk.line.machine.fold
+    (said,) = fold.messages
+    fold._logs[said.origin].kinds[said.index] = Kind.VOID  # as if it had been judged so
+    told = await both.arcadia.desk.course(call)
+    assert told is not None
+    kinds = {fact["kind"] for fact in told["facts"]}
+    assert "call.answer" in kinds
+    assert "message" not in kinds
 
 
 @on_two_nodes

@@ -168,6 +168,11 @@ class LineFold:
         """Return how many entries of the log `origin` were applied."""
         return self._logs[origin].size
 
+    def has_effect(self, origin: str, index: int) -> bool:
+        """Return whether the entry at `index` of the log `origin` was applied and is not void."""
+        log = self._logs[origin]
+        return index < log.size and log.kinds[index] != Kind.VOID
+
     def is_ready(self, origin: str, data: bytes) -> bool:
         """Return whether all that the entry `data` of `origin` has seen was applied."""
         read = read_entry_untrusted(data)
@@ -188,7 +193,7 @@ class LineFold:
             msg = f"entry {index} of {origin} is not the next of this line"
             raise MisuseError(msg)
         if isinstance(read, Void):
-            log.count(Kind.OTHER)
+            log.count(Kind.VOID)
             return Applied(None, read)
         verdict = self._judge(origin, read)
         if verdict not in _SEEN_REASONS:
@@ -196,7 +201,7 @@ class LineFold:
         if isinstance(verdict, Void):
             if verdict is Void.WRONG_SEEN_ROOT:
                 self.wrong_seen.setdefault(origin, index)
-            log.count(Kind.OTHER)
+            log.count(Kind.VOID)
             return Applied(read, verdict)
         self._take(origin, read, verdict)
         return Applied(read, None)

@@ -20,9 +20,10 @@ _SUPPORTED: Final = frozenset(SUPPORTED_TYPES)
 class Kind(IntEnum):
     """What an entry is to those that refer to it; one octet for each entry of a log."""
 
-    OTHER = 0  # void, or nothing that can be referred to by kind
+    OTHER = 0  # nothing that can be referred to by kind
     MESSAGE = 1
     TEST = 2
+    VOID = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ of whoever wrote the entry. Two clocks may be apart; how far is bounded by what 
 of the other log, and the other side's times are moved only if they could not be true as they stand.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -40,7 +40,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """All entries of a call, in time."""
+    """All entries of a call that have effect, in time."""
 
     facts: tuple[Fact, ...]
     moved_us: int
@@ -50,11 +50,19 @@ class Course:
 
 
 def read_course(
-    folder: Path, own: str, peer: str, mirror: VerifierKey, state: CallState, now_us: int
+    folder: Path,
+    own: str,
+    peer: str,
+    mirror: VerifierKey,
+    state: CallState,
+    now_us: int,
+    *,
+    has_effect: Callable[[str, int], bool],
 ) -> Course:
     """Read the call of `state` from the logs `own` and `peer` in the store of `folder`.
 
-    `mirror` is the key by which the other side countersigns our log, `now_us` our clock.
+    `mirror` is the key by which the other side countersigns our log, `now_us` our clock;
+    `has_effect` says of an entry whether it is none of those that are void.
 
     Raises:
         StorageError: the database or the disk refused.
@@ -62,7 +70,11 @@ def read_course(
     first = {peer: state.rung_seen, own: state.rung_seen} | {state.rung[0]: state.rung[1]}
     with Store.open_read_only(folder) as store:
         facts = {
-            origin: list(_facts(store.stored_log(origin), first[origin], state))
+            origin: [
+                fact
+                for fact in _facts(store.stored_log(origin), first[origin], state)
+                if has_effect(origin, fact.index)
+            ]
             for origin in (own, peer)
         }
         unsigned = _unsigned_of(list(_waits(store.stored_log(own), facts[own], mirror)), now_us)
@@ -136,7 +148,8 @@ def _unsigned_of(
     shortest = min((wait for _, wait in waits if wait is not None), default=0)
     open_until = 0
     for time_us, wait in waits:
-        late = None if wait is None else wait - shortest
+        # By their clock, which may say anything: nothing was signed later than now.
+        late = None if wait is None else min(wait - shortest, now_us - time_us)
         if time_us < open_until or (now_us - time_us if late is None else late) < LATE_US:
             continue
         yield (time_us, None if late is None else time_us + late)

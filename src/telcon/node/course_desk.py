@@ -25,6 +25,7 @@ from telcon.node.line import Line, now
 __all__ = ["course_view"]
 
 SHOWN_TEXT = 200  # characters of a message
+TOLD_AT_ONCE = 50  # facts between two turns of the loop; each may read the store
 
 
 async def course_view(
@@ -35,12 +36,16 @@ async def course_view(
     Raises:
         StorageError: the database or the disk refused.
     """
-    state = line.machine.fold.calls[call]
+    fold = line.machine.fold
+    state = fold.calls[call]
     own, peer = line.identity.own_card.log.name, line.identity.peer_card.log.name
     mirror = line.identity.peer_card.mirror
-    course = await asyncio.to_thread(read_course, folder, own, peer, mirror, state, now().utc_us)
+    now_us = now().utc_us
+    course = await asyncio.to_thread(
+        read_course, folder, own, peer, mirror, state, now_us, has_effect=fold.has_effect
+    )
     teller = _Teller(line, contents, state)
-    facts = [teller.fact(fact) for fact in course.facts if not isinstance(fact.entry, RecordChunk)]
+    facts = await teller.facts(course)
     ended = calls.ended(state)
     return {
         "call": call,
@@ -70,7 +75,17 @@ class _Teller:
         self._late = {(one.origin, one.index): str(one.why) for one in state.late}
         self._names: dict[tuple[str, str], str] = {}
 
-    def fact(self, fact: Fact) -> View:
+    async def facts(self, course: Course) -> list[View]:
+        """Return all facts but chunks; thousands of messages let sound go on in between."""
+        found = []
+        for fact in course.facts:
+            if not isinstance(fact.entry, RecordChunk):
+                found.append(self._fact(fact))
+                if len(found) % TOLD_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return found
+
+    def _fact(self, fact: Fact) -> View:
         """Return one fact with who did it and, where there is one, its detail."""
         side = self._side(fact)
         place = (fact.origin, fact.index)
