@@ -52,6 +52,16 @@ def test_what_others_wrote_cannot_become_markup_or_turn_the_text(pages: Served) 
     assert "style=" not in text
 
 
+def test_a_person_who_writes_what_a_node_would_say_is_quoted(pages: Served) -> None:
+    told = course()
+    message = next(fact for fact in told["facts"] if fact["kind"] == "message")
+    message["detail"] = "link lost"
+    pages.desk.courses[CALL] = told
+    _, text = get(pages)
+    assert ">link lost<" in text
+    assert ">The link between the nodes was lost" not in text
+
+
 def test_the_page_is_kept_by_no_cache(pages: Served) -> None:
     response = request(pages, "GET", PATH, Cookie=pages.signed_in())
     assert response.headers["Cache-Control"] == "no-store"

@@ -181,7 +181,7 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         detail = words[f"mode.{detail}"]
     elif fact["kind"] == "call.ringing":
         detail = ""
-    elif detail and f"reason.{detail}" in words:
+    elif fact["kind"] == "call.fail" and f"reason.{detail}" in words:  # a node's, not a person's
         detail = words[f"reason.{detail}"]
     late = fact["late"] and words.get(f"course.late.{fact['late']}", fact["late"])
     return {
