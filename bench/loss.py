@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,14 @@ class Call:
 
 
 @contextlib.contextmanager
-def a_call() -> Iterator[Call]:
-    """Start nodes, proxies and pages, and let one page call the other."""
+def a_call(ports: Sequence[int] = ()) -> Iterator[Call]:
+    """Start nodes on eight `ports`, proxies and pages, and let one page call the other."""
     from browser.cdp import Browser
     from fakes.udp_proxy import UdpProxy
 
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="telcon-bench-")))
-        ports = free_ports(8, first=FIRST + 64 * (os.getpid() % 100))
+        ports = list(ports) or free_ports(8, first=FIRST + 64 * (os.getpid() % 100))
         nodes = DemoNode(ARCADIA, folder / "arcadia"), DemoNode(BOREALIS, folder / "borealis")
         for number, node in enumerate(nodes):
             stack.callback(node.kill)

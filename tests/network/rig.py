@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fakes.two_nodes import FRAME_S, LOOPBACK, Phone, TwoNodes, recordings, two_nodes, voice
+from fakes.two_nodes import FRAME_S, LOOPBACK, Phone, TwoNodes, recordings, two_nodes, until, voice
 from fakes.udp_proxy import FAIR, UdpProxy, Weather
 from telcon.node.assembly import Node
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
@@ -21,6 +21,8 @@ from telcon.node.media.rtcp import ReceiverReport
 
 OUTSIDE = "127.0.0.9"
 SEED = 20_261_122
+ON_THE_WAY_S = 0.5  # what was sent before a cut, or is asked for again, comes within it
+MOSTLY, NEARLY_ALL = 0.9, 0.99  # shares of what was said
 
 Test = Callable[["BadNetwork"], Coroutine[Any, Any, None]]
 
@@ -134,6 +136,22 @@ def told_loss(phone: Phone) -> float:
 def heard_share(listener: Phone, said: list[bytes]) -> float:
     """Return which share of `said` has come, each packet counted once."""
     return len(set(said) & set(listener.heard)) / len(said)
+
+
+async def hears_share(listener: Phone, said: list[bytes], share: float) -> None:
+    """Wait until more than `share` of `said` has come; some of it is still on its way."""
+    with contextlib.suppress(TimeoutError):  # the figure says more than that time is over
+        await until(lambda: heard_share(listener, said) > share)
+    assert heard_share(listener, said) > share
+
+
+async def silence(hears: Callable[[], int]) -> int:
+    """Wait until nothing comes any more; return how much has come."""
+    while True:
+        before = hears()
+        await asyncio.sleep(ON_THE_WAY_S)
+        if hears() == before:
+            return before
 
 
 def positions(node: Node, call: str, speaker: Node) -> dict[int, int]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from fakes.two_nodes import FRAME_S, until
 from fakes.udp_proxy import FAIR, Weather
-from network.rig import BadNetwork, Talk, on_a_bad_network, positions
+from network.rig import BadNetwork, Talk, on_a_bad_network, positions, silence
 
 CUTS_S = (5.0, 30.0) if os.environ.get("TELCON_SOAK") else (5.0, 10.0)
 BACK_S = 2.0  # the issue's limit
@@ -23,9 +23,9 @@ async def cut_for(
     """Cut, wait, mend; return how long it took from then on until somebody heard again."""
     loop = asyncio.get_running_loop()
     set_weather(CUT)
-    await asyncio.sleep(0.5)  # what was under way has arrived
-    before = hears()
-    await asyncio.sleep(seconds - 0.5)
+    began = loop.time()
+    before = await silence(hears)
+    await asyncio.sleep(max(0.0, began + seconds - loop.time()))
     assert hears() == before
     set_weather(FAIR)
     began = loop.time()

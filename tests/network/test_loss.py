@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 from fakes.two_nodes import Phone, until
 from fakes.udp_proxy import FAIR, Weather
-from network.rig import BadNetwork, Talk, heard_share, on_a_bad_network, told_loss
+from network.rig import (
+    MOSTLY,
+    BadNetwork,
+    Talk,
+    hears_share,
+    on_a_bad_network,
+    told_loss,
+)
 
 BAD = (
     Weather(loss=0.05),
@@ -50,10 +57,8 @@ async def check(network: BadNetwork, weather: Callable[[Weather], None]) -> None
         weather(bad)
         said = await spoken(talks)
         weather(FAIR)
-        await asyncio.sleep(0.5)  # what is under way, and what is asked for again
-        shares = heard_share(callee, said[0]), heard_share(caller, said[1])
-        print(f"{bad}: heard {shares[0]:.1%} and {shares[1]:.1%}")
-        assert min(shares) > 0.9
+        await hears_share(callee, said[0], MOSTLY)
+        await hears_share(caller, said[1], MOSTLY)
     for talk in talks:
         await talk.stop()
     assert caller.shown["call"]["phase"] == callee.shown["call"]["phase"] == "live"
