@@ -28,12 +28,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder that TELCON_SCREENSHOTS names, or one that is thrown away."""
+def folder() -> Path | None:
+    """Give the folder that TELCON_SCREENSHOTS names; without it, no picture is taken."""
     kept = os.environ.get("TELCON_SCREENSHOTS")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    if not kept:
+        return None
+    Path(kept).mkdir(parents=True, exist_ok=True)
+    return Path(kept)
 
 
 @pytest.fixture

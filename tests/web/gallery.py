@@ -138,10 +138,11 @@ class Gallery:
             raise AssertionError(f"{expression[:80]}: {got['exceptionDetails']}")
         return got["result"].get("value")
 
-    def picture(self, path: Path) -> None:
-        """Write what is visible as a PNG to `path`; quick rather than small."""
-        got = self.tab.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
-        path.write_bytes(base64.b64decode(got["data"]))
+    def picture(self, folder: Path | None, name: str) -> None:
+        """Write what is visible as a PNG to `folder`, if any; quick rather than small."""
+        if folder is not None:
+            got = self.tab.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
+            (folder / name).write_bytes(base64.b64decode(got["data"]))
 
     def _fresh(self, name: str) -> dict[str, Any]:
         # The page remembers which calls it has put away: each showing has a call of its own.

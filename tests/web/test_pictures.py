@@ -24,13 +24,15 @@ def shown(browser: Browser) -> Iterator[Gallery]:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_nothing_on_the_screen_hurts_the_eye(name: str, shown: Gallery, folder: Path) -> None:
+def test_nothing_on_the_screen_hurts_the_eye(
+    name: str, shown: Gallery, folder: Path | None
+) -> None:
     shown.show(name)
     complaints: list[str] = []
     for size, pixels in SIZES.items():
         for scheme in SCHEMES:
             shown.look(pixels, scheme)
-            shown.picture(folder / f"{name}-{size}-{scheme}.png")
+            shown.picture(folder, f"{name}-{size}-{scheme}.png")
             asked = "[...sight.contrast(), ...sight.focus()]"
             complaints += [f"{size}, {scheme}: {it}" for it in shown.ask(asked)]
         complaints += [f"{size}: {it}" for it in shown.ask("[...sight.layout(), ...sight.reach()]")]

@@ -29,7 +29,9 @@ def arabic(browser: Browser) -> Iterator[Gallery]:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_the_screen_holds_from_right_to_left(name: str, arabic: Gallery, folder: Path) -> None:
+def test_the_screen_holds_from_right_to_left(
+    name: str, arabic: Gallery, folder: Path | None
+) -> None:
     arabic.show(name)
     assert arabic.tab.evaluate("getComputedStyle(document.body).direction") == "rtl"
     complaints: list[str] = []
@@ -37,7 +39,7 @@ def test_the_screen_holds_from_right_to_left(name: str, arabic: Gallery, folder:
         arabic.look(size)
         complaints += [f"{size[0]} px: {it}" for it in arabic.ask("sight.layout()")]
         if size != NARROW:
-            arabic.picture(folder / f"{name}-{'phone' if size == PHONE else 'desk'}-rtl.png")
+            arabic.picture(folder, f"{name}-{'phone' if size == PHONE else 'desk'}-rtl.png")
     assert not complaints, "\n" + "\n".join(complaints)
     assert arabic.tab.errors == []
 
@@ -99,12 +101,14 @@ def test_a_ring_does_move_for_others(shown: Gallery) -> None:
 
 
 @pytest.mark.parametrize("name", ["contacts", "line-down", "live", "messages", "history"])
-def test_shapes_stay_when_colours_are_forced(name: str, shown: Gallery, folder: Path) -> None:
+def test_shapes_stay_when_colours_are_forced(
+    name: str, shown: Gallery, folder: Path | None
+) -> None:
     shown.show(name)
     shown.look(PHONE)
     features = [{"name": "forced-colors", "value": "active"}]
     shown.tab.call("Emulation.setEmulatedMedia", features=features)
-    shown.picture(folder / f"{name}-phone-forced.png")
+    shown.picture(folder, f"{name}-phone-forced.png")
     try:
         assert shown.ask("sight.contrast()") == []
         lost = shown.ask("sight.shapes()")
@@ -125,7 +129,7 @@ def test_a_lamp_that_is_on_is_told_by_its_shape(shown: Gallery) -> None:
 
 
 @pytest.mark.parametrize("name", ["history", "messages", "messages-long", "history-gaps"])
-def test_a_page_to_file_is_printed_whole(name: str, shown: Gallery, folder: Path) -> None:
+def test_a_page_to_file_is_printed_whole(name: str, shown: Gallery, folder: Path | None) -> None:
     shown.show(name)
     shown.tab.call("Emulation.setEmulatedMedia", media="print")
     try:
@@ -139,7 +143,7 @@ def test_a_page_to_file_is_printed_whole(name: str, shown: Gallery, folder: Path
             "rgb(255, 255, 255)",
             "rgba(0, 0, 0, 0)",
         )
-        shown.picture(folder / f"{name}-phone-print.png")
+        shown.picture(folder, f"{name}-phone-print.png")
     finally:
         shown.tab.call("Emulation.setEmulatedMedia", media="")
         shown.tab.prefer("light")
