@@ -154,9 +154,8 @@ def test_proposes_a_time_typed_into_the_field(spoken: Page, pages: Served) -> No
     pages.show(in_call("ringing", "theirs"))
     spoken.wait_text("Answer")
     press(spoken, "Propose a time")
-    spoken.tab_to("Propose this time", most=12) if spoken.has("Propose this time") else None
-    moment = "document.querySelector('[type=datetime-local]')"
-    spoken.evaluate(f"void {moment}.focus()")
+    spoken.tab_to("Another moment")
+    moment = "document.activeElement"
     before = spoken.evaluate(f"{moment}.value")
     spoken.press("ArrowUp")
     assert spoken.evaluate(f"{moment}.value") != before
@@ -213,6 +212,58 @@ def test_scrolls_the_messages_with_arrows(page: Page, pages: Served) -> None:
     before = page.evaluate(f"{log}.scrollTop")
     page.press("ArrowUp")
     assert page.wait_for(f"{log}.scrollTop < {before}")
+
+
+def test_searches_and_jumps_to_what_was_found(page: Page, pages: Served) -> None:
+    hit = message(0, "The Élysée at noon.", ours=False)
+    pages.desk.answers["search"] = {"found": [hit], "next": 0, "of": 1}
+    pages.desk.answers["messages"] = {"messages": [hit], "older": 7, "newer": 60}
+    pages.show(idle(messages={LINE: [hit]}))
+    page.evaluate(f"void (location.hash = '{MESSAGES}')")
+    page.wait_text("The Élysée at noon")
+    press(page, "Search", "Space")
+    page.wait_for("document.activeElement.type === 'search'")
+    page.type("elysee")
+    page.press("Enter")
+    page.wait_text("1 message found")
+    assert asked(pages, "search")["words"] == "elysee"
+    press(page, "The Élysée at noon")
+    assert page.wait_for("document.activeElement.closest('.said') !== null")
+    press(page, "Search")
+    page.press("Escape")
+    assert page.wait_for("document.activeElement.matches('[data-part=find], h1')")
+
+
+def test_asks_to_be_told_when_a_line_is_back(page: Page, pages: Served) -> None:
+    pages.show(idle(line(up=False)))
+    press(page, "Elena Voss Chancellor of Borealis")
+    page.wait_text("The line is down")
+    press(page, "Tell me when it is back", "Space")
+    assert asked(pages, "wish") == {"do": "wish", "line": LINE, "wanted": True}
+    page.wait_text("You will be told when it is back")
+    assert page.focused() == "You will be told when it is back"  # it was not taken away
+    pages.show(idle(line(wished=True)))
+    page.wait_text("The line to Elena Voss is back")
+    press(page, "Close")
+    assert pages.desk.wait(lambda: pages.desk.asked("wish")[-1]["wanted"] is False)
+
+
+def test_opens_what_is_folded_in_a_call(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("live"))
+    spoken.wait_text("End call")
+    press(spoken, "Security", "Space")
+    assert spoken.wait_for("document.querySelector('[data-part=security]').open")
+    spoken.press("Escape")
+    assert spoken.wait_for("!document.querySelector('[data-part=security]').open")
+
+
+def test_opens_the_timeline_of_a_call(page: Page, pages: Served) -> None:
+    pages.show(idle(history={LINE: [past(0)]}))
+    press(page, "Elena Voss Chancellor of Borealis")
+    press(page, "History")
+    page.wait_text("Timeline")
+    page.tab_to("Timeline")
+    assert "Timeline" in page.focused()
 
 
 def test_fetches_older_calls(page: Page, pages: Served) -> None:
