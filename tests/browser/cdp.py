@@ -53,6 +53,7 @@ FLAGS = (
 )
 START_S = 30.0  # a cold start on a busy two-core machine takes up to 10 s
 CALL_S = 30.0  # no single command takes longer unless the browser hangs
+WAIT_S = 40.0  # what a page does takes milliseconds, unless the machine is busy with other tests
 KEYS = {
     "Enter": ("Enter", 13, "\r"),
     "Tab": ("Tab", 9, ""),
@@ -276,7 +277,7 @@ class Page:
             raise BrowserError(f"{expression[:200]}: {_words(got['exceptionDetails'])}")
         return got["result"].get("value")
 
-    def wait_for(self, expression: str, deadline_s: float = 10.0) -> Any:
+    def wait_for(self, expression: str, deadline_s: float = WAIT_S) -> Any:
         """Return the value of `expression` once it is truthy.
 
         Raises BrowserError with the page's text when that takes longer than `deadline_s`.
@@ -296,6 +297,21 @@ class Page:
             f"the page says {self.text()[:1500]!r}"
         )
 
+    def reload(self) -> None:
+        """Load the page anew; it asks whether that is meant, and the person confirms it."""
+        self.evaluate("void (window.before = true)")
+        self.call("Page.reload")
+        until = time.monotonic() + WAIT_S
+        while True:
+            try:
+                self.call("Page.handleJavaScriptDialog", accept=True)
+                break
+            except BrowserError:  # it has not asked yet
+                if time.monotonic() > until:
+                    raise
+                self.browser.pump(0.05)
+        self.wait_for("!window.before && document.readyState === 'complete'")
+
     def text(self) -> str:
         """Return the visible text, spaces folded, direction marks removed."""
         return str(
@@ -305,7 +321,7 @@ class Page:
             )
         )
 
-    def wait_text(self, words: str, deadline_s: float = 10.0) -> None:
+    def wait_text(self, words: str, deadline_s: float = WAIT_S) -> None:
         """Wait until the visible text holds `words`, wherever lines break and in any case."""
         needle = json.dumps(" ".join(words.split()).lower())
         self.wait_for(
@@ -314,7 +330,7 @@ class Page:
             deadline_s,
         )
 
-    def click(self, text: str, role: str = "", deadline_s: float = 10.0) -> None:
+    def click(self, text: str, role: str = "", deadline_s: float = WAIT_S) -> None:
         """Click, as a person would, what is visible under `text` (and has `role`)."""
         found = f"({FIND_JS})({json.dumps(text)}, {json.dumps(role)})"
         spot = self.wait_for(
@@ -354,10 +370,11 @@ class Page:
         raise BrowserError(f"no way to {text!r} by {most} times Tab; last: {self.focused()!r}")
 
     def focused(self) -> str:
-        """Return the name of what has the keyboard focus."""
+        """Return the name of what has the keyboard focus; empty when nothing has it."""
         return str(
             self.evaluate(
-                "(document.activeElement.getAttribute('aria-label')"
+                "(document.activeElement === document.body ? ''"
+                " : document.activeElement.getAttribute('aria-label')"
                 " || document.activeElement.innerText || '')"
                 ".replace(/[\\u2066-\\u2069]/g, '').replace(/\\s+/g, ' ').trim()"
             )

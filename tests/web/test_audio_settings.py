@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 
 from browser.audio import no_voice, voice
-from browser.cdp import BrowserError, Page
+from browser.cdp import Page
 from fakes.desk import idle, in_call
 from web.serving import Served
 
@@ -225,24 +223,13 @@ def test_every_setting_is_reached_by_keyboard(desk: Page) -> None:
 # -- a page that is loaded anew in a call
 
 
-def reload(page: Page) -> None:
-    """Load the page anew; the browser asks whether that is meant, and the person confirms it."""
-    page.evaluate("void (window.before = true)")
-    page.call("Page.reload")
-    for _ in range(100):
-        with contextlib.suppress(BrowserError):  # it has not asked yet
-            page.call("Page.handleJavaScriptDialog", accept=True)
-            break
-    page.wait_for("!window.before && document.readyState === 'complete'")
-
-
 def test_a_page_that_was_reloaded_keeps_its_call_and_goes_on_with_a_tap(
     desk: Page, pages: Served
 ) -> None:
     on_a_call(desk, pages)
     assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))
     offers = len(pages.desk.asked("offer"))
-    reload(desk)
+    desk.reload()
     desk.wait_text("You were on this call before the page was loaded anew")
     assert desk.evaluate("tests.opened") == 0  # no microphone before the tap
     desk.click("Go on speaking", "button")
@@ -261,7 +248,7 @@ def _certificate(sdp: str) -> str:
 def test_a_second_tab_made_of_this_one_is_another_device(desk: Page, pages: Served) -> None:
     on_a_call(desk, pages)
     assert pages.desk.wait(lambda: bool(pages.desk.asked("offer")))
-    reload(desk)
+    desk.reload()
     desk.wait_text("You were on this call before the page was loaded anew")
     kept = desk.evaluate("JSON.stringify(sessionStorage)")  # what a second tab would be given
     assert kept == "{}"
