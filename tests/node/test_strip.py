@@ -1,5 +1,6 @@
 """The strip of line tests and the gaps, drawn from exchanges as the fold keeps them."""
 
+import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -129,3 +130,46 @@ def test_a_line_that_is_silent_now_has_a_gap_without_end(tests: Tests) -> None:
     tests.missed(2)
     tests.missed(1)
     assert tests.gaps() == [("unanswered.ours", 2, None)]
+
+
+def test_a_test_from_a_time_to_come_is_not_the_last(tests: Tests) -> None:
+    tests.answered(2)
+    tests.answered(-5, THEIRS)  # their clock is ahead, or they say so
+    assert tests.view()["last"]["side"] == "ours"
+
+
+def test_gaps_of_both_sides_are_told_apart_whatever_their_clocks_say() -> None:
+    picks = random.Random(7)
+
+    def gaps() -> list[View]:
+        ends = [picks.choice([None, *range(60)]) for _ in range(picks.randrange(6))]
+        return [
+            {
+                "from_us": picks.randrange(60) * HOUR_US,
+                "to_us": None if to is None else to * HOUR_US,
+            }
+            for to in ends
+        ]
+
+    def touch(one: View, other: View) -> bool:
+        begins = other["to_us"] is None or one["from_us"] <= other["to_us"] + HOUR_US
+        return begins and (one["to_us"] is None or one["to_us"] >= other["from_us"] - HOUR_US)
+
+    for _ in range(500):
+        ours, theirs = gaps(), gaps()
+        apart = [one for one in theirs if not any(touch(one, other) for other in ours)]
+        assert sorted(map(str, strip_module._apart(theirs, ours))) == sorted(map(str, apart))
+
+
+def test_what_both_logs_tell_without_end_costs_no_more_than_it_is_long() -> None:
+    class Counted(dict[str, Any]):
+        read = 0
+
+        def __getitem__(self, key: str) -> Any:
+            Counted.read += 1
+            return super().__getitem__(key)
+
+    ours = [Counted(from_us=n * 4 * HOUR_US, to_us=n * 4 * HOUR_US + 1) for n in range(1_000)]
+    theirs = [Counted(from_us=one["from_us"] + 2 * HOUR_US, to_us=one["to_us"]) for one in ours]
+    strip_module._apart(theirs, ours)
+    assert Counted.read < 20 * (len(ours) + len(theirs))

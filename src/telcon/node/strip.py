@@ -5,6 +5,7 @@ Drawn from the fold alone. Times are those of the side that tested, as the entri
 
 from collections.abc import Iterable
 from itertools import pairwise
+from math import inf
 
 from telcon.core.line_tests import Exchange, Outcome, silences
 from telcon.node.call_desk import View
@@ -79,20 +80,9 @@ class Strip:
         self._gaps = self._find_gaps(each, now_us)
 
     def _find_gaps(self, each: dict[str, list[Exchange]], now_us: int) -> list[View]:
-        found: list[View] = [
-            {
-                "kind": ("down" if one.was_down else "unanswered") + f".{side}",
-                "from_us": one.from_us,
-                "to_us": one.to_us,
-                "tests": one.tests,
-            }
-            for side, of in each.items()
-            for one in silences(of, now_us)
-        ]
-        ours = [one for one in found if one["kind"].endswith(".ours")]
+        ours, theirs = (_silent(side, each[side], now_us) for side in ("ours", "theirs"))
         # Both sides' logs tell of one cut; ours is told, theirs only where ours knows of none.
-        found = ours + [one for one in found if one not in ours and not _touches(one, ours)]
-        found += self._untested(each["ours"])
+        found = ours + _apart(theirs, ours) + self._untested(each["ours"])
         return sorted(found, key=lambda one: (one["from_us"], one["kind"]), reverse=True)
 
     def _untested(self, ours: list[Exchange]) -> list[View]:
@@ -108,12 +98,12 @@ class Strip:
 
 
 def _last(each: dict[str, list[Exchange]], now_us: int) -> View | None:
-    """Return the newest test of which it is known what became of it."""
+    """Return the newest test of which it is known what became of it; none from a time to come."""
     told = [
         (one.time_us, side, one.outcome(now_us))
         for side, of in each.items()
         for one in of[-2:]
-        if one.outcome(now_us) is not Outcome.WAITING
+        if one.outcome(now_us) is not Outcome.WAITING and one.time_us <= now_us + MINUTE_US
     ]
     if not told:
         return None
@@ -141,10 +131,33 @@ def _missed(each: dict[str, list[Exchange]], from_us: int, now_us: int) -> list[
     return sorted(told, key=lambda one: one["time_us"], reverse=True)[:SHOWN_MISSED]
 
 
-def _touches(gap: View, others: list[View]) -> bool:
-    """Say whether `gap` lies in the time of one of `others`, give or take what clocks differ."""
-    return any(
-        (other["to_us"] is None or gap["from_us"] <= other["to_us"] + HOUR_US)
-        and (gap["to_us"] is None or gap["to_us"] >= other["from_us"] - HOUR_US)
-        for other in others
-    )
+def _silent(side: str, exchanges: Iterable[Exchange], now_us: int) -> list[View]:
+    return [
+        {
+            "kind": ("down" if one.was_down else "unanswered") + f".{side}",
+            "from_us": one.from_us,
+            "to_us": one.to_us,
+            "tests": one.tests,
+        }
+        for one in silences(exchanges, now_us)
+    ]
+
+
+def _apart(gaps: Iterable[View], others: Iterable[View]) -> list[View]:
+    """Return those of `gaps` that lie in the time of none of `others`, give or take an hour.
+
+    That is what clocks differ by. Both may be a thousand, so each is looked at once, in time.
+    """
+    rest = sorted(others, key=lambda one: one["from_us"], reverse=True)
+    found: list[View] = []
+    until = -1.0  # the latest end of the others that begin before the gap's end
+    for gap in sorted(gaps, key=_end_of):
+        while rest and rest[-1]["from_us"] - HOUR_US <= _end_of(gap):
+            until = max(until, _end_of(rest.pop()) + HOUR_US)
+        if gap["from_us"] > until:
+            found.append(gap)
+    return found
+
+
+def _end_of(gap: View) -> float:
+    return inf if gap["to_us"] is None else gap["to_us"]
