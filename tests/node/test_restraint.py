@@ -1,7 +1,9 @@
 """What strangers can cause at will is written in bursts and counted after; all else always."""
 
+import pytest
+
 from telcon.node.audit import AuditEvent
-from telcon.node.restraint import BURST, REFILL_S, Restraint
+from telcon.node.restraint import AT_WILL, BURST, REFILL_S, Restraint
 
 
 class Clock:
@@ -59,3 +61,11 @@ def test_after_silence_there_is_room_for_a_burst_and_no_more() -> None:
         for _ in range(2 * BURST):
             audit.event(AuditEvent.ACT_REFUSED)
     assert len(written) == 1 + 2 * BURST
+
+
+@pytest.mark.parametrize(
+    "event",
+    [AuditEvent.WRONG_SEEN, AuditEvent.INVITATION_REUSED, AuditEvent.INVITATION_EXPIRED],
+)
+def test_what_the_other_side_can_cause_without_end_is_held_back(event: AuditEvent) -> None:
+    assert event in AT_WILL
