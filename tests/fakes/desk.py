@@ -27,6 +27,7 @@ PEER = {
     "node": "borealis.example",
 }
 GOOD_SECRET = "good-secret-0123456789"
+WAIT_S = 40.0  # a page answers in milliseconds, unless the machine is busy with other tests
 
 
 class FakeDesk:
@@ -101,9 +102,9 @@ class FakeDesk:
         return [message for _, message in self.done if message["do"] == do]
 
     def wait(self, true: Callable[[], bool]) -> bool:
-        """Wait in another thread until `true` after something came here; False after 10 s."""
+        """Wait in another thread until `true` after something came here; False after long."""
         with self._moved:
-            return self._moved.wait_for(true, 10)
+            return self._moved.wait_for(true, WAIT_S)
 
     def _move(self) -> None:
         with self._moved:
