@@ -215,6 +215,17 @@ def test_gaps_stand_where_they_were_and_missed_calls_can_be_picked(
     assert page.wait_for(f"{rows}.length") == 3
 
 
+def test_two_gaps_that_say_the_same_leave_nothing_behind(page: Page, pages: Served) -> None:
+    same = [gap("unanswered.theirs", 1.5, 190, 3)] * 2  # what the other side states is its own
+    rows = "document.querySelectorAll('.history .row').length"
+    go(page, f"history/{LINE}")
+    for number in range(1, 5):
+        pages.show(idle(history={LINE: [past(one) for one in range(number)]}, gaps={LINE: same}))
+        assert page.wait_for(f"{rows} >= {number + 2} && {rows}") == number + 2
+    pages.show(idle(history={LINE: []}, gaps={LINE: same}))
+    assert page.wait_for(f"{rows} < 6 && {rows}") == 2
+
+
 def test_older_calls_are_asked_for_behind_the_last_one_shown(page: Page, pages: Served) -> None:
     pages.show(idle(history={LINE: [past(number) for number in range(50)]}))
     pages.desk.answers["history"] = {"history": [past(77)], "gaps": [gap("untested", 70, 4000)]}

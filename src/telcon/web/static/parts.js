@@ -57,7 +57,8 @@ export function initials(name) {
 }
 
 /**
- * Makes `list` show `items` in order; an item that stays keeps its node, its focus and its place.
+ * Makes `list` show `items` in order; an item that stays keeps its node, its focus and its place. Two
+ * with one key, as two of the other side's at one moment, are two nodes.
  * @template T
  * @param {HTMLElement} list
  * @param {T[]} items
@@ -75,5 +76,5 @@ export function keyed(list, items, keyOf, make, update) {
     update(node, item);
     if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
   });
-  old.forEach((node) => node.remove());
+  while (list.children.length > items.length) list.lastElementChild.remove();
 }
