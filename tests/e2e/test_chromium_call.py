@@ -13,6 +13,10 @@ from e2e.recordings import pitch
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 ARCADIAN_HZ, BOREALIAN_HZ, THIRD_HZ = 440, 880, 1320
+THEIR_VOICE_IS_DRAWN = (
+    "[...document.querySelectorAll('.bars .theirs i')]"
+    ".some((bar) => bar.style.getPropertyValue('--l') > 0.3)"
+)
 NO_CODECS = ("libopus", "libav", "libspeex", "libmp3lame")
 
 
@@ -42,6 +46,8 @@ def test_two_browsers_hear_each_other_and_a_third_joins(
         callee.click("Answer", "button")
         caller.wait_for(f"tests.hears({BOREALIAN_HZ})")
         callee.wait_for(f"tests.hears({ARCADIAN_HZ})")
+        for page in (caller, callee):
+            page.wait_for(THEIR_VOICE_IS_DRAWN)
 
         third = signed_in(browser, borealis, THIRD_HZ, beside=callee)
         third.click("Join on this device", "button")

@@ -60,7 +60,7 @@ def test_a_message_that_comes_in_a_call_shows_there(page: Page, pages: Served) -
     snapshot = in_call("live")
     snapshot["messages"] = {LINE: [message(0, "Page two, please.", ours=False)]}
     pages.show(snapshot)
-    page.wait_text("Messages, 1 new")
+    page.wait_text("1 new message")
 
 
 def test_a_person_with_two_devices_is_one_person(page: Page, pages: Served) -> None:

@@ -115,8 +115,7 @@ export default class CallMedia {
 
   /** How loud everybody is heard now, by handle, 0 to 1. @returns {Record<string, number>} */
   levels() {
-    const levels = this.#leg?.levels() ?? [];
-    return Object.fromEntries(this.slots.map(({ slot, handle }) => [handle, levels[slot] ?? 0]));
+    return Object.fromEntries(this.slots.map(({ slot, handle }) => [handle, this.#leg?.level(slot) ?? 0]));
   }
 
   /** @param {boolean} muted */

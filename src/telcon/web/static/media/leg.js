@@ -4,6 +4,7 @@
  */
 import { nowUs } from "../clock.js";
 import { Refused } from "../live-link.js";
+import Meter from "./meter.js";
 import preferences from "./preferences.js";
 
 const SLOTS = 4;
@@ -20,6 +21,7 @@ export default class Leg {
   #onState;
   #onGone;
   /** @type {HTMLAudioElement[]} */ #players = [];
+  /** @type {Record<number, Meter>} those who are in a slot, once somebody looks */ #meters = {};
   #restart = 0;
 
   /**
@@ -54,11 +56,15 @@ export default class Leg {
     if (this.state !== "closed") await this.#sender.replaceTrack(track);
   }
 
-  /** How loud each line in is now, 0 to 1 of the loudest possible. @returns {number[]} */
-  levels() {
-    if (this.state === "closed") return [];
-    const lines = this.#connection.getTransceivers().slice(1);
-    return lines.map((line) => line.receiver.getSynchronizationSources()[0]?.audioLevel ?? 0);
+  /**
+   * How loud a line in is now, 0 to 1 of the loudest possible. Measured here: packets bear no level,
+   * which any watcher on the way could read.
+   * @param {number} slot
+   */
+  level(slot) {
+    if (this.state === "closed") return 0;
+    this.#meters[slot] ??= new Meter(this.#connection.getTransceivers()[slot + 1].receiver.track);
+    return this.#meters[slot].level();
   }
 
   /** What the browser counts of this leg. @returns {Promise<RTCStatsReport>} */
@@ -92,6 +98,8 @@ export default class Leg {
     clearInterval(this.#restart);
     this.#connection.onconnectionstatechange = null;
     this.#connection.close();
+    Object.values(this.#meters).forEach((meter) => meter.close());
+    this.#meters = {};
     this.#players.forEach((player) => {
       player.srcObject = null;
       player.remove();

@@ -34,6 +34,9 @@ export default class Live extends Screen {
     this.at.messages.addEventListener("click", () => page.setAside(`messages/${page.snapshot.call.line}`));
     this.at.audio.addEventListener("click", () => page.setAside("audio"));
     this.at.end.addEventListener("click", () => acts.hangUp(this.#call));
+    for (const fold of [this.at.quality, this.at.security]) { // what was asked for is not left under the keys
+      fold.addEventListener("toggle", () => fold.open && fold.scrollIntoView({ block: "nearest" }));
+    }
   }
 
   render({ call, snapshot, now }) {
@@ -49,7 +52,7 @@ export default class Live extends Screen {
     this.#renderFacts(call, snapshot.node);
     this.#renderKeys(call, now);
     const { messages } = this.page.news.of(snapshot, call.line);
-    put(this.at.messages, messages ? say("person.messages.new", { count: messages }) : say("live.messages"));
+    put(this.at.messages, messages ? sayCount("contacts.messages", messages) : say("live.messages"));
   }
 
   escape() {
@@ -82,6 +85,7 @@ export default class Live extends Screen {
 
   #renderPeople(people) {
     const everybody = byPerson(people);
+    everybody.sort(([one], [other]) => Number(one.side === "theirs") - Number(other.side === "theirs"));
     put(this.at.count, sayCount("live.people", everybody.length));
     keyed(this.at.people, everybody, (devices) => devices[0].handle, () => clone("t-someone"), (node, devices) => {
       const [someone] = devices;
