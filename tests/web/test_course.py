@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from browser.cdp import Page
 from fakes.desk import CALL, MINUTE_US, NOW_US, course
 from telcon.errors import StorageError
+from telcon.web import course as course_page
 from telcon.web.course import LEAST, MARGIN, WIDTH, draw
 from web.asking import request
 from web.serving import Served
@@ -60,6 +64,24 @@ def test_a_person_who_writes_what_a_node_would_say_is_quoted(pages: Served) -> N
     _, text = get(pages)
     assert ">link lost<" in text
     assert ">The link between the nodes was lost" not in text
+
+
+def test_a_page_is_written_beside_the_loop_in_the_readers_language(
+    pages: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def told(*args: Any) -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return real(*args)
+
+    real = course_page._told
+    monkeypatch.setattr(course_page, "_told", told)
+    headers = {"Cookie": pages.signed_in(), "Accept-Language": "fr"}
+    response = request(pages, "GET", PATH, **headers)
+    assert 'lang="fr"' in response.text  # type: ignore[attr-defined]
+    assert threads
+    assert all(thread.name.startswith("asyncio_") for thread in threads)
 
 
 def test_the_page_is_kept_by_no_cache(pages: Served) -> None:

@@ -6,6 +6,7 @@ have signed. The drawing bears no text: what it shows stands in the table under 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -142,8 +143,12 @@ class CoursePage:
             return PlainTextResponse(" ".join(sentences(error)).strip() + "\n", 503, HEADERS)
         if course is None:
             return PlainTextResponse(catalogue()["refused.not-found"] + "\n", 404, HEADERS)
+        # Beside the loop: twenty thousand messages take a second, and audio does not wait.
+        return HTMLResponse(await asyncio.to_thread(self._page, course), headers=HEADERS)
+
+    def _page(self, course: Message) -> str:
         words = catalogue()
-        page = self.render(
+        return self.render(
             "course.html",
             course=course,
             drawing=draw(course),
@@ -156,7 +161,6 @@ class CoursePage:
             say=lambda key, **values: say(words, key, **values),
             utc=_utc,
         )
-        return HTMLResponse(page, headers=HEADERS)
 
 
 def say(words: Catalogue, key: str, **values: str | int) -> str:
