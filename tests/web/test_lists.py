@@ -156,6 +156,19 @@ def test_search_marks_what_was_found_and_jumps_to_it(page: Page, pages: Served) 
     page.wait_text("message 89")
 
 
+def test_one_message_has_a_bounded_number_of_marks(page: Page, pages: Served) -> None:
+    pages.show(idle(messages={LINE: talk(3)}))
+    pages.desk.answers["search"] = found(message(7, "e\u0301\ufb01" * 2_000, ours=False))
+    go(page, f"messages/{LINE}")
+    page.wait_text("message 2")
+    search(page, "e")
+    page.wait_text("1 message found")
+    marks = page.evaluate("document.querySelectorAll('.results mark').length")
+    assert 0 < marks <= 100
+    said = "document.querySelector('.results [data-part=text]').textContent"
+    assert page.evaluate(f"{said}.length") == 6_000
+
+
 def test_search_says_how_far_it_is_and_what_it_did_not_find(page: Page, pages: Served) -> None:
     pages.show(idle(messages={LINE: talk(90, 40)}))
     pages.desk.answers["search"] = found(after=60)

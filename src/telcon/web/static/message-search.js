@@ -4,6 +4,7 @@ import { clone, keyed, parts, put } from "./parts.js";
 import { plain, say, sayCount } from "./words.js";
 
 const ENOUGH = 50; // found before somebody is asked whether to go on
+const MOST_MARKS = 100; // in one message: of one letter there are as many as its writer wants
 
 export default class MessageSearch {
   #at;
@@ -92,11 +93,12 @@ function marked(text, words) {
   const [folded, places] = fold(text);
   const spans = fold(words)[0].split(/\s+/u).filter(Boolean).flatMap((word) => all(folded, word));
   spans.sort(([one], [other]) => one - other);
+  spans.splice(MOST_MARKS);
   const pieces = [];
   let at = 0;
   for (const [from, to] of spans) {
     const [start, end] = [places[from], places[to]];
-    if (start < at) continue;
+    if (start < at || start === end) continue; // of a letter that is written as several, a part
     const mark = document.createElement("mark");
     mark.textContent = text.slice(start, end);
     pieces.push(text.slice(at, start), mark);
