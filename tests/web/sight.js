@@ -113,7 +113,7 @@ globalThis.sight = (() => {
       const wide = Math.max(...boxes.map((b) => b.right)) - Math.min(...boxes.map((b) => b.left));
       if (tall < TOUCH - 0.1 || wide < TOUCH - 0.1) said.push(`${called(e)} is ${Math.round(wide)} x ${Math.round(tall)} px`);
     }
-    for (const e of all(".keys > *")) {
+    for (const e of all(".keys > :is(button, a)")) {
       const { height } = e.getBoundingClientRect();
       if (height < MAIN - 0.1) said.push(`${called(e)}, a main control, is ${height} px high`);
     }
@@ -122,7 +122,7 @@ globalThis.sight = (() => {
 
   /** What a hurried person wants is there without scrolling. */
   function reach() {
-    return all(".keys > *").flatMap((e) => {
+    return all(".keys > :is(button, a)").flatMap((e) => {
       const { top, bottom } = e.getBoundingClientRect();
       return top < 0 || bottom > innerHeight + 0.6 ? [`${called(e)} is out of reach: ${Math.round(top)} to ${Math.round(bottom)} of ${innerHeight}`] : [];
     });
