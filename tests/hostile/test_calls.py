@@ -11,6 +11,7 @@ from telcon.core import draft as drafts
 from telcon.core.seal import Media, Person, Text
 from telcon.core.signals import HintSignal, TrunkSignal, format_signal
 from telcon.node import calls
+from telcon.node.assembly import _rings_here
 from telcon.node.commands import Commands
 
 CALL = "c" * 32
@@ -23,6 +24,7 @@ def test_ten_thousand_rings_ring_four_times_and_end_as_missed(tmp_path: Path) ->
             rung = [os.urandom(16).hex() for _ in range(1_000)]
             await eve.act(*(eve.ring(call, by=os.urandom(8).hex()) for call in rung))
             assert len(eve.victim.board.calls.running) <= calls.MAX_RUNNING
+            assert 0 < len(_rings_here(eve.victim)) <= calls.MAX_RUNNING  # of these push is told
             await eve.until(lambda: [eve.phase(call) for call in rung].count("missed") > 990)
             shown = node.desk.snapshot(PAGE)
             assert shown["call"]["phase"] == "ringing"

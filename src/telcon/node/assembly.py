@@ -321,9 +321,10 @@ class Node:
 
 
 def _rings_here(desk: LineDesk) -> list[str]:
-    """Return the calls by which the other side of a line rings now."""
-    going_on = desk.line.machine.fold.going_on()
-    ringing = [state for state in going_on if state.phase is Phase.RINGING]
+    """Return the calls by which the other side of a line rings now, of those that run here."""
+    calls = desk.line.machine.fold.calls
+    running = [calls[call] for call in desk.board.calls.running if call in calls]
+    ringing = [state for state in running if state.phase is Phase.RINGING]
     return [state.call for state in ringing if desk.calls.rung_by(state) == "theirs"]
 
 
