@@ -48,6 +48,7 @@ def test_what_others_wrote_cannot_become_markup_or_turn_the_text(pages: Served) 
     told = course()
     told["facts"][6]["detail"] = "<script>alert(1)</script>\u202eevil"
     told["facts"][6]["who"] = "<b>Voss</b>"
+    told["peer"]["name"] = "Elena \u202essoV"
     pages.desk.courses[CALL] = told
     _, text = get(pages)
     assert "<script>alert" not in text

@@ -159,6 +159,7 @@ class CoursePage:
                 for one in course["recorders"]
             ],
             say=lambda key, **values: say(words, key, **values),
+            plain=_plain,
             utc=_utc,
         )
 
