@@ -1,11 +1,13 @@
 """A line that was down for long says how far it is, until all is made up for."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 from fakes.two_nodes import TwoNodes, line_of, on_two_nodes
 from telcon.core import draft as drafts
 from telcon.core.seal import Person, Text
-from telcon.node.catching_up import WORTH_TELLING
+from telcon.node.catching_up import STUCK_S, WORTH_TELLING, CatchingUp
 
 REY = Person("en", "Adrian Rey", "President of Arcadia", "Arcadia")
 MANY = 20 * WORTH_TELLING
@@ -53,3 +55,15 @@ async def test_a_few_messages_are_no_catching_up(both: TwoNodes) -> None:
     await asyncio.gather(*(line.act_bulk(draft) for draft in words))
     await rey.wait(lambda now: now["lines"][0]["waiting"] == 0)
     assert set(shown) == {None}
+
+
+def test_what_is_said_to_be_missing_and_never_comes_is_forgotten() -> None:
+    machine = SimpleNamespace(missing=2**52, waiting=3)
+    line: Any = SimpleNamespace(machine=machine, up_since_us=1)
+    now = [100.0]
+    catching = CatchingUp(line, lambda: now[0])
+    assert catching.view() == {"count": 0, "total": 2**52 + 3}
+    now[0] += STUCK_S + 1
+    assert catching.view() is None
+    machine.missing = 300  # it has connected again, and says something else
+    assert catching.view() == {"count": 0, "total": 303}
