@@ -16,6 +16,7 @@ from telcon.node import search
 from telcon.node.message_desk import SHOWN_MESSAGES
 from telcon.node.search import folded
 from telcon.node.store.engine import DATABASE, connect_writer
+from telcon.node.store.reader import Reader
 
 REY = Person("en", "Adrian Rey", "President of Arcadia", "Arcadia")
 MANY = 3 * SHOWN_MESSAGES + 7
@@ -84,6 +85,27 @@ async def test_one_ask_reads_a_bounded_number_of_messages(both: TwoNodes) -> Non
         second = await ask(rey, "search", words="needle", before=first["next"])
     assert texts(second["found"]) == ["the needle"]
     assert second["next"] == 0
+
+
+@on_two_nodes
+async def test_what_lies_between_two_messages_is_not_read(both: TwoNodes) -> None:
+    await write_many(both, [f"{number}" for number in range(60)])
+    messages = line_of(both.arcadia).machine.fold.messages
+    read: list[Any] = []
+    rows = Reader.rows
+
+    def counted(reader: Reader, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        found = rows(reader, statement, values)
+        read.extend(found)
+        return found
+
+    places = [messages[0], messages[59]]  # as if all between were void
+    numbers = desk_of(both.arcadia).messages._numbers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reader, "rows", counted)
+        found = await search.search_messages(both.arcadia.folder, numbers, places, "59", 2)
+    assert found.positions == (1,)
+    assert len(read) == 2
 
 
 @on_two_nodes
