@@ -620,7 +620,7 @@ SCREENS |= {
     "incoming-times": (
         in_call("ringing", "theirs"),
         "",
-        ("Another time, and decline", "In 15 minutes", "today"),
+        ("Propose a time, and decline", "In 15 minutes", "today"),
     ),
     "live-goes-on": (
         in_call("live", **_unsigned, goes_on_unsigned=True),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from browser.cdp import Page
-from fakes.desk import NOW_US, idle, in_call, line, message, over, ringing
+from fakes.desk import LINE, NOW_US, idle, in_call, line, message, over, past, ringing
 from web.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -127,6 +127,11 @@ def test_a_proposed_time_is_shown_in_the_readers_own_zone(tab: Page, pages: Serv
     pages.show(over("declined", "ours", "theirs", "Can we talk at 2026-03-14 20:15 UTC?"))
     tab.wait_text("“Can we talk at 2026-03-14 20:15 UTC?”")
     tab.wait_text("Elena Voss proposes to talk tomorrow 02:00, your time")
+    declined = past(0, phase="declined", by="ours", reason="At 2026-03-14 20:15 UTC?")
+    pages.show(idle(history={LINE: [declined]}))
+    tab.click("Done", "button")
+    tab.evaluate(f"void (location.hash = 'history/{LINE}')")
+    tab.wait_text("You proposed to talk tomorrow 02:00, your time")
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_proposes_a_time(spoken: Page, pages: Served) -> None:
     pages.show(in_call("ringing", "theirs"))
     spoken.wait_text("Answer")
     press(spoken, "Propose a time")
-    spoken.wait_text("Another time, and decline")
+    spoken.wait_text("Propose a time, and decline")
     assert "In 15 minutes" in spoken.focused()
     spoken.press("Space")
     assert str(asked(pages, "decline")["reason"]).endswith("UTC?")

@@ -17,6 +17,17 @@ export default function proposedTime(text) {
 }
 
 /**
+ * What stands before the moment in `text`, the moment as written, and what follows; all before when there is none.
+ * @param {string} text
+ * @returns {[string, string, string]}
+ */
+export function aroundProposal(text) {
+  const found = FORM.exec(text);
+  if (!found) return [text, "", ""];
+  return [text.slice(0, found.index), found[0], text.slice(found.index + found[0].length)];
+}
+
+/**
  * `us` as it stands in the words, to the minute.
  * @param {number} us µs since 1970, UTC
  */

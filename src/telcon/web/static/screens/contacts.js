@@ -30,7 +30,7 @@ export default class Contacts extends Screen {
     const { me, node } = view.snapshot;
     const lines = inUseFirst(view.snapshot.lines);
     put(this.at.greeting, greeting());
-    put(this.at.me, plain([me.name, me.office].filter(Boolean).join(", ")));
+    put(this.at.me, plain([me.name, me.office].filter(Boolean).join(say("comma"))));
     put(this.at.node, node);
     this.#device.render(view.call !== null && !view.call.ended);
     this.at.none.hidden = lines.length > 0;
@@ -75,7 +75,7 @@ function inUseFirst(lines) {
 
 function news({ messages, missed }) {
   const parts = [missed && sayCount("contacts.missed", missed), messages && sayCount("contacts.messages", messages)];
-  return parts.filter(Boolean).join(", ");
+  return parts.filter(Boolean).join(say("comma"));
 }
 
 /** The state of a line, for the picture and in a word, and whether that word is a warning. */

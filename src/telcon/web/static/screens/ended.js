@@ -1,9 +1,9 @@
 /** How a call ended, whoever ended it, until it is put away. */
-import { timer, when } from "../clock.js";
+import { timer } from "../clock.js";
 import LinePicture from "../line-picture.js";
 import { put, putPerson } from "../parts.js";
-import proposedTime from "../proposed-time.js";
-import { hasWords, say, sayReason } from "../words.js";
+import { hasWords, say } from "../words.js";
+import putReason from "./reason.js";
 import Screen from "./screen.js";
 
 export default class Ended extends Screen {
@@ -27,7 +27,7 @@ export default class Ended extends Screen {
   render({ call, line, snapshot }) {
     this.#call = call.call;
     this.#line = call.line;
-    const { phase, reason } = call.ended;
+    const { phase } = call.ended;
     putPerson(this.at, call.peer);
     this.#picture.show("ended");
     put(this.at.state, say(`ended.${hasWords(`ended.${phase}`) ? phase : "ended"}`));
@@ -35,10 +35,7 @@ export default class Ended extends Screen {
     const lasted = past?.answered_us && past.ended_us ? past.ended_us - past.answered_us : 0;
     put(this.at.lasted, lasted > 0 ? say("ended.lasted", { time: timer(lasted) }) : "");
     put(this.at.by, call.late ? say("ended.late") : whoEnded(call));
-    put(this.at.reason, reason ? sayReason(phase, reason) : "");
-    const proposed = proposedTime(reason);
-    const whose = call.ended.by === "theirs" ? "ended.proposed" : "ended.proposed-by-you";
-    put(this.at.proposed, proposed === null ? "" : say(whose, { name: call.peer.name, time: when(proposed) }));
+    putReason(this.at, call.ended, call.peer.name);
     this.at.signed.hidden = !past;
     put(this.at.signed, past ? say(past.signed ? "history.signed" : "history.waiting") : "");
     this.at.signed.classList.toggle("wait", !past?.signed);

@@ -1,7 +1,8 @@
 /** Calls of one line as both logs show them, and the gaps between, newest first. Prints as it stands. */
 import { lasting, when } from "../clock.js";
 import { clone, keyed, parts, put } from "../parts.js";
-import { hasWords, inner, say, sayCount, sayReason } from "../words.js";
+import { hasWords, inner, say, sayCount } from "../words.js";
+import putReason from "./reason.js";
 import Screen from "./screen.js";
 
 const PIECE = 50; // calls come from the node by so many
@@ -86,8 +87,7 @@ function mixed(calls, gaps) {
 function showCall(at, call, name) {
   put(at.what, title(call));
   put(at.when, [when(call.rung_us), ...details(call, name)].join(say("comma")));
-  put(at.reason, call.reason ? sayReason(call.phase, call.reason) : "");
-  at.reason.hidden = !call.reason;
+  putReason(at, call, name);
   put(at.signed, say(call.signed ? "history.signed" : "history.waiting"));
   at.signed.classList.toggle("wait", !call.signed);
   at.timeline.setAttribute("href", `/calls/${call.call}`);

@@ -92,7 +92,7 @@ export default class Live extends Screen {
       const at = parts(node);
       const several = devices.length > 1 ? sayCount("live.devices", devices.length) : "";
       put(at.name, someone.name ? plain(someone.name) : say("live.unnamed"));
-      put(at.role, [say(`live.${someone.side}`), role(someone), several].filter(Boolean).join(", "));
+      put(at.role, [say(`live.${someone.side}`), role(someone), several].filter(Boolean).join(say("comma")));
       const speaks = devices.some(({ handle }) => this.#loud[handle] > SPEAKS);
       put(at.what, devices.every(({ muted }) => muted) ? say("live.muted") : speaks ? say("live.speaks") : "");
     });
