@@ -1,5 +1,6 @@
 """The six words as a person types them: a slip of the finger must not cost the pairing."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,28 @@ def test_a_slip_is_said_before_the_node_is_asked(
     err = capsys.readouterr().err
     assert said in err
     assert "type all six again" in err
+
+
+class Terminal(StringIO):
+    """Somebody who types one line after the other."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_a_slip_is_asked_for_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(f"rabbit time\n{WORDS}x\n{WORDS}\n"))
+    assert main(["--data", str(tmp_path), "line", "confirm", "borealis.example"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.count("type all six again") == 2
+    assert "no node runs" in printed.err  # the third time they went to the node
+
+
+def test_who_types_nothing_at_a_terminal_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert main(["--data", str(tmp_path), "line", "confirm", "borealis.example"]) == 2
+    assert "Nothing is lost" in capsys.readouterr().err

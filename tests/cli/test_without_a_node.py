@@ -35,7 +35,7 @@ def test_a_command_to_a_node_that_does_not_run_says_how_to_start_it(
 ) -> None:
     what, advice = said(tmp_path / "nowhere", capsys, *arguments)
     assert f"no node runs on {tmp_path / 'nowhere'}" in what
-    assert "node run" in advice
+    assert "telcon --data FOLDER" in advice
     assert list(tmp_path.iterdir()) == []
 
 

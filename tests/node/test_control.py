@@ -136,6 +136,10 @@ def test_a_command_under_way_hears_that_the_node_is_ending(tmp_path: Path) -> No
 def test_a_folder_without_a_node_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="no node runs on") as refused:
         steps(control_socket(tmp_path / "nowhere"), {"do": "greet"})
+    assert "--data FOLDER" in refused.value.advice()
+    (tmp_path / "node.toml").touch()
+    with pytest.raises(OperatorError, match="no node runs on") as refused:
+        steps(control_socket(tmp_path), {"do": "greet"})
     assert "node run" in refused.value.advice()
 
 

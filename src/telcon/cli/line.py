@@ -97,15 +97,26 @@ def _show_words(arguments: argparse.Namespace, answer: Mapping[str, Any]) -> Non
 
 
 def _confirm(arguments: argparse.Namespace) -> int:
-    words = arguments.words
-    if words is None:
-        if not sys.stdin.isatty():
-            raise InvitationError("no words given", advice="Give them with --words.")
-        words = input("The six words that the other side read to you: ")
-    words = " ".join(_require_words(words))
+    typed = arguments.words
+    words = " ".join(_asked_words() if typed is None else _require_words(typed))
     _ask(arguments, {"do": "confirm", "peer": arguments.name, "words": words})
     print(f"The line to {arguments.name} is open on this side.")
     return 0
+
+
+def _asked_words() -> list[str]:
+    """Ask whoever sits at the terminal until the words are six of the list."""
+    if not sys.stdin.isatty():
+        raise InvitationError("no words given", advice="Give them with --words.")
+    while True:
+        try:
+            return _require_words(input("The six words that the other side read to you: "))
+        except InvitationError as error:
+            print(f"{error}. {error.advice()}")
+        except EOFError as error:
+            raise InvitationError(
+                "no words given", advice="Nothing is lost: give the same command again."
+            ) from error
 
 
 def _require_words(typed: str) -> list[str]:
@@ -182,5 +193,5 @@ def _card(arguments: argparse.Namespace) -> int:
             f"the key card cannot be written to {arguments.out}: {error.strerror}",
             advice="Name a file in a folder that exists and that you may write to.",
         ) from error
-    print(f"{arguments.out}: {answer['hash']}")
+    print(f"{arguments.out} written. Its SHA-256, to publish or to read out:\n{answer['hash']}")
     return 0

@@ -31,12 +31,26 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     init.add_argument("--organisation", required=True, help="like Arcadia")
     init.add_argument("--principal", required=True, help="who the line is for, like 'Adrian Rey'")
     init.add_argument("--office", required=True, help="like 'President of Arcadia'")
-    init.add_argument("--lang", default="en", help="language of the names above (BCP 47)")
-    init.add_argument("--web-host-name", help="what browsers call it (default: the node's name)")
-    init.add_argument("--web-port", type=int, default=8400, help="TCP, pages (8400)")
-    init.add_argument("--link-port", type=int, default=8401, help="TCP, lines (8401)")
-    init.add_argument("--pairing-port", type=int, default=8402, help="TCP, pairing (8402)")
-    init.add_argument("--media-port", type=int, default=8403, help="UDP, audio (8403)")
+    init.add_argument("--lang", default="en", help="language of the names above (default: en)")
+    init.add_argument(
+        "--web-host-name", metavar="HOST", help="what browsers call it (default: the node's name)"
+    )
+    init.add_argument(
+        "--web-port", type=int, default=8400, metavar="PORT", help="TCP, pages (default: 8400)"
+    )
+    init.add_argument(
+        "--link-port", type=int, default=8401, metavar="PORT", help="TCP, lines (default: 8401)"
+    )
+    init.add_argument(
+        "--pairing-port",
+        type=int,
+        default=8402,
+        metavar="PORT",
+        help="TCP, pairing (default: 8402)",
+    )
+    init.add_argument(
+        "--media-port", type=int, default=8403, metavar="PORT", help="UDP, audio (default: 8403)"
+    )
     init.set_defaults(run=_init)
     run = parts.add_parser("run", help="run the node until SIGINT or SIGTERM")
     run.set_defaults(run=_run)

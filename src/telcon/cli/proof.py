@@ -22,13 +22,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the commands of this module to `commands`."""
     export = commands.add_parser("export", help="write the proof folder of a call")
     which = export.add_mutually_exclusive_group(required=True)
-    which.add_argument("--call", metavar="ID", help="32 hex digits")
+    which.add_argument("--call", metavar="ID", help="32 hex digits, at the foot of its timeline")
     which.add_argument("--last", action="store_true", help="the call that was rung last")
     export.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
     )
     export.add_argument(
-        "--show", choices=LAYER_NAMES, default=LAYER_NAMES[-1], help="each with those before"
+        "--show",
+        choices=LAYER_NAMES,
+        default=LAYER_NAMES[-1],
+        help=f"how much to show, each with those before it (default: {LAYER_NAMES[-1]})",
     )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
@@ -125,7 +128,9 @@ def _find_call(
     if not found:
         raise OperatorError(
             f"no call {wanted} here" if wanted else "no call here yet",
-            advice="Look at the history on the page, or leave --call and give --last.",
+            advice="Give --last for the call rung last; the timeline of a call names it."
+            if wanted
+            else "There is one once somebody has rung, answered or not.",
         )
     _, call, record = max(found, key=lambda item: item[0])
     return call, record

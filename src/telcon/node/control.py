@@ -166,7 +166,10 @@ def _connect(connection: socket.socket, path: Path) -> None:
             advice="Be the user that the node runs as.",
         ) from error
     except OSError as error:
-        raise OperatorError(
-            f"no node runs on {folder}",
-            advice=f"Start it with: telcon --data {folder} node run",
-        ) from error
+        raise OperatorError(f"no node runs on {folder}", advice=_how_to_reach(folder)) from error
+
+
+def _how_to_reach(folder: Path) -> str:
+    if (folder / "node.toml").exists():
+        return f"Start it with: telcon --data {folder} node run"
+    return "There is no node in that folder. Name the node's own: telcon --data FOLDER …"

@@ -153,7 +153,13 @@ class NodeSettings:
         """
         text = _format(self)
         path = folder / FILE_NAME
-        if _settings(_Table(path, "", tomllib.loads(text))) != self:
+        try:
+            is_read_back = _settings(_Table(path, "", tomllib.loads(text))) == self
+        except SettingsError as error:
+            raise SettingsError(
+                str(error), advice="Nothing was written. Give another value instead."
+            ) from error
+        if not is_read_back:
             raise SettingsError(f"the settings for {path} would not be read back as they are")
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
