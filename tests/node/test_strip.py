@@ -9,6 +9,7 @@ import pytest
 from telcon.core.line_tests import LineTests
 from telcon.node import strip as strip_module
 from telcon.node.call_desk import View
+from telcon.node.history_desk import SHOWN_GAPS, HistoryDesk
 from telcon.node.strip import HOUR_US, SHOWN_HOURS, Strip
 
 OURS, THEIRS = "arcadia.example/line/0", "borealis.example/line/0"
@@ -136,6 +137,30 @@ def test_a_test_from_a_time_to_come_is_not_the_last(tests: Tests) -> None:
     tests.answered(2)
     tests.answered(-5, THEIRS)  # their clock is ahead, or they say so
     assert tests.view()["last"]["side"] == "ours"
+
+
+def test_what_was_missed_in_a_time_to_come_is_not_named(tests: Tests) -> None:
+    tests.missed(3)
+    for hours in range(1, 30):
+        tests.missed(-hours, THEIRS)
+    assert [one["side"] for one in tests.view()["missed"]] == ["ours"]
+
+
+def test_their_gaps_do_not_crowd_ours_out_of_the_history(tests: Tests) -> None:
+    tests.answered(9_000)
+    tests.missed(8_999)
+    tests.answered(8_998)
+    for hours in range(8_000, 0, -8):
+        tests.missed(hours, THEIRS)
+        tests.answered(hours - 4, THEIRS)
+    line: Any = tests.strip._line
+    line.machine.fold.calls = {}
+    calls: Any = None
+    shown = HistoryDesk(line, calls, tests.strip).gaps([])
+    assert len(shown) == SHOWN_GAPS
+    assert shown[-1]["kind"] == "unanswered.ours"
+    times = [gap["from_us"] for gap in shown]
+    assert times == sorted(times, reverse=True)
 
 
 def test_gaps_of_both_sides_are_told_apart_whatever_their_clocks_say() -> None:

@@ -38,7 +38,10 @@ class HistoryDesk:
         return found
 
     def gaps(self, shown: list[View], before: str | None = None) -> list[View]:
-        """Return the gaps that belong among the calls `shown`, newest first."""
+        """Return the gaps that belong among the calls `shown`, newest first.
+
+        What our own log tells comes before what theirs alone states: it cannot be crowded out.
+        """
         cursor = self._line.machine.fold.calls.get(before or "")
         until_us = cursor.rung_us if cursor is not None else None
         from_us = shown[-1]["rung_us"] if len(shown) == SHOWN_CALLS else 0
@@ -47,7 +50,8 @@ class HistoryDesk:
             for gap in self._strip.gaps()
             if gap["from_us"] >= from_us and (until_us is None or gap["from_us"] < until_us)
         ]
-        return found[:SHOWN_GAPS]
+        known = sorted(found, key=lambda gap: bool(gap["kind"].endswith(".theirs")))[:SHOWN_GAPS]
+        return sorted(known, key=lambda gap: int(gap["from_us"]), reverse=True)
 
     def _states(self, before: str | None) -> Iterator[CallState]:
         """Return the calls, the newest first, that come behind `before`."""

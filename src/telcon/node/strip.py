@@ -125,7 +125,7 @@ def _missed(each: dict[str, list[Exchange]], from_us: int, now_us: int) -> list[
         {"side": side, "time_us": one.time_us, "outcome": str(outcome)}
         for side, of in each.items()
         for one in of
-        if one.time_us >= from_us
+        if from_us <= one.time_us <= now_us + MINUTE_US
         and (outcome := one.outcome(now_us)) in (Outcome.MISSED, Outcome.LATE)
     ]
     return sorted(told, key=lambda one: one["time_us"], reverse=True)[:SHOWN_MISSED]
