@@ -188,6 +188,7 @@ def _used_link(shown: Gallery) -> None:
 
 
 def _signed_out(shown: Gallery) -> None:
+    shown.tab.click("This device", "button")
     shown.tab.click("Sign out", "button")
     shown.words("You are signed out")
 

@@ -257,6 +257,7 @@ def test_a_second_tab_made_of_this_one_is_another_device(desk: Page, pages: Serv
 def test_signing_out_leaves_no_certificate(desk: Page, pages: Served) -> None:
     on_a_call(desk, pages)
     pages.show(idle())
+    desk.click("This device", "button")
     desk.click("Sign out", "button")
     desk.wait_text("You are signed out")
     kept = "indexedDB.databases().then((all) => all.map((one) => one.name))"

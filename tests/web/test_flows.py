@@ -47,6 +47,7 @@ def test_without_a_session_the_page_says_how_to_sign_in(browser: Browser, pages:
 
 
 def test_signing_out_ends_the_session(page: Page, pages: Served) -> None:
+    page.click("This device", "button")
     page.click("Sign out", "button")
     page.wait_text("You are signed out")
     assert pages.sign_in.tokens == set()

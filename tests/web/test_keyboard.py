@@ -72,6 +72,7 @@ def test_signs_in(browser: Browser, pages: Served) -> None:
 
 
 def test_signs_out(page: Page, pages: Served) -> None:
+    press(page, "This device")
     press(page, "Sign out", "Space")
     page.wait_text("You are signed out")
     assert pages.sign_in.tokens == set()

@@ -115,7 +115,7 @@ export default class Live extends Screen {
     const listening = acts.isListening(call.call);
     const silent = call.mine && !listening && !media.speaking && !opening.isOpening;
     this.at.mute.hidden = !call.mine || !media.speaking;
-    this.at.mute.setAttribute("aria-pressed", `${media.muted}`);
+    this.at.mute.classList.toggle("on", media.muted); // its words say which; "pressed" would say it twice
     put(this.at.mute, say(media.muted ? "live.unmute" : "live.mute"));
     this.at.join.hidden = call.mine;
     this.at.messages.hidden = this.at.audio.hidden = !call.mine;
