@@ -17,7 +17,7 @@ from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.rtp import RtpPacket
 
 FRAME_S = 0.02
-WAIT_S = 30.0
+WAIT_S = 90.0  # a ring lasts 45 s; a node that was away is dialled again after half a minute
 
 Snapshot = Mapping[str, Any]
 

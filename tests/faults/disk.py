@@ -7,6 +7,7 @@ import resource
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 from faults.pair import Pair
 from faults.resources import asked
@@ -19,7 +20,8 @@ SLOW_MS = 20
 FRAME_S = 0.02
 TOC = b"\xf8"  # CELT, 20 ms, mono, one frame
 PACKET = 1_200  # octets; a recording of such grows by 60 kB/s
-ROOM = 600_000  # for the database's growth in one call
+ROOM = 100_000  # above the database
+LEAST = 400_000  # what the database may write in one call, in a file beside it
 
 
 @asynccontextmanager
@@ -38,7 +40,7 @@ async def the_database_is_full(pair: Pair) -> AsyncIterator[None]:
     """Two people talk on; what they write waits, and is written when there is room."""
     call = await pair.call()
     sqlite(pair).set("full")
-    pending = asyncio.create_task(pair.write(pair.rey, "written to a full database " * 100))
+    pending = asyncio.create_task(pair.write(pair.rey, "written to a full database " * 70))
     await pair.hears(pair.rey, pair.voss)
     await pair.hears(pair.voss, pair.rey)
     await pair.rey.wait(lambda shown: bool(shown["lines"][0]["trouble"]))
@@ -79,8 +81,9 @@ async def the_recording_is_full(pair: Pair) -> AsyncIterator[None]:
     """The talk goes on; both sides see that this side's recorder is off, within two seconds."""
     call = await pair.call()
     await pair.reads(spoken("live.recorder.ours.on"))
+    await asyncio.to_thread(shorten_journal, pair.arcadia.folder / "telcon.db")
     largest = max(path.stat().st_size for path in pair.arcadia.folder.glob("telcon.db*"))
-    pair.arcadia.limit(resource.RLIMIT_FSIZE, largest + ROOM)
+    pair.arcadia.limit(resource.RLIMIT_FSIZE, max(largest, LEAST) + ROOM)
     speaking = asyncio.create_task(speak_much(pair))
     await pair.rey.wait(lambda shown: not shown["call"]["recorders"]["ours"]["on"])
     await pair.voss.wait(lambda shown: not shown["call"]["recorders"]["theirs"]["on"])
@@ -91,6 +94,12 @@ async def the_recording_is_full(pair: Pair) -> AsyncIterator[None]:
     await pair.hears(pair.voss, pair.rey)
     pair.arcadia.limit(resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
     await pair.hang_up(pair.rey, call)
+
+
+def shorten_journal(database: Path) -> None:
+    """Move what SQLite keeps in its journal into the database: the journal begins anew."""
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 async def speak_much(pair: Pair) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from unittest import mock
 
 from demo.device import ScriptedDevice
-from faults.pair import FaultyNode, Pair, new_nodes, open_pair, pair_nodes, past
+from faults.pair import FaultyNode, Pair, new_nodes, open_pair, pair_nodes, past, phase
 from faults.row import Row, spoken
 from telcon.node.audit import AuditEvent
 from telcon.node.link import tls
@@ -17,13 +17,15 @@ from telcon.node.media.client import DeviceLeg
 
 @asynccontextmanager
 async def the_other_node_stops_while_it_rings(pair: Pair) -> AsyncIterator[None]:
-    """The page says that the line is down; the ring is given up and stands in the history."""
+    """The page says that the line is down; it rings on when that is over, and can be taken back."""
     call = await pair.ring(pair.rey, pair.voss)
     await asyncio.to_thread(pair.borealis.stop)
     yield
     await pair.start(pair.borealis)
+    await pair.voss.wait(lambda shown: phase(shown, call) == "ringing")
+    await pair.rey.ask("cancel", call=call)
     rows = await pair.over(call)
-    assert {row["phase"] for row in rows} == {"failed"}
+    assert {row["phase"] for row in rows} == {"cancelled"}
 
 
 @asynccontextmanager
@@ -57,6 +59,7 @@ async def the_other_node_bears_another_certificate(pair: Pair) -> AsyncIterator[
     await asyncio.to_thread(pair.borealis.stop)
     keys.rename(kept)
     await pair.start(pair.borealis)  # it makes itself a new one
+    await pair.audits(AuditEvent.WRONG_PEER_KEY)
     yield
     await asyncio.to_thread(pair.borealis.stop)
     shutil.rmtree(keys)

@@ -17,13 +17,13 @@ from browser.cdp import Browser, Page
 from demo.device import ScriptedDevice
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
 from fakes.ports import own_ports
+from fakes.quiet import let_lines_be_tested
 from faults.evidence import Held, held_by, open_recordings, require_whole
 from faults.through import Tool
 
 VOICE = Path(__file__).parents[2] / "demo" / "voices" / "arcadia.opus"
-WAIT_S = 30.0
+WAIT_S = 90.0  # a node that was away for long is dialled again after half a minute
 LOOK_S = 0.05
-AUDITED_S = 90.0  # a node that was away for long is dialled again after half a minute
 
 Snapshot = Any
 
@@ -94,7 +94,7 @@ class People:
 
     async def write(self, device: ScriptedDevice, text: str) -> str:
         """Write a message and note that it was acknowledged; return its place."""
-        answer = await device.ask("message", line=self.line, text=text, tag=text, lang="en")
+        answer = await device.ask("message", line=self.line, text=text, tag=text[:64], lang="en")
         place = str(answer["id"])
         self.held.messages[place] = text
         return place
@@ -237,7 +237,7 @@ class Pair(People):
 
     async def audits(self, event: str) -> dict[str, Any]:
         """Wait for such an event; return its fields."""
-        await until(lambda: bool(self.audited(event)), AUDITED_S)
+        await until(lambda: bool(self.audited(event)))
         return self.audited(event)[0]
 
     async def well(self) -> None:
@@ -314,6 +314,7 @@ def new_nodes(folder: Path, host: str = "127.0.0.1") -> tuple[FaultyNode, Faulty
 def _set_up(party: Party, folder: Path, ports: list[int], host: str) -> FaultyNode:
     node = FaultyNode(party, folder / party.organisation.lower())
     node.set_up(ports)
+    let_lines_be_tested(node.folder, 0)
     if host != "127.0.0.1":
         settings = node.folder / "node.toml"
         text = settings.read_text()

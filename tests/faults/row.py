@@ -1,14 +1,32 @@
-"""What one row of the table of faults says."""
+"""The table of every fault that a node has to live with, made for real: what one row of it says.
+
+Two nodes run as processes, two people are signed in, and Arcadia's page is open in Chromium. A row
+makes its fault and ends it. Tested of each: the words a person reads, the event in the audit file,
+that nothing acknowledged is lost and nothing half-written, and that all is well afterwards.
+
+The rows stand with their faults: `starting`, `people`, `links`, `resources`, `disk`, `clocks`.
+A few files of tests go through them, for `make test` gives each file to one process.
+"""
 
 import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+import pytest
+
 from faults.pair import Pair
 from faults.through import Tool
 from telcon.node.audit import AuditEvent
 from telcon.web.words import catalogue
+
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.process,
+    pytest.mark.timeout(240),
+    # Sockets to a node that was ended are closed by the kernel, some of them while nobody looks.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 Fault = Callable[[Pair], AbstractAsyncContextManager[None]]
 

@@ -1,39 +1,12 @@
-"""Every fault that a node has to live with, made for real, one row each.
-
-Two nodes run as processes, two people are signed in, and Arcadia's page is open in Chromium. A row
-makes its fault and ends it. Tested of each: the words a person reads, the event in the audit file,
-that nothing acknowledged is lost and nothing half-written, and that all is well afterwards.
-"""
+"""Keeps one pair of nodes, with people and a page, for all rows of a file of tests."""
 
 import asyncio
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from browser.cdp import Browser
-from faults import clocks, disk, links, people, resources, starting
 from faults.pair import FaultyNode, Pair, open_pair, paired_nodes
 from faults.row import Row, spoken
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.process,
-    pytest.mark.timeout(180),
-    # Sockets to a node that was ended are closed by the kernel, some of them while nobody looks.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-ROWS: list[Row] = [
-    *starting.ROWS,
-    *people.ROWS,
-    *links.ROWS,
-    *resources.ROWS,
-    *disk.ROWS,
-    *clocks.ROWS,
-]
 
 
 class Keeper:
@@ -77,22 +50,6 @@ class Keeper:
         self.drop()
         self._runner.close()
         self._browser.close()
-
-
-@pytest.fixture(scope="module")
-def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
-    folder = tmp_path_factory.mktemp("faults")
-    keeper = Keeper(folder)
-    try:
-        yield keeper
-    finally:
-        keeper.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_a_fault_is_said_audited_survived_and_over_when_it_ends(row: Row, keeper: Keeper) -> None:
-    keeper.run(row)
 
 
 async def go_through(row: Row, pair: Pair) -> None:
