@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.device import ScriptedDevice
+from demo.device import FRAME_S, ScriptedDevice
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
 from demo.ports import free_ports
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 
 VOICES = Path(__file__).parent / "voices"
 MESSAGES = 3  # each way
+LAST_WORDS_FRAMES = 250  # five seconds
 PROVEN, CONSISTENT = 0, 3  # exit statuses of telcon verify
 
 
@@ -109,6 +110,9 @@ async def _talk(nodes: list[DemoNode], clock: Clock) -> str:
             _write(caller, "Arcadia"),
             _write(callee, "Borealis"),
         )
+    with clock.step("the last words arrive"):
+        await _hear_out(callee, len(sent[0]))
+        await _hear_out(caller, len(sent[1]))
     _require(set(callee.heard) <= set(sent[0]), "Borealis heard what Arcadia did not say")
     _require(set(caller.heard) <= set(sent[1]), "Arcadia heard what Borealis did not say")
     _require(len(callee.heard) >= 0.95 * len(sent[0]), "too little of Arcadia was heard")
@@ -119,6 +123,14 @@ async def _talk(nodes: list[DemoNode], clock: Clock) -> str:
             await device.wait(lambda snapshot: _is_signed(snapshot, call))
             await device.close()
     return call
+
+
+async def _hear_out(device: ScriptedDevice, sent: int) -> None:
+    """Wait for what is on its way: who hangs up on it records less than who said it."""
+    for _ in range(LAST_WORDS_FRAMES):
+        if len(device.heard) >= sent:
+            return
+        await asyncio.sleep(FRAME_S)
 
 
 async def _write(device: ScriptedDevice, who: str) -> None:
