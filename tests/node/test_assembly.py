@@ -22,6 +22,7 @@ from fakes.two_nodes import (
     until,
     voice,
 )
+from telcon.core.call import CallState, Recording
 from telcon.errors import LinkDownError, LockedError, PortError, SettingsError
 from telcon.node.assembly import Node
 from telcon.node.store import Store
@@ -46,6 +47,10 @@ async def test_both_hear_each_other_and_both_record_both(both: TwoNodes) -> None
         assert recorded(node, call, both.borealis) == voss
 
 
+def own_recordings(state: CallState) -> list[Recording]:
+    return [one for one in state.recordings if one.author.startswith("arcadia")]
+
+
 @on_two_nodes
 async def test_a_node_that_ends_in_a_call_says_so_and_closes_its_recordings(
     both: TwoNodes,
@@ -54,11 +59,13 @@ async def test_a_node_that_ends_in_a_call_says_so_and_closes_its_recordings(
     said = voice("Rey", 10)
     await rey.say(said)
     await voss.hears(said)
+    calls = line_of(both.arcadia).machine.fold.calls
+    await until(lambda: len(own_recordings(calls[call])) == 2)
     await both.arcadia.close()
     assert (await voss.wait_phase("failed"))["ended"]["reason"] == "node stopped"
     again = await both.restart(both.arcadia)
     state = line_of(again).machine.fold.calls[call]
-    own = [one for one in state.recordings if one.author.startswith("arcadia")]
+    own = own_recordings(state)
     assert len(own) == 2
     assert all(one.off is not None for one in own)
     assert recorded(again, call, both.arcadia) == said

@@ -221,7 +221,7 @@ def test_the_language_is_chosen_on_the_page_and_stays(page: Page, pages: Served)
     )
     page.wait_for("document.documentElement.lang === 'ru'")
     page.goto(pages.address)
-    page.wait_text(words.catalogue("ru")["contacts.sign-out"])
+    page.wait_text(words.catalogue("ru")["contacts.call"])
 
 
 def speak(tab: Page, pages: Served, language: str) -> None:
