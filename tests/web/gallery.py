@@ -191,6 +191,7 @@ def _signed_out(shown: Gallery) -> None:
     shown.tab.click("This device", "button")
     shown.tab.click("Sign out", "button")
     shown.words("You are signed out")
+    shown.tab.errors.clear()  # the browser's own words about what is refused from now on
 
 
 def _no_microphone(shown: Gallery) -> None:

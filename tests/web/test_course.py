@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_store_that_cannot_be_read_is_said_in_words(pages: Served) -> None:
 
 
 def test_what_others_wrote_cannot_become_markup_or_turn_the_text(pages: Served) -> None:
-    told = course()
+    told = deepcopy(course())
     told["facts"][6]["detail"] = "<script>alert(1)</script>\u202eevil"
     told["facts"][6]["who"] = "<b>Voss</b>"
     told["peer"]["name"] = "Elena \u202essoV"

@@ -64,6 +64,7 @@ def test_a_ring_travels_from_the_side_that_rings(
     name: str, from_ours: bool, arabic: Gallery
 ) -> None:
     arabic.show(name)
+    arabic.tab.wait_for(f"document.documentElement.dataset.call === '{name}'")
     arabic.look(PHONE)
     at = [
         arabic.tab.evaluate(f"({XS})('#stage .line-picture {part}')")
@@ -82,6 +83,7 @@ def test_what_is_ours_stands_on_our_side(name: str, arabic: Gallery) -> None:
         "history": (".past .of", ".past .pill"),
         "messages": ("li:not(.ours) .bubble", "li.ours .bubble"),
     }
+    arabic.tab.wait_for(f"document.querySelector('{pairs[name][1]}') !== null")
     first, second = (arabic.tab.evaluate(f"({XS})('{one}')") for one in pairs[name])
     assert first > second
 
