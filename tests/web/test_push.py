@@ -12,7 +12,7 @@ from browser.cdp import Page
 from fakes.desk import idle, in_call, over
 from web.asking import live, read, request
 from web.serving import Served
-from web.test_pwa import WAIT_S, allow_notices, wait_controlled
+from web.test_pwa import LOOK_EVERY_S, WAIT_S, allow_notices, wait_controlled
 
 STATED = '{"endpoint": "https://push.example/x", "keys": {}}'
 
@@ -120,8 +120,10 @@ class Worker:
     def wait(self, *shown: str) -> None:
         """Wait until these notices are up and no others."""
         until = time.monotonic() + WAIT_S
+        self.page.browser.pump(LOOK_EVERY_S)
         while (found := self.shown()) != list(shown):
             assert time.monotonic() < until, f"shown are {found}, not {shown}"
+            self.page.browser.pump(LOOK_EVERY_S)
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of `expression` in the worker; a promise is waited for."""

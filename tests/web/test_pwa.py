@@ -16,6 +16,8 @@ from web.asking import request
 from web.serving import Served, served
 
 WAIT_S = 60.0  # the machine may be busy with other tests
+LOOK_EVERY_S = 0.5
+"""Asked for what it shows, Chromium forgets what is kept and not drawn yet: do not ask often."""
 KEPT = "caches.keys().then((names) => names.length)"
 SHOWN = (
     "navigator.serviceWorker.ready.then((r) => r.getNotifications())"
@@ -51,8 +53,10 @@ def wait_controlled(page: Page) -> None:
 def wait_value(page: Page, promise: str, value: object) -> None:
     """Wait until `promise` gives `value`."""
     until = time.monotonic() + WAIT_S
+    page.browser.pump(LOOK_EVERY_S)
     while (found := page.evaluate(promise)) != value:
         assert time.monotonic() < until, f"{promise} gives {found!r}, not {value!r}"
+        page.browser.pump(LOOK_EVERY_S)
 
 
 def manifest(pages: Served, **headers: str) -> dict[str, Any]:
