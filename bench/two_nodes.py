@@ -17,6 +17,7 @@ from typing import Any
 
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
 from demo.ports import FIRST, free_ports
+from telcon.cli.running import leave_what_stays
 from telcon.node.assembly import Node
 from telcon.node.desk import LineDesk, PrincipalDesk
 
@@ -109,7 +110,8 @@ async def two_nodes() -> AsyncIterator[TwoNodes]:
             try:
                 (line,) = near.desk.lines()
                 looker = Looker(near.desk, line)
-                await looker.when(lambda: line.line.up_since_us is not None)
+                await looker.when(lambda: line.line.is_up)
+                leave_what_stays()
                 yield TwoNodes(folder, near, line, looker, far)
             finally:
                 await near.close()

@@ -1,6 +1,7 @@
 """A node and its pages in one loop, until told to end."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from telcon.node.audit import AuditEvent
 from telcon.web.app import build_app
 from telcon.web.serving import serve
 
-__all__ = ["run_node", "served_pages"]
+__all__ = ["leave_what_stays", "run_node", "served_pages"]
 
 
 async def run_node(folder: Path, ending: asyncio.Event) -> None:
@@ -25,12 +26,23 @@ async def run_node(folder: Path, ending: asyncio.Event) -> None:
     node = await Node.start(folder)
     try:
         async with served_pages(node) as serving:
+            leave_what_stays()
             name, web = node.settings.name, node.settings.web
             print(f"{name} page: {web.address(node.web_port)}", flush=True)
             print(f"{name} ready", flush=True)
             await _first_of(serving, ending)
     finally:
         await node.close()
+
+
+def leave_what_stays() -> None:
+    """Let the garbage collector pass over what is there once a node has started, for good.
+
+    That is nearly all that a node ever holds, modules above all. To look through it takes 50 ms in
+    which nothing else runs: two and a half packets of a talk, every few thousand messages.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager
