@@ -1,10 +1,11 @@
 """The messages of one line as its principal sees them: the newest, older ones, and what is sought.
 
-Drawn from the fold and the store; what is remembered here are only messages that have no place in
-the log yet.
+Drawn from the fold and the store; what is remembered here are messages that have no place in the
+log yet, and how those read that nothing changes any more.
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from telcon.node.store import Store
 __all__ = ["SHOWN_MESSAGES", "MessageDesk"]
 
 SHOWN_MESSAGES = 50
+KEPT_VIEWS = 4 * SHOWN_MESSAGES
 
 
 class MessageDesk:
@@ -35,6 +37,7 @@ class MessageDesk:
         origins = (self._own, line.identity.peer_card.log.name)
         self._numbers = {origin: store.stored_log(origin).number for origin in origins}
         self._pending: dict[str, View] = {}  # messages by tag, until they have a place in the log
+        self._signed: OrderedDict[tuple[str, int], View] = OrderedDict()  # by place; final
 
     async def write(
         self,
@@ -154,7 +157,9 @@ class MessageDesk:
 
     def _views(self, messages: Iterable[MessageState]) -> list[View]:
         return [
-            self._view(one) for one in messages if self._contents.is_held((one.origin, one.index))
+            self._signed.get((one.origin, one.index)) or self._view(one)
+            for one in messages
+            if self._contents.is_held((one.origin, one.index))
         ]
 
     def _view(self, message: MessageState) -> View:
@@ -162,12 +167,17 @@ class MessageDesk:
         place = (message.origin, message.index)
         text = self._contents.text(place, "text")
         sender = self._contents.person(place, "from")
-        signed = not ours or message.index < self._line.machine.cosigned_by_peer
-        return {
+        is_signed = not ours or message.index < self._line.machine.cosigned_by_peer
+        view = {
             "id": f"{message.origin}#{message.index}",
             "ours": ours,
             "text": text.text if text else None,
             "time_us": message.time_us,
-            "state": "signed by both" if signed else "waiting",
+            "state": "signed by both" if is_signed else "waiting",
             "from": short(sender.name) if sender else "",
         }
+        if is_signed:
+            self._signed[place] = view
+            if len(self._signed) > KEPT_VIEWS:
+                self._signed.popitem(last=False)
+        return view
