@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.figures import median, spread
 from bench.terms import Disk, Hop
-from fakes.disk import LINE, GrowingLog, a_line
+from fakes.disk import LINE, GrowingLog, a_line, commit_line
 from telcon.core.stored import Note
 from telcon.node.store import Store
 
@@ -44,7 +44,7 @@ async def compare(folder: Path, entries: int) -> None:
         note = Note(log.origin, log.frontier.size, b"." * 400, cosigned=True)
         made = log.commit(entries, octets=500, note=note)
         started = time.perf_counter()
-        await store.commit_line(LINE, made)
+        await commit_line(store, LINE, made)
         commits.append((time.perf_counter() - started) * 1_000)
 
     commits: list[float] = []

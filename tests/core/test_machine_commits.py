@@ -33,13 +33,16 @@ def test_nothing_to_do_makes_no_commit_and_no_deadline() -> None:
     assert victim.machine.next_deadline() is None
 
 
-def test_an_act_stands_before_the_bulk_that_came_earlier() -> None:
+def test_an_act_stands_before_the_bulk_that_the_next_commit_has_no_room_for() -> None:
     victim, _ = linked()
-    bulk = victim.machine.append_bulk(message("bulk"), victim.now())
-    act = victim.machine.append(drafts.line_test(), victim.now())
-    victim.turn()
-    held = [event for event in victim.told(EntryHeld) if isinstance(event, EntryHeld)]
-    assert [event.ticket for event in held] == [act, bulk]
+    for number in range(1_000):
+        victim.machine.append_bulk(message(f"{number}"), victim.now())
+    victim.machine.append(drafts.line_test(), victim.now())
+    commit = victim.machine.take_commit(victim.now())
+    assert commit is not None
+    *bulk, last = commit.grown[0].entries
+    assert b'"line.test"' in last
+    assert sum(map(len, bulk)) < BATCH_OCTETS + 1_000
 
 
 def test_a_batch_takes_about_64_kib_of_bulk() -> None:
@@ -52,12 +55,14 @@ def test_a_batch_takes_about_64_kib_of_bulk() -> None:
     assert BATCH_OCTETS <= octets < BATCH_OCTETS + 1_000
 
 
-def test_more_than_4096_waiting_messages_are_refused() -> None:
+def test_more_than_4096_messages_that_no_commit_has_room_for_are_refused() -> None:
     victim, _ = linked()
-    for _ in range(4_096):
-        victim.machine.append_bulk(drafts.blank(), victim.now())
+    size = victim.machine.fold.size(victim.store.own.origin)
     with pytest.raises(BusyError):
-        victim.machine.append_bulk(drafts.blank(), victim.now())
+        for _ in range(6_000):
+            victim.machine.append_bulk(drafts.blank(), victim.now())
+    composed = victim.machine.fold.size(victim.store.own.origin) - size
+    assert victim.machine.waiting - composed == 4_096
     victim.turn()
     victim.machine.append_bulk(drafts.blank(), victim.now())
 

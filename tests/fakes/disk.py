@@ -1,5 +1,6 @@
 """Lines, logs and commits to fill a store with, and processes in which the disk fails."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import telcon
 from telcon.core.seal import Opening, Person
 from telcon.core.stored import Commit, LogGrowth, Marker, Note
 from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
-from telcon.node.store import LineRecord
+from telcon.node.store import LineRecord, Store
 
 LINE = "ab" * 16
 OTHER_LINE = "cd" * 16
@@ -32,6 +33,14 @@ def a_line(line: str = LINE) -> LineRecord:
         link_lost="go on",
         confirmed_at_us=1_767_225_600_000_000,
     )
+
+
+async def commit_line(store: Store, line: str, commit: Commit) -> None:
+    """Wait until `commit` is durable; raise why it is not."""
+    outcome: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+    store.commit_line(line, commit, outcome.set_result)
+    if (error := await outcome) is not None:
+        raise error
 
 
 class GrowingLog:

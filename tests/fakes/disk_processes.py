@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from fakes.disk import LINE, GrowingLog, a_line
+from fakes.disk import LINE, GrowingLog, a_line, commit_line
 from telcon.errors import StorageError, TelconError
 from telcon.node.store import RecordingRecord, Store
 from telcon.node.store.engine import DATABASE
@@ -40,7 +40,7 @@ async def commit_for_ever(folder: Path) -> None:
     for turn in range(1_000_000):
         recording = RecordingRecord(f"{turn:032x}", log.origin, 1, "a.opus", turn)
         await asyncio.gather(
-            store.commit_line(LINE, log.commit(1 + turn % 3)), store.open_recording(recording)
+            commit_line(store, LINE, log.commit(1 + turn % 3)), store.open_recording(recording)
         )
         print(log.frontier.size, turn, flush=True)
 
@@ -50,21 +50,21 @@ async def fill_disk(folder: Path) -> None:
     store = Store.open(folder)
     await store.add_line(a_line())
     log = GrowingLog(a_line().own_origin)
-    await store.commit_line(LINE, log.commit())
+    await commit_line(store, LINE, log.commit())
     octets = (folder / f"{DATABASE}-wal").stat().st_size + 40_000
     resource.setrlimit(resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
     size = log.frontier.size
     refused = log.commit()
     try:
         while True:
-            await store.commit_line(LINE, refused)
+            await commit_line(store, LINE, refused)
             size = log.frontier.size
             refused = log.commit(4)
     except StorageError as error:
         print("refused", bool(error.advice()), flush=True)
     print("held", store.stored_log(log.origin).size == size, flush=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    await store.commit_line(LINE, refused)
+    await commit_line(store, LINE, refused)
     print("went on", store.stored_log(log.origin).size == log.frontier.size, flush=True)
     await store.close()
 

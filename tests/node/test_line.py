@@ -34,13 +34,18 @@ class FakeStore:
     def evidence(self, line: str) -> list[tuple[bytes, bytes]]:
         return []
 
-    async def commit_line(self, line: str, commit: Commit) -> None:
+    def commit_line(
+        self, line: str, commit: Commit, done: Callable[[BaseException | None], None]
+    ) -> None:
+        self.commit = asyncio.create_task(self._commit(commit, done))
+
+    async def _commit(self, commit: Commit, done: Callable[[BaseException | None], None]) -> None:
         await self.is_open.wait()
-        if self.refusal is not None:
-            raise self.refusal
-        self.commits += 1
-        self.memory.commit(commit)
-        self.memory.mark(commit)
+        if self.refusal is None:
+            self.commits += 1
+            self.memory.commit(commit)
+            self.memory.mark(commit)
+        done(self.refusal)
 
 
 class End:

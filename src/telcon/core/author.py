@@ -1,7 +1,7 @@
 """Our own log as it is written: acts composed, judged, and given to the next commit.
 
-Acts of a call are composed when they come; bulk (messages, blanks) waits until a commit has room
-for it, so that acts stand before it. Nothing here signs.
+Acts of a call are composed when they come; bulk (messages, blanks) waits until the next commit has
+room for it, so that no act ever stands behind much of it. Nothing here signs.
 """
 
 from collections import deque
@@ -35,6 +35,7 @@ class Author:
         self._tickets = 0
         self._fresh: deque[tuple[Ticket, Entry]] = deque()  # of entries not durable yet
         self._bulk: deque[tuple[Ticket, Draft]] = deque()
+        self._batch_octets = 0  # of bulk in the next commit
 
     @property
     def waiting_bulk(self) -> int:
@@ -70,19 +71,22 @@ class Author:
         return ticket
 
     def compose_bulk(self, fold: LineFold, seen: tuple[int, bytes], now: Now) -> list[ActDropped]:
-        """Write what waits, up to the size of a batch; return what has become void meanwhile."""
+        """Write what waits, as far as the next commit has room; return what is void by now."""
         dropped = []
-        octets = 0
-        while self._bulk and octets < BATCH_OCTETS:
+        while self._bulk and self._batch_octets < BATCH_OCTETS:
             ticket, draft = self._bulk.popleft()
             try:
                 written, void = self._write(ticket, draft, fold, seen, now)
             except MisuseError:  # a draft that makes no entry must not stop the line
                 written, void = 0, Void.NOT_CANONICAL
-            octets += written
+            self._batch_octets += written
             if void is not None:
                 dropped.append(ActDropped(ticket, void))
         return dropped
+
+    def batch_taken(self) -> None:
+        """Take note that a commit is under way with all that was composed: the next has room."""
+        self._batch_octets = 0
 
     def _ticket(self) -> Ticket:
         self._tickets += 1

@@ -238,9 +238,9 @@ class LineMachine:
         return books.author.append(draft, self.fold, books.seen(), now)
 
     def append_bulk(self, draft: Draft, now: Now) -> Ticket:
-        """Take an act that waits behind all acts of calls: a message, a blank.
+        """Take an act that waits behind acts of calls where it is crowded: a message, a blank.
 
-        It is composed with a later commit; `ActDropped` tells if it has become void by then.
+        It is composed as soon as the next commit has room; `ActDropped` tells if it is void then.
 
         Raises:
             IllegalActError: this log has ended.
@@ -249,7 +249,9 @@ class LineMachine:
         """
         books = self._at(now)
         self._check_going(draft)
-        return books.author.append_bulk(draft)
+        ticket = books.author.append_bulk(draft)
+        self._compose_bulk()  # while the disk is at work for the commit before
+        return ticket
 
     def _check_going(self, draft: Draft) -> None:
         if self.state == "broken":
@@ -294,8 +296,9 @@ class LineMachine:
     def _compose_bulk(self) -> None:
         books = self._books
         pushes = self._connection.pushes if self._connection else None
-        if self.state == "going" and not (pushes and pushes.is_crowded):
-            dropped = books.author.compose_bulk(self.fold, books.seen(), books.now)
+        author = books.author
+        if author.waiting_bulk and self.state == "going" and not (pushes and pushes.is_crowded):
+            dropped = author.compose_bulk(self.fold, books.seen(), books.now)
             books.events.extend(dropped)
 
     def _take(self, grown: tuple[LogGrowth, ...], marker: Marker | None) -> _Outstanding:
@@ -306,6 +309,7 @@ class LineMachine:
         fresh = (taken,) if taken and theirs.size > theirs.stored_size else ()
         cosigned = tuple(books.cosigned_notes.values())
         books.cosigned_notes.clear()
+        books.author.batch_taken()
         books.flush_at = None
         return _Outstanding(
             Commit(grown, cosigned + fresh, tuple(books.fresh_evidence), marker),

@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 from telcon.core.draft import Draft
 from telcon.core.events import (
@@ -46,7 +47,8 @@ def now() -> Now:
 class Line:
     """A line that runs: acts go in by `act`, events come out to the listeners.
 
-    Everything happens on the loop's thread. `run` owns the commits; call `close` to end it.
+    Everything happens on the loop's thread. A commit begins in the call that makes it needed, and
+    the next when it is done; `run` returns after the last, once `close` was called.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class Line:
         self._send: Callable[[bytes], None] | None = None
         self._close_link: Callable[[str], None] | None = None
         self._waiting: dict[Ticket, asyncio.Future[EntryHeld]] = {}
-        self._work = asyncio.Event()
+        self._is_writing = False
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._cosigned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._is_turning = False
+        self._turning: asyncio.Handle | None = None
         self._ended = False
 
     @property
@@ -116,7 +120,7 @@ class Line:
         """
         self._require_open()
         ticket = self.machine.append(draft, now())
-        self._work.set()
+        self._turn_soon()
         return ticket
 
     async def act_bulk(self, draft: Draft) -> EntryHeld:
@@ -163,32 +167,48 @@ class Line:
     # -- life
 
     async def run(self) -> None:
-        """Write commits until `close`; one at a time, what arrives meanwhile goes into the next."""
-        while True:
+        """Wait until `close` was called and nothing is left to be written.
+
+        Raises:
+            Others: a defect stopped the line; nothing more is written.
+        """
+        await asyncio.shield(self._done)
+
+    def _write(self) -> None:
+        """Begin the next commit if there is one; what arrives while it runs goes into another."""
+        if self._is_writing or self._done.done():
+            return
+        try:
             commit = self.machine.take_commit(now())
             if commit is not None:
-                await self._write(commit)
-                self._turn()
+                self._is_writing = True
+                self._store.commit_line(self.identity.line, commit, partial(self._written, commit))
             elif self._ended:
-                return
-            else:
-                self._work.clear()
-                self._tell()  # of what was dropped as nothing came of it
-                await self._work.wait()
+                self._done.set_result(None)
+        except Exception as error:  # noqa: BLE001 -- the edge: `run` raises it
+            self._done.set_exception(error)
 
-    async def _write(self, commit: Commit) -> None:
+    def _written(self, commit: Commit, error: BaseException | None) -> None:
+        self._is_writing = False
         try:
-            await self._store.commit_line(self.identity.line, commit)
-        except StorageError as error:
-            self.machine.commit_failed(commit, now())  # offered again after a second
-            if self._refused != str(error):
-                self._refused = str(error)
-                self._on_storage(error)
+            self._take_outcome(commit, error)
+        except Exception as defect:  # noqa: BLE001 -- the edge: `run` raises it
+            self._done.set_exception(defect)
         else:
+            self._send_frames()  # the peer waits for what may be signed now
+            self._turn()
+
+    def _take_outcome(self, commit: Commit, error: BaseException | None) -> None:
+        if error is None:
             self.machine.committed(commit, now())
-            if self._refused:
-                self._refused = ""
-                self._on_storage(None)
+        elif isinstance(error, StorageError):
+            self.machine.commit_failed(commit, now())  # offered again after a second
+        else:
+            raise error
+        refused = "" if error is None else str(error)
+        if refused != self._refused:
+            self._refused = refused
+            self._on_storage(error)
 
     async def wait_cosigned(self, timeout_s: float) -> None:
         """Wait until the other node has signed all we wrote; not long, and only if it hears us."""
@@ -207,23 +227,32 @@ class Line:
         self.machine.close(now())
         if self._timer is not None:
             self._timer.cancel()
-        self._work.set()
         self._fail_waiting(LinkDownError("the node is closing"))
+        self._turn()
 
     # -- turning
 
     async def _wait(self, ticket: Ticket) -> EntryHeld:
         future: asyncio.Future[EntryHeld] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
-        self._work.set()  # there is nothing to send or to tell before it is durable
+        self._turn_soon()
         try:
             return await future
         finally:
             self._waiting.pop(ticket, None)
 
+    def _turn_soon(self) -> None:
+        """Turn once for all acts that this turn of the loop brings: they share a commit."""
+        if self._turning is None:
+            self._turning = asyncio.get_running_loop().call_soon(self._turn_now)
+
+    def _turn_now(self) -> None:
+        self._turning = None
+        self._turn()
+
     def _turn(self) -> None:
-        """Wake the writer, send what is to be sent, hand out events, set the next deadline."""
-        self._work.set()
+        """Do what is due: write, send, hand out events, set the next deadline."""
+        self._write()
         self._tell()
 
     def _tell(self) -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fakes.disk import LINE, GrowingLog, a_line
+from fakes.disk import LINE, GrowingLog, a_line, commit_line
 from telcon.core.stored import Commit, Note
 from telcon.node.people import SignIn
 from telcon.node.store import InvitationRecord, RecordingRecord, Store
@@ -19,9 +19,9 @@ from telcon.node.store.invitations import add_invitation
 async def fill(folder: Path) -> None:
     store, log = Store.open(folder), GrowingLog(a_line().own_origin)
     await store.add_line(a_line())
-    await store.commit_line(LINE, log.commit(3, octets=40))
+    await commit_line(store, LINE, log.commit(3, octets=40))
     note = Note(log.origin, 3, b"a cosigned note", cosigned=True)
-    await store.commit_line(LINE, Commit((), (note,), ((b"one", b"other"),), None))
+    await commit_line(store, LINE, Commit((), (note,), ((b"one", b"other"),), None))
     await store.open_recording(RecordingRecord("0a" * 16, log.origin, 1, "recordings/a.opus", 7))
     pending = InvitationRecord(
         "ef" * 16, True, b"card", b"\x03" * 32, b"\x04" * 32, b"statement", b"\x05" * 32, 9

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.disk import LINE, GrowingLog, a_line, start
+from fakes.disk import LINE, GrowingLog, a_line, commit_line, start
 from telcon.errors import LockedError, MisuseError, StorageError
 from telcon.ledger.merkle import root_at
 from telcon.node.store import Store, engine
@@ -73,10 +73,10 @@ def test_a_database_locked_by_another_program_fails_the_work_alone(
         assert said_first(other) == "locked"
         commit = log.commit()
         with pytest.raises(StorageError, match="locked") as caught:
-            await store.commit_line(LINE, commit)
+            await commit_line(store, LINE, commit)
         assert "Another program" in caught.value.advice()
         end(other)
-        await store.commit_line(LINE, commit)
+        await commit_line(store, LINE, commit)
         assert store.stored_log(OWN).size == 1
         await store.close()
 
@@ -92,16 +92,16 @@ def test_a_full_database_refuses_whole_commits_and_goes_on_when_there_is_room(
 
     async def main() -> None:
         store, log = await opened(tmp_path), GrowingLog(OWN)
-        await store.commit_line(LINE, log.commit())
+        await commit_line(store, LINE, log.commit())
         held = log.marker()
         await allow_pages(store, 1)  # SQLite takes what it has now
         commit = log.commit(20, octets=4_000)
         with pytest.raises(StorageError, match="full") as caught:
-            await store.commit_line(LINE, commit)
+            await commit_line(store, LINE, commit)
         assert "Free space" in caught.value.advice()
         assert (store.stored_log(OWN).size, store.read_marker(LINE)) == (1, held)
         await allow_pages(store, 1_000_000)
-        await store.commit_line(LINE, commit)
+        await commit_line(store, LINE, commit)
         assert store.stored_log(OWN).entries(0, 10**6) == log.entries
         await store.close()
 
@@ -170,14 +170,14 @@ def test_a_marker_that_cannot_be_written_stops_the_line_but_loses_nothing(
 
     async def main() -> None:
         store, log = await opened(tmp_path), GrowingLog(OWN)
-        await store.commit_line(LINE, log.commit())
+        await commit_line(store, LINE, log.commit())
         held = log.marker()
         with monkeypatch.context() as patch:
             patch.setattr(os, "pwrite", refuse)
             with pytest.raises(StorageError, match="marker"):
-                await store.commit_line(LINE, log.commit())
+                await commit_line(store, LINE, log.commit())
         with pytest.raises(StorageError, match="marker"):
-            await store.commit_line(LINE, log.commit())
+            await commit_line(store, LINE, log.commit())
         assert store.read_marker(LINE) == held
         await store.close()
         store = Store.open(tmp_path)
@@ -192,11 +192,11 @@ def test_a_marker_that_cannot_be_written_stops_the_line_but_loses_nothing(
 def test_a_marker_left_out_of_a_restored_backup_does_not_fit(tmp_path: Path) -> None:
     async def main() -> None:
         store, log = await opened(tmp_path), GrowingLog(OWN)
-        await store.commit_line(LINE, log.commit(3))
+        await commit_line(store, LINE, log.commit(3))
         await store.close()
         backup = (tmp_path / "telcon.db").read_bytes()
         store = Store.open(tmp_path)
-        await store.commit_line(LINE, log.commit(2))
+        await commit_line(store, LINE, log.commit(2))
         await store.close()
         (tmp_path / "telcon.db").write_bytes(backup)
         store = Store.open(tmp_path)
@@ -217,7 +217,7 @@ def test_chores_that_fail_are_said_and_cost_nothing(
         store, log = await opened(tmp_path), GrowingLog(OWN)
         with monkeypatch.context() as patch:
             patch.setattr("telcon.node.store.marker.os.fdatasync", refuse)
-            await store.commit_line(LINE, log.commit())
+            await commit_line(store, LINE, log.commit())
             await store.close()
         assert "store.marker-sync-failed" in caplog.text
         store = Store.open(tmp_path)

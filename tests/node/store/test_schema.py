@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from fakes.disk import LINE, GrowingLog, a_line, start
+from fakes.disk import LINE, GrowingLog, a_line, commit_line, start
 from telcon.errors import StorageError
 from telcon.node.people import SignIn
 from telcon.node.store import Store, schema
@@ -79,7 +79,7 @@ def test_a_database_of_the_first_version_is_written(tmp_path: Path) -> None:
     async def main() -> None:
         store, log = Store.open(tmp_path), GrowingLog(a_line().own_origin)
         log.commit(3, octets=40)
-        await store.commit_line(LINE, log.commit(2))
+        await commit_line(store, LINE, log.commit(2))
         assert store.stored_log(log.origin).entries(0, 10_000) == log.entries
         await store.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line
+from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line, commit_line
 from telcon.core.stored import NEW_LOG, Commit, Marker, Note, StoredLog
 from telcon.errors import MisuseError, StorageError
 from telcon.ledger.merkle import root_at
@@ -45,7 +45,7 @@ def test_a_new_line_has_two_empty_logs_and_a_marker_that_says_so(tmp_path: Path)
 
 def test_a_line_is_added_once(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, GrowingLog(OWN).commit())
+        await commit_line(store, LINE, GrowingLog(OWN).commit())
         with pytest.raises(MisuseError):
             await store.add_line(a_line())
         marker = store.read_marker(LINE)
@@ -77,7 +77,7 @@ def test_entries_openings_and_tree_come_back_after_a_restart(tmp_path: Path) -> 
 
     async def write(store: Store) -> None:
         for count in (1, 2, 64, 3, 1):
-            await store.commit_line(LINE, log.commit(count))
+            await commit_line(store, LINE, log.commit(count))
 
     async def read(store: Store) -> None:
         held: StoredLog = store.stored_log(OWN)
@@ -96,7 +96,7 @@ def test_every_hash_that_a_root_needs_can_be_read(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         held = store.stored_log(THEIRS)
         for _ in range(70):
-            await store.commit_line(LINE, log.commit())
+            await commit_line(store, LINE, log.commit())
             assert root_at(held.size, held.hash) == log.frontier.root()
 
     run(tmp_path, test)
@@ -104,7 +104,7 @@ def test_every_hash_that_a_root_needs_can_be_read(tmp_path: Path) -> None:
 
 def test_a_hash_beyond_the_log_is_refused(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, GrowingLog(OWN).commit(3))
+        await commit_line(store, LINE, GrowingLog(OWN).commit(3))
         for level, index in ((0, 3), (1, 1), (2, 0)):
             with pytest.raises(MisuseError, match="no hash"):
                 store.stored_log(OWN).hash(level, index)
@@ -122,7 +122,7 @@ def test_entries_keep_to_the_limit_but_give_one(
     log = GrowingLog(OWN)
 
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, log.commit(150, octets=300))
+        await commit_line(store, LINE, log.commit(150, octets=300))
         found = store.stored_log(OWN).entries(first, max_bytes)
         assert found == log.entries[first : first + count]
 
@@ -133,7 +133,7 @@ def test_openings_are_those_of_the_entries_asked_for(tmp_path: Path) -> None:
     log = GrowingLog(OWN)
 
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, log.commit(5))
+        await commit_line(store, LINE, log.commit(5))
         assert store.stored_log(OWN).openings(2, 2) == log.openings[4:8]
         assert store.stored_log(OWN).openings(5, 1) == []
 
@@ -144,10 +144,10 @@ def test_growth_that_does_not_follow_is_refused_whole(tmp_path: Path) -> None:
     log = GrowingLog(OWN)
 
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, log.commit(2))
+        await commit_line(store, LINE, log.commit(2))
         log.commit()  # never stored
         with pytest.raises(MisuseError, match="holds 2 entries, was to grow from 3"):
-            await store.commit_line(LINE, log.commit())
+            await commit_line(store, LINE, log.commit())
         assert store.stored_log(OWN).size == 2
         assert store.read_marker(LINE) != log.marker()
 
@@ -158,9 +158,9 @@ def test_a_log_of_another_line_is_refused(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         await store.add_line(a_line(OTHER_LINE))
         with pytest.raises(MisuseError, match="no log of this line"):
-            await store.commit_line(OTHER_LINE, GrowingLog(OWN).commit())
+            await commit_line(store, OTHER_LINE, GrowingLog(OWN).commit())
         with pytest.raises(MisuseError, match="no line"):
-            await store.commit_line("00" * 16, GrowingLog(OWN).commit())
+            await commit_line(store, "00" * 16, GrowingLog(OWN).commit())
 
     run(tmp_path, test)
 
@@ -168,7 +168,7 @@ def test_a_log_of_another_line_is_refused(tmp_path: Path) -> None:
 def test_a_commit_without_marker_leaves_it(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         theirs = GrowingLog(THEIRS).commit()
-        await store.commit_line(LINE, Commit(theirs.grown, (), (), None))
+        await commit_line(store, LINE, Commit(theirs.grown, (), (), None))
         assert store.read_marker(LINE) == NEW_LOG
         assert store.stored_log(THEIRS).size == 1
 
@@ -182,11 +182,11 @@ def notes(*found: Note) -> Commit:
 def test_a_cosigned_note_replaces_an_uncosigned_one_and_stays(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         held = store.stored_log(OWN)
-        await store.commit_line(LINE, notes(Note(OWN, 5, b"signed", cosigned=False)))
+        await commit_line(store, LINE, notes(Note(OWN, 5, b"signed", cosigned=False)))
         assert held.note(5) == b"signed"
-        await store.commit_line(LINE, notes(Note(OWN, 5, b"cosigned", cosigned=True)))
-        await store.commit_line(LINE, notes(Note(OWN, 5, b"signed", cosigned=False)))
-        await store.commit_line(LINE, notes(Note(OWN, 5, b"cosigned later", cosigned=True)))
+        await commit_line(store, LINE, notes(Note(OWN, 5, b"cosigned", cosigned=True)))
+        await commit_line(store, LINE, notes(Note(OWN, 5, b"signed", cosigned=False)))
+        await commit_line(store, LINE, notes(Note(OWN, 5, b"cosigned later", cosigned=True)))
         assert held.note(5) == b"cosigned"
         assert held.note(4) is None
 
@@ -198,8 +198,8 @@ def test_newest_note_is_cosigned_for_ours_and_signed_for_theirs(tmp_path: Path) 
         ours, theirs = store.stored_log(OWN), store.stored_log(THEIRS)
         assert ours.newest_note() is theirs.newest_note() is None
         for origin in (OWN, THEIRS):
-            await store.commit_line(LINE, notes(Note(origin, 3, b"cosigned", cosigned=True)))
-            await store.commit_line(LINE, notes(Note(origin, 7, b"signed", cosigned=False)))
+            await commit_line(store, LINE, notes(Note(origin, 3, b"cosigned", cosigned=True)))
+            await commit_line(store, LINE, notes(Note(origin, 7, b"signed", cosigned=False)))
         assert ours.newest_note() == (3, b"cosigned")
         assert theirs.newest_note() == (7, b"signed")
 
@@ -210,7 +210,7 @@ def test_a_receipt_stands_on_the_earliest_cosigned_note_that_covers_it(tmp_path:
     async def test(store: Store) -> None:
         for size in (2, 5, 9):
             note = Note(THEIRS, size, b"%d" % size, cosigned=size != 5)
-            await store.commit_line(LINE, notes(note))
+            await commit_line(store, LINE, notes(note))
         held = store.stored_log(THEIRS)
         assert held.cosigned_note_over(1) == (2, b"2")
         assert held.cosigned_note_over(2) == (9, b"9")
@@ -222,8 +222,8 @@ def test_a_receipt_stands_on_the_earliest_cosigned_note_that_covers_it(tmp_path:
 def test_evidence_is_kept_once(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         pairs = ((b"one", b"other"), (b"two", b"other"))
-        await store.commit_line(LINE, Commit((), (), pairs, None))
-        await store.commit_line(LINE, Commit((), (), pairs[:1], None))
+        await commit_line(store, LINE, Commit((), (), pairs, None))
+        await commit_line(store, LINE, Commit((), (), pairs[:1], None))
         assert store.evidence(LINE) == list(pairs)
 
     run(tmp_path, test)
@@ -249,7 +249,7 @@ def test_only_this_user_may_read_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "node"
 
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, GrowingLog(OWN).commit())
+        await commit_line(store, LINE, GrowingLog(OWN).commit())
         for path in (folder, *folder.rglob("*")):
             allowed = 0o700 if path.is_dir() else 0o600
             assert stat.S_IMODE(path.stat().st_mode) == allowed, path
@@ -281,10 +281,10 @@ def test_a_reader_sees_a_running_store_as_it_was_when_first_asked(tmp_path: Path
     log = GrowingLog(OWN)
 
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, log.commit(3))
+        await commit_line(store, LINE, log.commit(3))
         with Store.open_read_only(tmp_path) as reader:
             held = reader.stored_log(OWN)
-            await store.commit_line(LINE, log.commit(3))
+            await commit_line(store, LINE, log.commit(3))
             assert held.size == 3
             assert len(held.entries(0, 10**6)) == 3
             assert reader.lines() == [a_line()]
@@ -296,7 +296,7 @@ def test_a_reader_sees_a_running_store_as_it_was_when_first_asked(tmp_path: Path
 
 def test_a_reader_reads_a_closed_store(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
-        await store.commit_line(LINE, GrowingLog(OWN).commit(3))
+        await commit_line(store, LINE, GrowingLog(OWN).commit(3))
 
     run(tmp_path, test)
     with Store.open_read_only(tmp_path) as reader:
@@ -339,7 +339,7 @@ def test_a_closed_store_takes_no_work(tmp_path: Path) -> None:
 def test_a_growth_moves_the_size_only_when_it_is_durable(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         held, log = store.stored_log(OWN), GrowingLog(OWN)
-        committing = asyncio.ensure_future(store.commit_line(LINE, log.commit()))
+        committing = asyncio.ensure_future(commit_line(store, LINE, log.commit()))
         await asyncio.sleep(0)
         assert held.size == 0
         await committing
@@ -352,7 +352,7 @@ def test_the_marker_is_written_when_the_commit_is_told(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         log = GrowingLog(OWN)
         for _ in range(20):
-            await store.commit_line(LINE, log.commit())
+            await commit_line(store, LINE, log.commit())
             found = store.read_marker(LINE)
             assert found == Marker(log.frontier.size, log.frontier.root())
 

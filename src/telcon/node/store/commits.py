@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -27,7 +28,7 @@ from sqlalchemy import Connection
 from telcon.errors import MisuseError
 from telcon.node.store.engine import transaction, translate
 
-__all__ = ["Chores", "CommitStatistics", "CommitThread"]
+__all__ = ["Chores", "CommitStatistics", "CommitThread", "Done"]
 
 T = TypeVar("T")
 
@@ -63,12 +64,16 @@ class CommitStatistics:
     """Works in the largest transaction."""
 
 
+Done = Callable[[Any, BaseException | None], None]
+"""Hears on its loop what a work has returned, or why nothing of it stays."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     work: Callable[[Connection], Any]
     after: Callable[[], None] | None
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    done: Done
     result: Any = field(default=None)
 
 
@@ -89,6 +94,20 @@ class CommitThread:
         """Start the thread."""
         self._thread.start()
 
+    def hand_in(
+        self, work: Callable[[Connection], Any], done: Done, *, after: Callable[[], None] | None
+    ) -> None:
+        """Run `work` in a transaction; `done` hears of it once that is on the disk, or refused.
+
+        `after` runs in the thread after the sync and before `done` does, which runs on this loop.
+
+        Raises:
+            MisuseError: the store is closed. What `done` may hear else, see `run`.
+        """
+        if self._closed:
+            raise MisuseError("the store is closed")
+        self._queue.put(_Waiting(work, after, asyncio.get_running_loop(), done))
+
     async def run(
         self, work: Callable[[Connection], T], *, after: Callable[[], None] | None = None
     ) -> T:
@@ -105,11 +124,8 @@ class CommitThread:
 
         Cancellation: the work may or may not be done.
         """
-        if self._closed:
-            raise MisuseError("the store is closed")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Waiting(work, after, loop, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.hand_in(work, partial(_settle, future), after=after)
         return await future
 
     async def close(self) -> None:
@@ -207,17 +223,17 @@ class CommitThread:
         _tell(waiting, told)
 
 
-def _tell(waiting: _Waiting, error: Exception | None) -> None:
+def _tell(waiting: _Waiting, error: BaseException | None) -> None:
     try:
-        waiting.loop.call_soon_threadsafe(_settle, waiting, error)
+        waiting.loop.call_soon_threadsafe(waiting.done, waiting.result, error)
     except RuntimeError:
         _log.error("store.outcome-lost: the loop that asked for a commit was closed before its end")
 
 
-def _settle(waiting: _Waiting, error: Exception | None) -> None:
-    if waiting.future.done():
+def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+    if future.done():
         return  # cancelled; see `run`
     if error is not None:
-        waiting.future.set_exception(error)
+        future.set_exception(error)
     else:
-        waiting.future.set_result(waiting.result)
+        future.set_result(result)

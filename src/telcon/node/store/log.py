@@ -5,9 +5,10 @@ spends its time in the sync, not in building SQL.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql import ClauseElement
@@ -26,8 +27,19 @@ def _text(statement: ClauseElement) -> str:
     return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))
 
 
-_INSERT_ENTRY = _text(insert(tables.entry))
-_INSERT_OPENING = _text(insert(tables.opening))
+def _texts(table: Table) -> dict[int, str]:
+    """Return the statements that insert so many rows at once, the most first."""
+    one, columns = _text(insert(table)), len(table.columns)
+    more = f", ({', '.join('?' * columns)})"
+    return {rows: one + more * (rows - 1) for rows in _ROWS_PER_INSERT}
+
+
+# The driver lets go of the interpreter's lock in each statement and gets it back when the event
+# loop lets it: few statements of many rows, then. Each number is prepared once, and kept.
+_ROWS_PER_INSERT = (64, 32, 16, 8, 4, 3, 2, 1)
+
+_INSERT_ENTRY = _texts(tables.entry)
+_INSERT_OPENING = _texts(tables.opening)
 _INSERT_EVIDENCE = _text(
     insert(tables.evidence)
     .values(house="", line="", first=b"", second=b"")
@@ -152,9 +164,10 @@ def write_commit(
     """
     for growth in commit.grown:
         _write_growth(driver, _number(numbers, growth.origin), growth)
-    notes = [(HOUSE, *_note_row(numbers, note)) for note in commit.notes]
-    _insert(driver, _INSERT_NOTE, notes)
-    _insert(driver, _INSERT_EVIDENCE, [(HOUSE, line, *pair) for pair in commit.evidence])
+    for note in commit.notes:
+        driver.execute(_INSERT_NOTE, (HOUSE, *_note_row(numbers, note)))
+    for pair in commit.evidence:
+        driver.execute(_INSERT_EVIDENCE, (HOUSE, line, *pair))
 
 
 def _write_growth(driver: sqlite3.Connection, number: int, growth: LogGrowth) -> None:
@@ -187,6 +200,11 @@ def _number(numbers: dict[str, int], origin: str) -> int:
     return numbers[origin]
 
 
-def _insert(driver: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        driver.executemany(statement, rows)
+def _insert(
+    driver: sqlite3.Connection, statements: dict[int, str], rows: list[tuple[Any, ...]]
+) -> None:
+    at = 0
+    for count, statement in statements.items():
+        while len(rows) - at >= count:
+            driver.execute(statement, tuple(chain.from_iterable(rows[at : at + count])))
+            at += count

@@ -184,16 +184,17 @@ class Store(StoreReader):
         """
         return await self._commits.run(work)
 
-    async def commit_line(self, line: str, commit: Commit) -> None:
-        """Make `commit` durable: one transaction with one sync, then the marker, then this returns.
+    def commit_line(
+        self, line: str, commit: Commit, done: Callable[[BaseException | None], None]
+    ) -> None:
+        """Make `commit` durable: one transaction with one sync, then the marker, then `done`.
+
+        `done` hears a StorageError if the disk refused. If only the marker was refused, the entries
+        stay, unsigned, and the line takes no more commits until the node is started again. It hears
+        a MisuseError if the commit does not follow on what the line holds.
 
         Raises:
-            StorageError: the disk refused. If only the marker was refused, the entries stay,
-            unsigned, and
-                the line takes no more commits until the node is started again.
-            MisuseError: the commit does not follow on what the line holds.
-
-        Cancellation: the commit may or may not be done; reopen the store before the line goes on.
+            MisuseError: no such line, or the store is closed.
         """
         numbers = self._numbers.get(line)
         if numbers is None:
@@ -203,9 +204,16 @@ class Store(StoreReader):
             self._markers.require_usable(line)
             write_commit(driver_of(connection), line, numbers, commit)
 
+        def tell(_: None, error: BaseException | None) -> None:
+            if error is None:
+                self._grow(commit)
+            done(error)
+
         marker = commit.marker
         after = None if marker is None else partial(self._markers.write, line, marker)
-        await self._commits.run(write, after=after)
+        self._commits.hand_in(write, tell, after=after)
+
+    def _grow(self, commit: Commit) -> None:
         for growth in commit.grown:
             if growth.origin in self._logs:
                 self._logs[growth.origin].grow(growth.first + len(growth.entries))
