@@ -54,6 +54,7 @@ FLAGS = (
 START_S = 30.0  # a cold start on a busy two-core machine takes up to 10 s
 CALL_S = 30.0  # no single command takes longer unless the browser hangs
 WAIT_S = 40.0  # what a page does takes milliseconds, unless the machine is busy with other tests
+STILL_S = 0.03  # two pictures; what has moved by then is moving
 KEYS = {
     "Enter": ("Enter", 13, "\r"),
     "Tab": ("Tab", 9, ""),
@@ -331,15 +332,24 @@ class Page:
         )
 
     def click(self, text: str, role: str = "", deadline_s: float = WAIT_S) -> None:
-        """Click, as a person would, what is visible under `text` (and has `role`)."""
+        """Click, as a person would, what is visible under `text` (and has `role`).
+
+        A person does not tap at what still moves: it has to be found twice at one place.
+        """
         found = f"({FIND_JS})({json.dumps(text)}, {json.dumps(role)})"
-        spot = self.wait_for(
+        where = (
             f"(() => {{ const e = {found}; if (!e) return null;"
             " e.scrollIntoView({block: 'center', behavior: 'instant'});"
             " const r = e.getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2]; })()",
-            deadline_s,
+            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
+        until = time.monotonic() + deadline_s
+        spot, before = self.wait_for(where, deadline_s), None
+        while spot != before:
+            if time.monotonic() > until:
+                raise BrowserError(f"{text!r} does not stand still")
+            self.browser.pump(STILL_S)
+            spot, before = self.wait_for(where, deadline_s), spot
         self.click_at(spot[0], spot[1])
 
     def click_at(self, x: float, y: float) -> None:
