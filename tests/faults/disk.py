@@ -1,4 +1,4 @@
-"""Faults of the disk: full, locked, slow."""
+"""Faults of the disk: full, locked, slow; and of the database, which gets no memory."""
 
 import asyncio
 import json
@@ -41,6 +41,22 @@ async def the_database_is_full(pair: Pair) -> AsyncIterator[None]:
     call = await pair.call()
     sqlite(pair).set("full")
     pending = asyncio.create_task(pair.write(pair.rey, "written to a full database " * 70))
+    await pair.hears(pair.rey, pair.voss)
+    await pair.hears(pair.voss, pair.rey)
+    await pair.rey.wait(lambda shown: bool(shown["lines"][0]["trouble"]))
+    yield
+    assert not pending.done(), "acknowledged though it could not be written"
+    sqlite(pair).clear()
+    await pending
+    await pair.hang_up(pair.rey, call)
+
+
+@asynccontextmanager
+async def the_database_gets_no_memory(pair: Pair) -> AsyncIterator[None]:
+    """Two people talk on; what they write waits, and is written when there is memory again."""
+    call = await pair.call()
+    sqlite(pair).set("no-memory")
+    pending = asyncio.create_task(pair.write(pair.rey, "written without memory"))
     await pair.hears(pair.rey, pair.voss)
     await pair.hears(pair.voss, pair.rey)
     await pair.rey.wait(lambda shown: bool(shown["lines"][0]["trouble"]))
@@ -177,6 +193,12 @@ ROWS = [
     Row(
         the_database_is_full,
         words=("trouble.full",),
+        event=AuditEvent.STORAGE_REFUSED,
+        through=FaultySqlite,
+    ),
+    Row(
+        the_database_gets_no_memory,
+        words=("trouble.memory",),
         event=AuditEvent.STORAGE_REFUSED,
         through=FaultySqlite,
     ),
