@@ -41,13 +41,14 @@ class Disk:
         """Find all that was acknowledged."""
         missing = {place for place, text in held.messages.items() if self.texts.get(place) != text}
         assert not missing, f"acknowledged messages are lost: {missing}"
-        lost = [(call, act) for call, act in held.acts if act not in self.types_of(call)]
+        acts = set(self.acts())
+        lost = [act for act in held.acts if act not in acts]
         assert not lost, f"acknowledged acts are lost: {lost}"
 
-    def types_of(self, call: str) -> list[str]:
-        """Return the types of all entries that bear `call`, of both logs."""
-        entries = [json.loads(data) for log in self.logs.values() for data in log]
-        return [entry["type"] for entry in entries if entry.get("call") == call]
+    def acts(self) -> list[tuple[str, str]]:
+        """Return call and type of every entry that bears a call, of both logs."""
+        datas = [data for log in self.logs.values() for data in log if b'"call":"' in data]
+        return [(entry["call"], entry["type"]) for entry in map(json.loads, datas)]
 
 
 def rows(folder: Path, query: str, *values: Any) -> list[Any]:

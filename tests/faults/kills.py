@@ -129,7 +129,8 @@ class Killing(People):
         """Hold the logs and this call's recordings against what was acknowledged and said."""
         disks = [held_by(node.folder) for node in self.nodes]
         for disk in disks:
-            lost = [origin for origin, data in self.chunks if data not in disk.logs[origin]]
+            kept = {(origin, data) for origin, log in disk.logs.items() for data in log}
+            lost = [origin for origin, _ in self.chunks - kept]
             assert not lost, f"chunks that both had signed are lost: {lost}"
             disk.require(self.held)
         for node in self.nodes:
@@ -151,7 +152,8 @@ class Killing(People):
 
 def covered(chunks: set[tuple[str, bytes]], disk: Disk, origin: str, call: str) -> int:
     """Return how many packets of a call the signed chunks of a log cover."""
-    found = [json.loads(data) for log, data in chunks if log == origin and data in disk.logs[log]]
+    entries = set(disk.logs[origin])
+    found = [json.loads(data) for log, data in chunks if log == origin and data in entries]
     return sum(track[2] for one in found if one["call"] == call for track in one["tracks"])
 
 

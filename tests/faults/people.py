@@ -93,7 +93,7 @@ async def ring_at_once(pair: Pair) -> list[str]:
 
 def acts_of(pair: Pair, call: str) -> list[str]:
     """Return the types of all entries of a call, as Borealis holds them."""
-    return held_by(pair.borealis.folder).types_of(call)
+    return [kind for one, kind in held_by(pair.borealis.folder).acts() if one == call]
 
 
 ROWS = [
