@@ -299,6 +299,24 @@ def test_a_machine_set_back_that_wrote_before_it_asked_has_ended_its_log() -> No
     assert pair.borealis.store.evidence == []
 
 
+def test_a_machine_set_back_that_wrote_less_than_was_signed_has_ended_its_log_too() -> None:
+    pair = conversation()
+    picture, marker = pair.arcadia.store.backup(), pair.arcadia.store.marker
+    for number in range(5):
+        pair.say(pair.arcadia, f"known to the peer {number}")
+    pair.run()
+    restore(pair, picture, marker)
+    pair.say(pair.arcadia, "written over the first of them")
+    pair.run()
+    pair.connect()
+    pair.run()
+    (told,) = pair.arcadia.told(LineBroken)
+    assert isinstance(told, LineBroken)
+    assert "written where others had been signed" in told.reason
+    assert pair.arcadia.misbehaviour() == []  # the peer has told the truth
+    assert pair.borealis.store.evidence == []
+
+
 @pytest.mark.parametrize("entries", [0, 5, 22])
 def test_a_lost_marker_ends_a_log_that_has_entries_anywhere(entries: int) -> None:
     pair = conversation()

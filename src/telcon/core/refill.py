@@ -3,6 +3,10 @@
 The peer is not trusted: nothing it sends is written before it is proven. The first pass reads all
 missing entries and keeps only their hashes, until they lead to the checkpoint that bears our own
 signature, and past the marker. The second pass reads them again and hands on what has those hashes.
+
+If the first pass leads elsewhere, either the peer does not tell the truth or what is stored here is
+no part of what we signed: a node that was set back as a whole, marker and all, may have written
+before it heard of it. So the pass is made once more from the very first entry, which tells.
 """
 
 from typing import Final
@@ -13,7 +17,7 @@ from telcon.core.growing import GrowingLog, make_row
 from telcon.core.seal import Opening, opening_fits, owed_members
 from telcon.core.stored import Marker
 from telcon.errors import ProofError
-from telcon.ledger import Checkpoint, leaf_hash
+from telcon.ledger import EMPTY_FRONTIER, Checkpoint, Frontier, leaf_hash
 
 __all__ = ["MAX_REFILL_ENTRIES", "Refilling", "UnmetError"]
 
@@ -40,9 +44,14 @@ class Refilling:
         self.target = target
         self._log = log
         self._marker = marker
-        self._frontier = log.tip
+        self._begin(log.tip)
+
+    def _begin(self, frontier: Frontier) -> None:
+        """Let the first pass read what comes after `frontier`."""
+        self._frontier = frontier
         self._leaves = bytearray()
-        self._first = log.size  # of what the first pass reads
+        self._first = frontier.size
+        self._is_stored_met = self._is_marker_met = True
 
     @property
     def is_done(self) -> bool:
@@ -61,9 +70,9 @@ class Refilling:
         """Take the piece that was asked for.
 
         Raises:
-            ProofError: it does not lead to our own checkpoint; what was read in this pass is
-                forgotten, and fetching may begin anew.
-            UnmetError: it does, but not by way of the marker.
+            ProofError: it does not lead to our own checkpoint, from the first entry on either; what
+                was read in this pass is forgotten, and fetching may begin anew.
+            UnmetError: it does, but not by way of the marker, or of what is stored.
         """
         if piece.first != self.wanted() or not piece.entries:
             raise ProofError(f"a piece from {piece.first}, wanted was {self.wanted()}")
@@ -80,18 +89,27 @@ class Refilling:
             leaf = leaf_hash(entry)
             self._leaves += leaf
             self._frontier = self._frontier.append(leaf)[0]
+            if self._frontier.size == self._log.size:
+                self._is_stored_met = self._frontier.root() == self._log.tip.root()
             if self._frontier.size == self._marker.size:
-                self._marker_met = self._frontier.root() == self._marker.root
-        if self._frontier.size < self.target.size:
-            return
-        if self._frontier.root() != self.target.root:
-            self._frontier = self._log.tip
-            self._leaves.clear()
-            raise ProofError("the pieces do not lead to the checkpoint that we signed")
-        if not self._marker_met:
-            raise UnmetError("the log that the other node holds does not meet the marker")
+                self._is_marker_met = self._frontier.root() == self._marker.root
+        if self._frontier.size == self.target.size:
+            self._conclude()
 
-    _marker_met = True  # where the marker is below what is stored, it was met before
+    def _conclude(self) -> None:
+        """End the first pass."""
+        if self._frontier.root() != self.target.root:
+            was_whole = not self._first or self.target.size > MAX_REFILL_ENTRIES
+            self._begin(self._log.tip if was_whole else EMPTY_FRONTIER)
+            if was_whole:
+                raise ProofError("the pieces do not lead to the checkpoint that we signed")
+            return
+        if not self._is_stored_met:
+            raise UnmetError("entries were written where others had been signed")
+        if not self._is_marker_met:
+            raise UnmetError("the log that the other node holds does not meet the marker")
+        del self._leaves[: 32 * (self._log.size - self._first)]
+        self._first = self._log.size
 
     def _accept(self, piece: Refill) -> None:
         """Second pass: entries whose hashes are known to be right."""
