@@ -99,9 +99,10 @@ class Messages(Sequence[MessageState]):
     def __getitem__(self, position: slice) -> list[MessageState]: ...
     def __getitem__(self, position: int | slice) -> MessageState | list[MessageState]:
         if isinstance(position, slice):
-            return [self[one] for one in range(*position.indices(len(self)))]
-        index, side = divmod(self._places[position], 2)
-        return MessageState(self._origins[side], index, self._times[position])
+            pairs = zip(self._places[position], self._times[position], strict=True)
+            return [MessageState(self._origins[at & 1], at >> 1, time_us) for at, time_us in pairs]
+        at = self._places[position]
+        return MessageState(self._origins[at & 1], at >> 1, self._times[position])
 
     def position(self, origin: str, index: int) -> int | None:
         """Return where in this sequence the message at `index` of the log `origin` stands."""

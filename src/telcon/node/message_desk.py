@@ -156,15 +156,15 @@ class MessageDesk:
         return at
 
     def _views(self, messages: Iterable[MessageState]) -> list[View]:
-        return [
-            self._signed.get((one.origin, one.index)) or self._view(one)
-            for one in messages
-            if self._contents.is_held((one.origin, one.index))
-        ]
+        views = (self._signed.get((one.origin, one.index)) or self._view(one) for one in messages)
+        return [view for view in views if view is not None]
 
-    def _view(self, message: MessageState) -> View:
+    def _view(self, message: MessageState) -> View | None:
+        """Return how a message reads; None for one that is not durable yet."""
         ours = message.origin == self._own
         place = (message.origin, message.index)
+        if not self._contents.is_held(place):
+            return None
         text = self._contents.text(place, "text")
         sender = self._contents.person(place, "from")
         is_signed = not ours or message.index < self._line.machine.cosigned_by_peer
