@@ -24,7 +24,7 @@ __all__ = [
 MAX_ADDRESSES = 8
 
 HintKind = Literal["hang-up", "cancel", "decline", "mute", "unmute", "leave"]
-Handle = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Handle = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Host = Annotated[str, msgspec.Meta(min_length=2, max_length=64)]
 

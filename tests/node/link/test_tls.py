@@ -264,6 +264,23 @@ def test_junk_cannot_be_pinned(der: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a003020102", "a003020103"),  # version 4
+        ("551d0f", "551d13"),  # basic constraints twice
+        ("820f", "a30f"),  # a name for X.400
+    ],
+)
+def test_a_certificate_that_its_library_cannot_read_is_malformed_like_any_other(
+    old: str, new: str, keys: dict[str, NodeCertificate]
+) -> None:
+    der, good = keys["a"].der, bytes.fromhex(old)
+    assert der.count(good) == 1
+    with pytest.raises(MalformedError):
+        check_certificate(der.replace(good, bytes.fromhex(new)))
+
+
+@pytest.mark.parametrize(
     "usage", [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
 )
 def test_a_certificate_that_may_only_dial_or_only_listen_cannot_be_pinned(

@@ -77,7 +77,7 @@ def check_certificate(der: bytes) -> None:
     try:
         certificate = x509.load_der_x509_certificate(der)
         _trust(_context(ssl.PROTOCOL_TLS_CLIENT, None), [der])
-    except (ValueError, ssl.SSLError) as error:
+    except (ValueError, x509.InvalidVersion, ssl.SSLError) as error:
         raise MalformedError(f"not a certificate in DER: {error}") from error
     if certificate.public_bytes(serialization.Encoding.DER) != der:
         raise MalformedError("the certificate is not in its one DER form")
@@ -90,7 +90,7 @@ def _check_usages(certificate: x509.Certificate) -> None:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise MalformedError(f"the certificate's extensions cannot be read: {error}") from error
     if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH} <= set(usages):
         raise MalformedError("the certificate's usages must allow both TLS client and TLS server")
