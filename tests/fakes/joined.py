@@ -95,6 +95,7 @@ class Side:
     outstanding: Commit | None = None
     timer: float | None = None
     connection: int = 0  # 0: none
+    ahead_us: int = 0  # of the true time, by its wall clock
 
     @property
     def state(self) -> str:
@@ -151,8 +152,10 @@ class Pair:
             evidence=store.evidence,
         )
 
-    def now(self) -> Now:
-        return Now(START_US + int(self.time_s * 1e6), self.time_s)
+    def now(self, side: Side | None = None) -> Now:
+        """Return the time, as the wall clock of `side` has it."""
+        ahead_us = 0 if side is None else side.ahead_us
+        return Now(START_US + int(self.time_s * 1e6) + ahead_us, self.time_s)
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -172,12 +175,12 @@ class Pair:
         self.run()
 
     def append(self, side: Side, draft: Draft) -> Ticket:
-        ticket = side.machine.append(draft, self.now())
+        ticket = side.machine.append(draft, self.now(side))
         self.turn(side)
         return ticket
 
     def say(self, side: Side, text: str) -> Ticket:
-        ticket = side.machine.append_bulk(message(text), self.now())
+        ticket = side.machine.append_bulk(message(text), self.now(side))
         self.turn(side)
         return ticket
 
@@ -186,7 +189,7 @@ class Pair:
         connection = next(self._connections)
         for side in self.sides:
             side.connection = connection
-            side.machine.link_up(self.now())
+            side.machine.link_up(self.now(side))
         for side in self.sides:
             self.turn(side)
 
@@ -194,22 +197,26 @@ class Pair:
         for side in self.sides:
             if side.connection:
                 side.connection = 0
-                side.machine.link_down(self.now())
+                side.machine.link_down(self.now(side))
                 self.turn(side)
 
     def restart(self, side: Side) -> None:
         """Kill the node and start it again on what its disk holds; the link goes down."""
+        self.crash(side)
+        self.disconnect()
+        self.turn(side)
+
+    def crash(self, side: Side) -> None:
+        """Let the node begin anew on what its disk holds, with nothing under way."""
         side.life += 1
         side.outstanding = None
         side.timer = None
         side.connection = 0
         side.machine = self._machine(side.name, side.store)
-        self.disconnect()
-        self.turn(side)
 
     def send_raw(self, to: Side, frame: bytes) -> None:
         """Give `to` a frame as if its peer had sent it."""
-        to.machine.receive_frame(frame, self.now())
+        to.machine.receive_frame(frame, self.now(to))
         self.turn(to)
 
     # -- the world
@@ -252,7 +259,7 @@ class Pair:
 
         def arrive(frame: bytes) -> None:
             if to.connection == connection:
-                to.machine.receive_frame(frame, self.now())
+                to.machine.receive_frame(frame, self.now(to))
                 self.turn(to)
 
         for sent in self.tamper(side, frame):
@@ -268,7 +275,7 @@ class Pair:
     def _start_commit(self, side: Side) -> None:
         if side.outstanding is not None:
             return
-        commit = side.machine.take_commit(self.now())
+        commit = side.machine.take_commit(self.now(side))
         if commit is None:
             return
         side.outstanding = commit
@@ -289,7 +296,7 @@ class Pair:
     def _confirm(self, side: Side, life: int, commit: Commit) -> None:
         if side.life == life:
             side.outstanding = None
-            side.machine.committed(commit, self.now())
+            side.machine.committed(commit, self.now(side))
             self.turn(side)
 
     def _arm(self, side: Side) -> None:
@@ -303,5 +310,5 @@ class Pair:
     def _deadline(self, side: Side, life: int, deadline: float) -> None:
         if side.life == life and side.timer == deadline:
             side.timer = None
-            side.machine.handle_deadline(self.now())
+            side.machine.handle_deadline(self.now(side))
             self.turn(side)

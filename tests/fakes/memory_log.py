@@ -97,7 +97,7 @@ class MemoryStore:
                 log.opened.setdefault(index, []).append(opening)
         for note in commit.notes:
             logs[note.origin].notes[note.size] = note
-        self.evidence += commit.evidence
+        self.evidence += [pair for pair in commit.evidence if pair not in self.evidence]
         self.commits += 1
 
     def mark(self, commit: Commit) -> None:

@@ -1,0 +1,199 @@
+"""What holds after every step of a world, whatever has gone wrong, and once all is mended.
+
+Everything is held against what an outsider saw: the frames that went over the wire, and what each
+node told its own people. The tree is hashed by code that shares nothing with `telcon.ledger`.
+"""
+
+from dataclasses import dataclass, field
+
+from fakes.joined import Pair, Side, identity_of
+from fakes.line_checks import check_folds, check_openings, plain_root
+from telcon.core import frames
+from telcon.core.gate import gate_of
+from telcon.ledger import (
+    parse_checkpoint_untrusted,
+    parse_note_untrusted,
+    verify_note,
+)
+
+__all__ = ["Witness", "check_evidence", "check_mended"]
+
+
+@dataclass
+class Account:
+    """What an outsider knows of one node's log."""
+
+    entries: list[bytes] = field(default_factory=list)
+    """As they first went over the wire; nobody may ever put another in such a place."""
+    roots: dict[int, bytes] = field(default_factory=dict)
+    """By size: what the node signed."""
+    delivered: int = 0
+    """How much of it the node was ever shown to be cosigned."""
+    told: dict[int, bytes] = field(default_factory=dict)
+    """By index: what the node told its people to be durable."""
+    compared: int = 0
+    """How much of the mirror was held against `entries`."""
+
+
+class Witness:
+    """Looks at a world after each step."""
+
+    def __init__(self, world: Pair) -> None:
+        """Begin with a world in which nothing has happened."""
+        self.accounts = {side.name: Account() for side in world.sides}
+        self.is_forged = False
+        """Whether a second history was made up for one side: then its log proves nothing."""
+        self._seen_frames = 0
+        self._seen_held = {side.name: 0 for side in world.sides}
+
+    def look(self, world: Pair, rolled_back: set[str]) -> None:
+        """Check all that holds at every instant; `rolled_back` lost what it held of the other."""
+        for name, data in world.carried[self._seen_frames :]:
+            side = next(side for side in world.sides if side.name == name)
+            self._check_frame(world, side, data)
+        self._seen_frames = len(world.carried)
+        for side in world.sides:
+            self._check_told(side)
+            self._check_kept(side)
+            if not self.is_forged:
+                self._check_mirror(world, side)
+                self._check_delivered(world, side, rolled_back)
+            _check_gate(world, side, rolled_back)
+
+    def restored(self, side: Side, other: Side, *, is_marker_old: bool) -> None:
+        """Take note that `side` begins anew on what an old copy holds.
+
+        With a marker that is as old, it cannot know what it lacks before the other node says so;
+        and of what was lost on its way to the other nobody knows any more.
+        """
+        side.held.clear()
+        self._seen_held[side.name] = 0
+        account = self.accounts[side.name]
+        if is_marker_old:
+            taken = other.machine._books.mirror.log.size
+            account.told = {at: one for at, one in account.told.items() if at < side.store.own.size}
+            account.roots = {size: root for size, root in account.roots.items() if size <= taken}
+            del account.entries[taken:]
+        self.accounts[other.name].compared = 0
+
+    # -- what goes over the wire
+
+    def _check_frame(self, world: Pair, side: Side, data: bytes) -> None:
+        match frames.parse_frame_untrusted(data):
+            case frames.Push() as push:
+                self._check_push(side, push)
+            case frames.Cosigned(size=size):
+                assert size <= side.store.theirs.size, "cosigned beyond what is durable"
+            case frames.Hello(last=note) | frames.Last(note=note) if note:
+                self._check_shown(world, side, note)
+
+    def _check_push(self, side: Side, push: frames.Push) -> None:
+        account, marker = self.accounts[side.name], side.store.marker
+        size = push.first + len(push.entries)
+        assert marker is not None, "signed without a marker"
+        assert size <= marker.size, "signed beyond the marker"
+        assert size <= side.store.own.size, "signed what is not durable"
+        checkpoint = parse_checkpoint_untrusted(parse_note_untrusted(push.note).text)
+        assert checkpoint.size == size
+        assert account.roots.setdefault(size, checkpoint.root) == checkpoint.root, "two histories"
+        for index, entry in enumerate(push.entries, push.first):
+            if index < len(account.entries):
+                assert account.entries[index] == entry, "another entry in a place that was signed"
+            elif index == len(account.entries):
+                account.entries.append(entry)
+
+    def _check_shown(self, world: Pair, side: Side, note: bytes) -> None:
+        checkpoint = parse_checkpoint_untrusted(parse_note_untrusted(note).text)
+        assert checkpoint.size <= side.store.theirs.size, "shown beyond what is durable"
+        signed = self.accounts[world.other(side).name].roots.get(checkpoint.size)
+        if not self.is_forged:
+            assert signed == checkpoint.root, "shown what its author did not sign"
+
+    # -- what nodes hold and tell
+
+    def _check_told(self, side: Side) -> None:
+        told, seen = self.accounts[side.name].told, self._seen_held[side.name]
+        for event in side.held[seen:]:
+            assert event.index < side.store.own.size, "told to be durable, and not stored"
+            told[event.index] = side.store.own.rows[event.index][0]
+        self._seen_held[side.name] = len(side.held)
+
+    def _check_kept(self, side: Side) -> None:
+        if side.state != "going":
+            return  # it has lost something, and knows: nothing is signed until it is back
+        assert side.store.marker is not None
+        assert side.store.marker.size <= side.store.own.size, "less than the marker, and it goes on"
+        told = self.accounts[side.name].told
+        if told:
+            assert max(told) < side.store.own.size, "told to be durable, and lost"
+
+    def _check_mirror(self, world: Pair, side: Side) -> None:
+        """Hold the mirror against what the other node sent, entry for entry."""
+        rows, account = side.store.theirs.rows, self.accounts[world.other(side).name]
+        assert len(rows) <= len(account.entries), "the mirror holds what was never sent"
+        for index in range(account.compared, len(rows)):
+            assert rows[index][0] == account.entries[index], "the mirror holds something else"
+        account.compared = len(rows)
+        assert side.machine.cosigned_here <= len(rows), "cosigned beyond what is durable"
+
+    def _check_delivered(self, world: Pair, side: Side, rolled_back: set[str]) -> None:
+        """See that the other node holds what is delivered, unless it came back from a backup."""
+        account, other = self.accounts[side.name], world.other(side)
+        account.delivered = max(account.delivered, side.machine.cosigned_by_peer)
+        if other.name not in rolled_back:
+            assert account.delivered <= other.store.theirs.size, "delivered, and not held"
+
+
+def _check_gate(world: Pair, side: Side, rolled_back: set[str]) -> None:
+    """See that nobody is heard before both nodes hold the entries that open the call."""
+    fold, own, other = side.machine.fold, side.store.own.origin, world.other(side)
+    for state in fold.going_on():
+        gate = gate_of(
+            fold, state.call, own, side.machine.cosigned_by_peer, side.machine.cosigned_here
+        )
+        if not gate.send or other.name in rolled_back:
+            continue
+        assert state.answered is not None
+        for origin, index in (state.rung, state.answered):
+            held = other.store.theirs if origin == own else side.store.theirs
+            assert index < held.size, "heard before both hold what opens the call"
+
+
+def check_mended(world: Pair, witness: Witness) -> None:
+    """Check all that holds once nothing goes wrong any more, both are linked, and all is quiet."""
+    for side in world.sides:
+        account, own = witness.accounts[side.name], side.store.own.all_entries()
+        assert side.state == "going", f"{side.name} is {side.state}: {side.machine.broken}"
+        assert world.other(side).store.theirs.all_entries() == own, "the mirror is another log"
+        assert side.machine.cosigned_by_peer == len(own), "not all is delivered"
+        assert own[: len(account.entries)] == account.entries, "what was sent has changed"
+        for index, entry in account.told.items():
+            assert own[index] == entry, "what was told to be durable has changed"
+        _check_newest_note(side)
+        check_openings(world.other(side).store.theirs)
+    check_folds(world)
+
+
+def _check_newest_note(side: Side) -> None:
+    newest = side.store.own.newest_note()
+    assert newest is not None
+    identity = identity_of(side.name)
+    keys = [identity.own_card.log, identity.peer_card.mirror]
+    note = verify_note(parse_note_untrusted(newest[1]), keys)
+    assert len(note.verified) == len(keys), "not signed by both"
+    checkpoint = parse_checkpoint_untrusted(note.text)
+    assert checkpoint.root == plain_root(side.store.own.all_entries()[: checkpoint.size])
+
+
+def check_evidence(side: Side) -> None:
+    """Check that each proof of a second history proves one: two roots of one size, both signed."""
+    identity = identity_of(side.name)
+    keys = [identity.own_card.log, identity.peer_card.log]
+    assert side.store.evidence, "a second history, and no proof of it is kept"
+    for pair in side.store.evidence:
+        first, second = [
+            parse_checkpoint_untrusted(verify_note(parse_note_untrusted(note), keys).text)
+            for note in pair
+        ]
+        assert (first.origin, first.size) == (second.origin, second.size)
+        assert first.root != second.root
