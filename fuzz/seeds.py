@@ -1,0 +1,427 @@
+"""The good inputs that each target begins with: `python -m fuzz.seeds` writes them to corpus/.
+
+They come from the project's own encoders and vectors, and are the same each time; a test compares.
+All are accepted but those named `refused`. What a target gets is what its reader gets, with four
+exceptions: `bundle` and `ogg_page` have an octet in front (the width less one; the offset),
+`tiled_log` a size and a root, and a pairing is a row of frames, each after its length.
+"""
+
+import base64
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from aioice import stun
+
+from fuzz.known import (
+    ARCADIA,
+    BOREALIS,
+    CHECKPOINT,
+    CHECKPOINT_TEXT,
+    COSIGNATURE,
+    COSIGNED,
+    ENTRIES,
+    INVITATION,
+    LINE,
+    NOW_US,
+    POLICY,
+    RECEIPT,
+    SIGNED,
+    read_hash,
+)
+from fuzz.targets import CREDENTIALS
+from telcon.core.frames import (
+    AskLast,
+    Cosigned,
+    Evidence,
+    Fetch,
+    Frame,
+    Hello,
+    Last,
+    Push,
+    Refill,
+    Refused,
+    SentOpening,
+    Signal,
+    format_frame,
+)
+from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
+from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
+from telcon.errors import InvitationRefusal
+from telcon.ledger import (
+    EMPTY_ROOT,
+    Checkpoint,
+    Group,
+    Policy,
+    SigningKey,
+    TlogProof,
+    VerifierKey,
+    Witness,
+    format_bundle,
+    format_checkpoint,
+    format_policy,
+    format_tlog_proof,
+    format_vkey,
+    log_files,
+)
+from telcon.ledger.note import COSIGNATURE_ED25519
+from telcon.node.link.invitation import format_invitation
+from telcon.node.link.pairing import AccepterMachine, InviterMachine
+from telcon.node.media.oggopus import OggOpusWriter
+from telcon.node.media.rtcp import (
+    Goodbye,
+    Nack,
+    PathCheck,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    SourceDescription,
+    format_rtcp,
+)
+from telcon.node.media.rtp import RtpPacket, format_rtp
+from telcon.node.media.sdp import (
+    Answer,
+    AnswerSection,
+    Offer,
+    OfferSection,
+    format_answer,
+    format_offer,
+)
+from telcon.node.proof.layout import (
+    Summary,
+    SummaryEntry,
+    SummaryRecording,
+    format_openings,
+    format_summary,
+    format_sums,
+)
+from telcon.web import asks
+
+__all__ = ["CORPUS", "seeds"]
+
+CORPUS: Final = Path(__file__).parent / "corpus"
+
+_VECTORS = Path(__file__).parents[1] / "tests" / "vectors"
+_CALL = "c0ffee" + "0" * 26
+_HASH = "ab" * 32
+_PERSON = Person(lang="en", name="Ada Example", office="President", organisation="Arcadia")
+_WORDS = Text(lang="fr", text='demain à midi, "sans faute"')
+
+Files = dict[str, bytes]
+
+
+def seeds() -> dict[str, Files]:
+    """Return the good inputs of every target, by name."""
+    return _ledger() | _core() | _pairing() | _media() | _outer()
+
+
+def write(folder: Path) -> None:
+    """Put the corpus into `folder`, and nothing else."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    for target, files in seeds().items():
+        (folder / target).mkdir(parents=True)
+        for name, data in files.items():
+            (folder / target / name).write_bytes(data)
+
+
+def _numbered(inputs: list[bytes]) -> Files:
+    return {f"{number:02}": data for number, data in enumerate(inputs)}
+
+
+def _ledger() -> dict[str, Files]:
+    keys = {"log": ARCADIA.card.log, "mirror": BOREALIS.card.mirror}
+    receipt = format_tlog_proof(RECEIPT)
+    return {
+        "vkey": {name: format_vkey(key).encode() for name, key in keys.items()},
+        "key_card": {"arcadia": ARCADIA.own.card, "borealis": BOREALIS.own.card},
+        "note": {"signed": SIGNED, "cosigned": COSIGNED, "empty-lines": b"\n\n" + SIGNED},
+        "signature_lines": {"one": COSIGNATURE, "two": COSIGNED[len(CHECKPOINT_TEXT) + 1 :]},
+        "checkpoint": {
+            "three": CHECKPOINT_TEXT,
+            "empty": format_checkpoint(Checkpoint(CHECKPOINT.origin, 0, EMPTY_ROOT)),
+        },
+        "signed_checkpoint": {"signed": SIGNED, "cosigned": COSIGNED},
+        "cosignature": {"mirror": COSIGNATURE},
+        "policy": {
+            "mirror": format_policy(POLICY),
+            "quorum": format_policy(_policy_of_many()),
+            "comments": b"# a line\n\n" + format_policy(POLICY).replace(b" ", b"\t "),
+        },
+        "receipt": {
+            "worked": receipt,
+            "extra": format_tlog_proof(
+                TlogProof(RECEIPT.index, RECEIPT.hashes, SIGNED, b"anything")
+            ),
+        },
+        "proven_receipt": {"worked": receipt},
+        "bundle": {
+            "three": bytes((2,)) + format_bundle(ENTRIES),
+            "full": bytes((255,)) + format_bundle([b"", *[b"x"] * 255]),
+        },
+        "tiled_log": {"three": _tiled_log(), "empty": bytes(2) + EMPTY_ROOT},
+    }
+
+
+def _policy_of_many() -> Policy:
+    witnesses = [
+        Witness(f"w{n}", _witness_key(n), url=f"https://witness-{n}.example/") for n in range(3)
+    ]
+    groups = (Group("some", 2, ("w0", "w1")), Group("all", 2, ("some", "w2")))
+    return Policy(ARCADIA.card.log, tuple(witnesses), groups, "all", "https://arcadia.example/log")
+
+
+def _witness_key(number: int) -> VerifierKey:
+    public = SigningKey(bytes([100 + number]) * 32).public
+    return VerifierKey(f"witness-{number}.example", COSIGNATURE_ED25519, public)
+
+
+def _tiled_log() -> bytes:
+    files = dict(log_files(3, read_hash, lambda first, count: ENTRIES[first : first + count]))
+    asked = ("tile/0/000.p/3", "tile/entries/000.p/3")  # first the tiles, then the bundles
+    return (3).to_bytes(2) + CHECKPOINT.root + format_bundle([files[path] for path in asked])
+
+
+def _core() -> dict[str, Files]:
+    vectors: dict[str, list[Any]] = json.loads((_VECTORS / "entries.json").read_text("utf-8"))
+    entries = [entry.encode() for entry in vectors["entries"]]
+    later = b'{"type":"call.ring","v":2,"anything":true}'
+    seals = {"person": format_person(_PERSON), "text": format_text(_WORDS)}
+    frames = _frames(entries[:3], seals["person"])
+    counted = {"push": frames["03"], "refill": frames["07"]}
+    return {
+        "entry": _numbered(entries),
+        "stored_entry": {"opened": entries[0], "later": later},
+        "person": {"ada": seals["person"]},
+        "text": {"escaped": seals["text"]},
+        "media": {
+            "ring": format_media(Media(_HASH, _HASH, _HASH)),
+            "join": format_media(Media(_HASH, _HASH, "")),
+        },
+        "frame": frames,
+        "frame_cost": counted,
+        "trunk_signal": {
+            "two": format_signal(
+                TrunkSignal(bytes(range(44)), 0xABCDEF, [("192.0.2.1", 7000), ("2001:db8::1", 1)])
+            )
+        },
+        "hint_signal": {
+            "hang-up": format_signal(HintSignal("hang-up", "00112233445566ff")),
+            "refused": format_signal(HintSignal("hang-up", "00112233445566ff\n")),
+        },
+        "recorder_signal": {
+            "on": format_signal(RecorderSignal(True, 20)),
+            "off": format_signal(RecorderSignal(False, None)),
+        },
+    }
+
+
+def _frames(entries: list[bytes], content: bytes) -> Files:
+    opening = SentOpening(2, "person", bytes(32), content)
+    frames: list[Frame] = [
+        Hello(1, "arcadia.example", LINE, 3, 2, COSIGNED),
+        AskLast(),
+        Last(COSIGNED),
+        Push(0, entries, [opening], SIGNED),
+        Cosigned(3, COSIGNATURE),
+        Refused("gap", 3, "the entries before it are missing"),
+        Fetch(1),
+        Refill(1, entries, [opening], True),
+        Evidence(SIGNED, COSIGNED),
+        Signal("hint", _CALL, b"\x80"),
+    ]
+    return _numbered([format_frame(frame) for frame in frames])
+
+
+def _pairing() -> dict[str, Files]:
+    inviter = InviterMachine(ARCADIA.nonce)
+    accepter = AccepterMachine(INVITATION, BOREALIS.own, BOREALIS.nonce, now_us=NOW_US)
+    to_inviter, to_accepter = accepter.frames_to_send(), []
+    inviter.receive_frame(to_inviter[0])
+    inviter.admit(ARCADIA.own)
+    to_accepter += inviter.frames_to_send()
+    accepter.receive_frame(to_accepter[0])
+    to_inviter += accepter.frames_to_send()
+    inviter.receive_frame(to_inviter[1])
+    to_accepter += inviter.frames_to_send()
+    refused = msgspec.msgpack.encode(["refused", "no", InvitationRefusal.USED])
+    statements = {"arcadia": ARCADIA.own.statement, "borealis": BOREALIS.own.statement}
+    return {
+        "certificate": {"arcadia": ARCADIA.certificate, "borealis": BOREALIS.certificate},
+        "statement": statements,
+        "invitation": {"arcadia": format_invitation(INVITATION)},
+        "pairing_inviter": {
+            "whole": format_bundle(to_inviter),
+            "refused": format_bundle([refused]),
+        },
+        "pairing_accepter": {
+            "whole": format_bundle(to_accepter),
+            "refused": format_bundle([refused]),
+        },
+    }
+
+
+def _media() -> dict[str, Files]:
+    file = _ogg_opus()
+    first_page = file[: file.index(b"OggS", 1)]
+    browsers = {path.stem: path.read_bytes() for path in sorted((_VECTORS / "sdp").glob("*.sdp"))}
+    return {
+        "stun": _stun(),
+        "rtp": {
+            "plain": format_rtp(RtpPacket(111, True, 7, 960, 0xABCD, b"\x78opus")),
+            "all": bytes.fromhex("b1ef0007000003c00000abcd00000001bede000110ff0000")
+            + b"\x78opus\x00\x00\x03",
+        },
+        "rtcp": _rtcp(),
+        "sdp_offer": {"scripted": _offer().encode(), **browsers},
+        "sdp_answer": {"node": _answer().encode()},
+        "ogg_page": {"first": b"\x00" + first_page, "later": b"\x03abc" + first_page},
+        "ogg_pages": {"file": file},
+        "ogg_opus": {"file": file},
+        "opus": {
+            "one": b"\x78frame",
+            "equal": b"\x79aabb",
+            "unequal": b"\x7a\x01abb",
+            "many": b"\x7b\x03aabbcc",
+            "sizes": b"\x7b\x83\x01\x02abbccc",
+            "padded": b"\x7b\x42\x02aabb\x00\x00",
+            "lost": b"\x78",
+        },
+    }
+
+
+def _stun() -> Files:
+    check = stun.Message(
+        stun.Method.BINDING,
+        stun.Class.REQUEST,
+        bytes(12),
+        {
+            "USERNAME": f"{CREDENTIALS.ufrag}:borealis",
+            "PRIORITY": 1,
+            "ICE-CONTROLLING": 7,
+            "USE-CANDIDATE": None,
+        },
+    )
+    answer = stun.Message(
+        stun.Method.BINDING,
+        stun.Class.RESPONSE,
+        bytes(12),
+        {"XOR-MAPPED-ADDRESS": ("2001:db8::1", 7000), "MAPPED-ADDRESS": ("192.0.2.1", 7000)},
+    )
+    refusal = stun.Message(
+        stun.Method.BINDING,
+        stun.Class.ERROR,
+        bytes(12),
+        {"ERROR-CODE": (487, "Role Conflict"), "SOFTWARE": "telcon"},
+    )
+    messages = {"check": check, "answer": answer, "refusal": refusal}
+    for message in messages.values():
+        message.add_message_integrity(CREDENTIALS.password.encode())
+    return {name: bytes(message) for name, message in messages.items()}
+
+
+def _rtcp() -> Files:
+    block = ReportBlock(9, 1, -1, 2, 3, 4, 5)
+    return {
+        "sender": format_rtcp(
+            [SenderReport(7, 1 << 40, 1, 2, 3, (block,)), SourceDescription(7, "node")]
+        ),
+        "receiver": format_rtcp([ReceiverReport(7, (block, block)), Goodbye((7, 8))]),
+        "nack": format_rtcp([ReceiverReport(7), Nack(1, 2, (65_534, 0, 3))]),
+        "path": format_rtcp([PathCheck(7, True, bytes(8))]),
+    }
+
+
+def _offer() -> str:
+    sections = [OfferSection("0", True, 111, 77)]
+    sections += [OfferSection(str(number), False, 111, None) for number in range(1, 5)]
+    offer = Offer(CREDENTIALS, bytes(range(32)), tuple(sections))
+    return format_offer(offer, session_id=1, version=1)
+
+
+def _answer() -> str:
+    sections = [AnswerSection("0", 111, None)]
+    sections += [AnswerSection(str(number), 111, number) for number in range(1, 5)]
+    hosts = ("192.0.2.1", "2001:db8::1")
+    answer = Answer(CREDENTIALS, bytes(range(32)), hosts, 7000, tuple(sections))
+    return format_answer(answer, session_id=1, version=1, cname="node")
+
+
+def _ogg_opus() -> bytes:
+    writer = OggOpusWriter(7, {"TITLE": "à midi", "ARTIST": "Ada"})
+    parts = [writer.header(), writer.write(b"\x78" + b"a" * 300, 960), writer.write(b"\x78b", 960)]
+    return b"".join([*parts, writer.flush(), writer.write(b"\x78c", 960), writer.finish()])
+
+
+def _outer() -> dict[str, Files]:
+    return {
+        "sums": {"two": format_sums({"README.txt": _HASH, "ours/receipts/000001-a.entry": _HASH})},
+        "openings": {
+            "ring": format_openings([Opening("person", bytes(32), format_person(_PERSON))]),
+            "none": format_openings([]),
+        },
+        "summary": {"call": format_summary(_summary())},
+        "ask": _asks(),
+        "subscription": {"browser": _subscription()},
+    }
+
+
+def _summary() -> Summary:
+    path, origin = "ours/receipts/000002-call.ring", CHECKPOINT.origin
+    return Summary(
+        summary="telcon call summary v1",
+        call=_CALL,
+        line=LINE,
+        ours="arcadia.example",
+        theirs="borealis.example",
+        layer="content",
+        whole_log=False,
+        outcome="ended",
+        mode="audio",
+        initiated_by=["arcadia.example"],
+        rung="2027-01-15T08:00:00Z",
+        answered="",
+        ended="",
+        entries=[SummaryEntry(path, origin, 2, "call.ring", "2027-01-15T08:00:00Z", "")],
+        not_countersigned=[path],
+        recordings=[SummaryRecording("recordings/a.opus", 9, _HASH, "")],
+    )
+
+
+def _asks() -> Files:
+    made: list[asks.AnyAsk] = [
+        asks.Ring(ask=1, line=LINE, mode="audio", certificate=_HASH, topic="Water"),
+        asks.Answer(call=_CALL, certificate=_HASH),
+        asks.Decline(call=_CALL, reason="At noon", lang="en"),
+        asks.Mute(call=_CALL, muted=True),
+        asks.Text(line=LINE, text="Hello \N{EM DASH} you", tag="t1", lang="fr-CA"),
+        asks.Offer(call=_CALL, sdp="v=0\r\n"),
+        asks.History(line=LINE, before=_CALL),
+        asks.Messages(line=LINE, place=f"{CHECKPOINT.origin}#3", side="around"),
+        asks.Search(line=LINE, words="water", before=3),
+        asks.MicrophoneRefused(why="NotAllowedError"),
+    ]
+    return _numbered([msgspec.json.encode(ask) for ask in made])
+
+
+def _subscription() -> bytes:
+    # The generator of P-256 (SEC 2 §2.4.2), as good a point as any.
+    x = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    y = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+    keys = {"p256dh": _base64url(bytes.fromhex("04" + x + y)), "auth": _base64url(bytes(16))}
+    stated = {
+        "endpoint": "https://fcm.push.example/send/abc",
+        "expirationTime": None,
+        "keys": keys,
+    }
+    return json.dumps(stated, separators=(",", ":")).encode()
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+if __name__ == "__main__":
+    write(CORPUS)
