@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: install demo test check pictures bench soak tidy
+.PHONY: install demo test check pictures bench simulate soak fuzz tidy
 
 install: $(VENV)/.run
 
@@ -18,8 +18,8 @@ test: $(VENV)/.dev .venv-interop/.done
 	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev
-	@$(PY) -m ruff format --check src tests demo bench soak scripts
-	@$(PY) -m ruff check src tests demo bench soak scripts
+	@$(PY) -m ruff format --check src tests demo bench simulate soak fuzz scripts
+	@$(PY) -m ruff check src tests demo bench simulate soak fuzz scripts
 	@$(PY) -m mypy
 	@$(PY) -m pytest -q tests/rules $(ARGS)
 
@@ -31,12 +31,20 @@ pictures: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(PY) -m bench $(ARGS)
 
+SECONDS ?= 60
+
+simulate: $(VENV)/.dev
+	@PYTHONPATH=tests $(PY) -m simulate --seconds $(SECONDS) $(ARGS)
+
 soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(PY) -m soak $(ARGS)
 
+fuzz: $(VENV)/.fuzz
+	@$(PY) -m fuzz $(ARGS)
+
 tidy: $(VENV)/.dev
-	@$(PY) -m ruff format src tests demo bench soak scripts
-	@$(PY) -m ruff check --fix src tests demo bench soak scripts
+	@$(PY) -m ruff format src tests demo bench simulate soak fuzz scripts
+	@$(PY) -m ruff check --fix src tests demo bench simulate soak fuzz scripts
 
 $(VENV)/bin/python:
 	@bash scripts/need python3-venv
@@ -49,6 +57,11 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The fuzzer is met here alone: no test needs it.
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.run
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
 # An independent implementation of the same formats, kept out of our own environment.
