@@ -36,11 +36,14 @@ def main() -> int:
         return _run(names[0], Path(os.environ[FOUND]))
     print(_machine())
     rows: list[Row] = []
-    failed = [name for name in names if not _run_apart(name, rows)]
+    failed: list[str] = []
+    for name in names:
+        if not _run_apart(name, rows):
+            failed.append(name)
+        if asked.table is not None:  # after each: who ends it early keeps what was measured
+            asked.table.write_text(_page(rows))
     if rows:
         print(f"\n{_table(rows)}")
-    if asked.table is not None:
-        asked.table.write_text(_page(rows))
     if failed:
         print(f"did not run to the end: {', '.join(failed)}")
     return 1 if failed else 0
