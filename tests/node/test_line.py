@@ -13,7 +13,13 @@ from telcon.core import draft as drafts
 from telcon.core.events import EntryHeld, Event, LineDown, LineUp, SignalReceived
 from telcon.core.seal import Text
 from telcon.core.stored import Commit
-from telcon.errors import IllegalActError, LinkDownError, StorageError
+from telcon.errors import (
+    IllegalActError,
+    LinkDownError,
+    MisuseError,
+    StorageError,
+    TelconError,
+)
 from telcon.node.line import Line, now
 from telcon.node.store import Store
 
@@ -23,7 +29,7 @@ class FakeStore:
 
     def __init__(self, own: str, theirs: str) -> None:
         self.memory = MemoryStore(own, theirs)
-        self.refusal: StorageError | None = None
+        self.refusal: TelconError | None = None
         self.is_open = asyncio.Event()
         self.is_open.set()
         self.commits = 0
@@ -285,3 +291,17 @@ async def test_who_stops_waiting_leaves_no_trace_and_the_act_stands(joined: Join
     assert near.line._waiting == {}
     near.store.is_open.set()
     await until(lambda: near.store.memory.own.size == 3)
+
+
+def test_a_defect_under_a_commit_ends_the_line_and_whoever_waits_hears_of_it() -> None:
+    async def run() -> None:
+        end = End(ARCADIA)
+        end.store.refusal = MisuseError("not what this log holds")
+        act = asyncio.create_task(end.line.act(opening_acts()[0]))
+        with pytest.raises(MisuseError, match="not what this log holds"):
+            await end.line.run()
+        end.line.close()
+        with pytest.raises(LinkDownError):
+            await act
+
+    asyncio.run(asyncio.wait_for(run(), 20))

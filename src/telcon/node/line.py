@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from telcon.core.draft import Draft
@@ -178,25 +178,30 @@ class Line:
         """Begin the next commit if there is one; what arrives while it runs goes into another."""
         if self._is_writing or self._done.done():
             return
-        try:
+        with self._stopped_by_defects():
             commit = self.machine.take_commit(now())
             if commit is not None:
                 self._is_writing = True
                 self._store.commit_line(self.identity.line, commit, partial(self._written, commit))
             elif self._ended:
                 self._done.set_result(None)
-        except Exception as error:  # noqa: BLE001 -- the edge: `run` raises it
-            self._done.set_exception(error)
 
     def _written(self, commit: Commit, error: BaseException | None) -> None:
         self._is_writing = False
-        try:
+        with self._stopped_by_defects():
             self._take_outcome(commit, error)
-        except Exception as defect:  # noqa: BLE001 -- the edge: `run` raises it
-            self._done.set_exception(defect)
-        else:
             self._send_frames()  # the peer waits for what may be signed now
             self._turn()
+
+    @contextlib.contextmanager
+    def _stopped_by_defects(self) -> Iterator[None]:
+        """Let `run` raise what goes wrong, once: this line stops, and the node does not."""
+        try:
+            yield
+        except Exception as defect:
+            if self._done.done():
+                raise
+            self._done.set_exception(defect)
 
     def _take_outcome(self, commit: Commit, error: BaseException | None) -> None:
         if error is None:
@@ -248,7 +253,8 @@ class Line:
 
     def _turn_now(self) -> None:
         self._turning = None
-        self._turn()
+        with self._stopped_by_defects():
+            self._turn()
 
     def _turn(self) -> None:
         """Do what is due: write, send, hand out events, set the next deadline."""
