@@ -202,10 +202,16 @@ class World(Pair):
             self._bring_back("old backup", name, backup, marker)
 
     def _restore_all(self) -> None:
-        """Bring back the picture of a whole machine, marker and all."""
+        """Bring back the picture of a whole machine, marker and all.
+
+        Not while the other node has taken what it has not cosigned: it does not show that, so a
+        second history would be signed, and found by it.
+        """
         if self._backups:
             name, backup = self._will.choice(self._backups)
-            self._bring_back("old picture", name, backup, backup.marker)
+            other = next(side.machine for side in self.sides if side.name != name)
+            if other._books.mirror.log.size == other.cosigned_here:
+                self._bring_back("old picture", name, backup, backup.marker)
 
     def _bring_back(self, what: str, name: str, backup: MemoryStore, marker: Marker | None) -> None:
         side = next(side for side in self.sides if side.name == name)

@@ -1,5 +1,7 @@
 """What goes into a commit, in which order, and when a commit is due."""
 
+import contextlib
+
 import pytest
 
 from fakes.joined import Pair, message, opening_acts
@@ -8,6 +10,7 @@ from telcon.core import draft as drafts
 from telcon.core import frames
 from telcon.core.author import BATCH_OCTETS
 from telcon.core.machine import ActDropped, EntryHeld, LineDown, Now
+from telcon.core.seal import Text
 from telcon.errors import BusyError, IllegalActError, MisuseError
 
 
@@ -33,16 +36,13 @@ def test_nothing_to_do_makes_no_commit_and_no_deadline() -> None:
     assert victim.machine.next_deadline() is None
 
 
-def test_an_act_stands_before_the_bulk_that_the_next_commit_has_no_room_for() -> None:
+def test_an_act_stands_before_the_bulk_that_came_earlier() -> None:
     victim, _ = linked()
-    for number in range(1_000):
-        victim.machine.append_bulk(message(f"{number}"), victim.now())
-    victim.machine.append(drafts.line_test(), victim.now())
-    commit = victim.machine.take_commit(victim.now())
-    assert commit is not None
-    *bulk, last = commit.grown[0].entries
-    assert b'"line.test"' in last
-    assert sum(map(len, bulk)) < BATCH_OCTETS + 1_000
+    bulk = victim.machine.append_bulk(message("bulk"), victim.now())
+    act = victim.machine.append(drafts.line_test(), victim.now())
+    victim.turn()
+    held = [event for event in victim.told(EntryHeld) if isinstance(event, EntryHeld)]
+    assert [event.ticket for event in held] == [act, bulk]
 
 
 def test_a_batch_takes_about_64_kib_of_bulk() -> None:
@@ -55,14 +55,36 @@ def test_a_batch_takes_about_64_kib_of_bulk() -> None:
     assert BATCH_OCTETS <= octets < BATCH_OCTETS + 1_000
 
 
-def test_more_than_4096_messages_that_no_commit_has_room_for_are_refused() -> None:
+def test_bulk_is_composed_for_the_next_commit_while_one_is_under_way() -> None:
     victim, _ = linked()
+    victim.machine.append(drafts.line_test(), victim.now())
+    first = victim.machine.take_commit(victim.now())
+    assert first is not None
     size = victim.machine.fold.size(victim.store.own.origin)
+    victim.machine.append_bulk(message("as the disk is at work"), victim.now())
+    assert victim.machine.take_commit(victim.now()) is None
+    assert victim.machine.fold.size(victim.store.own.origin) == size + 1
+
+
+def test_a_disk_that_refuses_for_long_leaves_acts_their_room() -> None:
+    victim, _ = linked()
+    for _ in range(20):
+        for number in range(300):
+            with contextlib.suppress(BusyError):
+                victim.machine.append_bulk(message(f"{number}"), victim.now())
+        commit = victim.machine.take_commit(victim.now())
+        assert commit is not None
+        victim.machine.commit_failed(commit, victim.now())
+        victim.time_s += 1.0
+    victim.machine.append(drafts.line_frozen(Text("en", "whatever the disk does")), victim.now())
+
+
+def test_more_than_4096_waiting_messages_are_refused() -> None:
+    victim, _ = linked()
+    for _ in range(4_096):
+        victim.machine.append_bulk(drafts.blank(), victim.now())
     with pytest.raises(BusyError):
-        for _ in range(6_000):
-            victim.machine.append_bulk(drafts.blank(), victim.now())
-    composed = victim.machine.fold.size(victim.store.own.origin) - size
-    assert victim.machine.waiting - composed == 4_096
+        victim.machine.append_bulk(drafts.blank(), victim.now())
     victim.turn()
     victim.machine.append_bulk(drafts.blank(), victim.now())
 

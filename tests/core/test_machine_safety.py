@@ -299,7 +299,12 @@ def test_a_machine_set_back_that_wrote_before_it_asked_has_ended_its_log() -> No
     assert pair.borealis.store.evidence == []
 
 
-def test_a_machine_set_back_that_wrote_less_than_was_signed_has_ended_its_log_too() -> None:
+def test_a_machine_set_back_that_wrote_less_than_was_signed_has_ended_its_log_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "telcon.core.refill.MAX_REFILL_ENTRIES", 8
+    )  # of what is missing, not of all
     pair = conversation()
     picture, marker = pair.arcadia.store.backup(), pair.arcadia.store.marker
     for number in range(5):

@@ -305,3 +305,32 @@ def test_a_defect_under_a_commit_ends_the_line_and_whoever_waits_hears_of_it() -
             await act
 
     asyncio.run(asyncio.wait_for(run(), 20))
+
+
+@on_line
+async def test_entries_that_cannot_be_read_once_are_pushed_when_they_can(joined: Joined) -> None:
+    near, far = joined.ends
+    stored, refusals = near.line.machine.frames_to_send, [StorageError("the disk does not answer")]
+
+    def frames_to_send() -> list[bytes]:
+        if refusals:
+            raise refusals.pop()
+        return stored()
+
+    near.line.machine.frames_to_send = frames_to_send  # type: ignore[method-assign]
+    held = await near.line.act_bulk(message("read when it can be"))
+    await near.line.wait_cosigned(15)
+    assert near.line.machine.cosigned_by_peer > held.index
+    assert [str(error) for error in near.storage] == ["the disk does not answer", "None"]
+    assert any(held.index == one.index and one.origin == held.origin for one in helds(far))
+
+
+@on_line
+async def test_a_line_that_cannot_read_closes_all_the_same(joined: Joined) -> None:
+    near, _ = joined.ends
+
+    def frames_to_send() -> list[bytes]:
+        raise StorageError("the disk does not answer")
+
+    near.line.machine.frames_to_send = frames_to_send  # type: ignore[method-assign]
+    near.line.close()

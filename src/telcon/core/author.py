@@ -22,6 +22,7 @@ __all__ = ["BATCH_OCTETS", "Author"]
 BATCH_OCTETS: Final = 65_536  # bulk entries per commit, so that an act never waits for much
 MAX_WAITING_BULK: Final = 4_096
 MAX_WAITING_ACTS: Final = 1_024  # not durable yet; a disk that refuses lets them pile up
+MAX_FRESH_BULK: Final = MAX_WAITING_ACTS // 2
 RECENT_OCTETS: Final = 1_048_576  # kept in memory for pushing
 
 
@@ -73,7 +74,11 @@ class Author:
     def compose_bulk(self, fold: LineFold, seen: tuple[int, bytes], now: Now) -> list[ActDropped]:
         """Write what waits, as far as the next commit has room; return what is void by now."""
         dropped = []
-        while self._bulk and self._batch_octets < BATCH_OCTETS:
+        while (
+            self._bulk
+            and self._batch_octets < BATCH_OCTETS
+            and len(self._fresh) < MAX_FRESH_BULK  # a disk that refuses leaves acts their room
+        ):
             ticket, draft = self._bulk.popleft()
             try:
                 written, void = self._write(ticket, draft, fold, seen, now)

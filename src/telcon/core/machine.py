@@ -238,9 +238,9 @@ class LineMachine:
         return books.author.append(draft, self.fold, books.seen(), now)
 
     def append_bulk(self, draft: Draft, now: Now) -> Ticket:
-        """Take an act that waits behind acts of calls where it is crowded: a message, a blank.
+        """Take an act that waits behind acts of calls: a message, a blank.
 
-        It is composed as soon as the next commit has room; `ActDropped` tells if it is void then.
+        It is composed when a commit is next asked for; `ActDropped` tells if it is void by then.
 
         Raises:
             IllegalActError: this log has ended.
@@ -249,9 +249,7 @@ class LineMachine:
         """
         books = self._at(now)
         self._check_going(draft)
-        ticket = books.author.append_bulk(draft)
-        self._compose_bulk()  # while the disk is at work for the commit before
-        return ticket
+        return books.author.append_bulk(draft)
 
     def _check_going(self, draft: Draft) -> None:
         if self.state == "broken":
@@ -277,9 +275,15 @@ class LineMachine:
     # -- commits
 
     def take_commit(self, now: Now) -> Commit | None:
-        """Return what to make durable next, or None. Answer with `committed` or `commit_failed`."""
+        """Return what to make durable next, or None. Answer with `committed` or `commit_failed`.
+
+        Ask while one is under way too: bulk is then composed for the next, as the disk is at work.
+        """
         books = self._at(now)
-        if self._outstanding is not None or _is_later(self._retry_at, now):
+        if _is_later(self._retry_at, now):
+            return None
+        if self._outstanding is not None:
+            self._compose_bulk()
             return None
         self._retry_at = None
         self._compose_bulk()

@@ -47,10 +47,11 @@ class Refilling:
         self._begin(log.tip)
 
     def _begin(self, frontier: Frontier) -> None:
-        """Let the first pass read what comes after `frontier`."""
+        """Let the first pass read what comes after `frontier`: of the stored, or of nothing."""
         self._frontier = frontier
-        self._leaves = bytearray()
-        self._first = frontier.size
+        self._leaves = bytearray()  # of what is missing, whatever the pass reads besides
+        self._is_whole_pass = not frontier.size
+        self._first = self._log.size
         self._is_stored_met = self._is_marker_met = True
 
     @property
@@ -87,7 +88,8 @@ class Refilling:
         """First pass: hashes only."""
         for entry in entries:
             leaf = leaf_hash(entry)
-            self._leaves += leaf
+            if self._frontier.size >= self._first:
+                self._leaves += leaf
             self._frontier = self._frontier.append(leaf)[0]
             if self._frontier.size == self._log.size:
                 self._is_stored_met = self._frontier.root() == self._log.tip.root()
@@ -99,7 +101,7 @@ class Refilling:
     def _conclude(self) -> None:
         """End the first pass."""
         if self._frontier.root() != self.target.root:
-            was_whole = not self._first or self.target.size > MAX_REFILL_ENTRIES
+            was_whole = self._is_whole_pass
             self._begin(self._log.tip if was_whole else EMPTY_FRONTIER)
             if was_whole:
                 raise ProofError("the pieces do not lead to the checkpoint that we signed")
@@ -108,8 +110,6 @@ class Refilling:
             raise UnmetError("entries were written where others had been signed")
         if not self._is_marker_met:
             raise UnmetError("the log that the other node holds does not meet the marker")
-        del self._leaves[: 32 * (self._log.size - self._first)]
-        self._first = self._log.size
 
     def _accept(self, piece: Refill) -> None:
         """Second pass: entries whose hashes are known to be right."""

@@ -27,7 +27,7 @@ from telcon.core.events import (
     PeerMisbehaved,
     Ticket,
 )
-from telcon.core.machine import LineMachine
+from telcon.core.machine import RETRY_S, LineMachine
 from telcon.core.stored import Commit, Marker
 from telcon.errors import IllegalActError, LinkDownError, StorageError
 from telcon.node.store import Store
@@ -176,14 +176,14 @@ class Line:
 
     def _write(self) -> None:
         """Begin the next commit if there is one; what arrives while it runs goes into another."""
-        if self._is_writing or self._done.done():
+        if self._done.done():
             return
         with self._stopped_by_defects():
             commit = self.machine.take_commit(now())
             if commit is not None:
                 self._is_writing = True
                 self._store.commit_line(self.identity.line, commit, partial(self._written, commit))
-            elif self._ended:
+            elif self._ended and not self._is_writing:
                 self._done.set_result(None)
 
     def _written(self, commit: Commit, error: BaseException | None) -> None:
@@ -193,27 +193,47 @@ class Line:
             self._send_frames()  # the peer waits for what may be signed now
             self._turn()
 
-    @contextlib.contextmanager
-    def _stopped_by_defects(self) -> Iterator[None]:
-        """Let `run` raise what goes wrong, once: this line stops, and the node does not."""
-        try:
-            yield
-        except Exception as defect:
-            if self._done.done():
-                raise
-            self._done.set_exception(defect)
-
     def _take_outcome(self, commit: Commit, error: BaseException | None) -> None:
         if error is None:
             self.machine.committed(commit, now())
+            self._tell_storage(None)
         elif isinstance(error, StorageError):
             self.machine.commit_failed(commit, now())  # offered again after a second
+            self._tell_storage(error)
         else:
             raise error
+
+    def _tell_storage(self, error: StorageError | None) -> None:
+        """Say once that the disk refuses, and once that it does not any more."""
         refused = "" if error is None else str(error)
         if refused != self._refused:
             self._refused = refused
             self._on_storage(error)
+
+    @contextlib.contextmanager
+    def _stopped_by_defects(self) -> Iterator[None]:
+        """Let `run` raise what goes wrong: this line stops, and the node does not.
+
+        What the disk refuses to let be read is no defect: the same is tried again after a second.
+        """
+        try:
+            yield
+        except StorageError as error:
+            self._tell_storage(error)
+            if not self._ended:
+                asyncio.get_running_loop().call_later(RETRY_S, self._turn_again)
+            elif not self._is_writing and not self._done.done():
+                self._done.set_result(None)
+        except Exception as defect:  # noqa: BLE001 -- the edge: `run` raises it
+            if self._done.done():
+                _LOG.exception("line %s, which has stopped", self.identity.line)
+            else:
+                self._done.set_exception(defect)
+
+    def _turn_again(self) -> None:
+        with self._stopped_by_defects():
+            self._turn()
+            self._tell_storage(None)
 
     async def wait_cosigned(self, timeout_s: float) -> None:
         """Wait until the other node has signed all we wrote; not long, and only if it hears us."""
@@ -233,7 +253,7 @@ class Line:
         if self._timer is not None:
             self._timer.cancel()
         self._fail_waiting(LinkDownError("the node is closing"))
-        self._turn()
+        self._turn_now()
 
     # -- turning
 
@@ -280,7 +300,7 @@ class Line:
             self._dispatch(event)
             handed += 1
             if handed == EVENTS_A_TURN and not self._ended:
-                asyncio.get_running_loop().call_soon(self._turn)
+                self._turn_soon()
                 break
         return handed
 
@@ -329,7 +349,7 @@ class Line:
     def _deadline(self) -> None:
         self._timer = None
         self.machine.handle_deadline(now())
-        self._turn()
+        self._turn_now()
 
     def _fail_waiting(self, error: Exception) -> None:
         for future in self._waiting.values():

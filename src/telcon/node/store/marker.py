@@ -16,7 +16,7 @@ import struct
 from pathlib import Path
 
 from telcon.core.stored import NEW_LOG, Marker
-from telcon.errors import StorageError
+from telcon.errors import StorageError, StorageTrouble
 
 __all__ = ["MarkerFile", "Markers"]
 
@@ -74,6 +74,13 @@ class Markers:
         except StorageError as error:
             self._stopped[line] = error
             raise
+        except MemoryError as error:
+            self._stopped[line] = StorageError(
+                f"there was not enough memory to write the marker of {line}",
+                advice="Free memory on the node's machine, then start the node again.",
+                trouble=StorageTrouble.MEMORY,
+            )
+            raise self._stopped[line] from error
 
     def sync(self) -> None:
         """Bring all that was written onto the disk.

@@ -30,7 +30,7 @@ class Reader:
         """
         try:
             return self._driver.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, MemoryError) as error:
             raise translate(error) from error
 
     def run(self, work: Callable[[Connection], T]) -> T:
@@ -41,7 +41,7 @@ class Reader:
         """
         try:
             return work(self._connection)
-        except (DBAPIError, sqlite3.Error) as error:
+        except (DBAPIError, sqlite3.Error, MemoryError) as error:
             raise translate(error) from error
 
     def close(self) -> None:
