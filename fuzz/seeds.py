@@ -48,7 +48,14 @@ from telcon.core.frames import (
     format_frame,
 )
 from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
-from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
+from telcon.core.signals import (
+    AskSignal,
+    GiveSignal,
+    HintSignal,
+    RecorderSignal,
+    TrunkSignal,
+    format_signal,
+)
 from telcon.errors import InvitationRefusal
 from telcon.ledger import (
     EMPTY_ROOT,
@@ -210,6 +217,14 @@ def _core() -> dict[str, Files]:
         "hint_signal": {
             "hang-up": format_signal(HintSignal("hang-up", "00112233445566ff")),
             "refused": format_signal(HintSignal("hang-up", "00112233445566ff\n")),
+        },
+        "ask_signal": {
+            "packets": format_signal(AskSignal(9, 1, False, [(0, 3), (7, 1)])),
+            "leaves": format_signal(AskSignal(9, 255, True, [(0, 250)])),
+        },
+        "give_signal": {
+            "packets": format_signal(GiveSignal(9, 1, [(3, 2880, b"\xf8abc")], [], 0, [(7, 1)])),
+            "leaves": format_signal(GiveSignal(9, 1, [], [bytes(32)] * 2, 5, [])),
         },
         "recorder_signal": {
             "on": format_signal(RecorderSignal(True, 20)),

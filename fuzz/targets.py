@@ -59,6 +59,8 @@ from telcon.core.signals import (
     HintSignal,
     format_signal,
     parse_hint_untrusted,
+    parse_record_ask_untrusted,
+    parse_record_give_untrusted,
     parse_recorder_untrusted,
     parse_trunk_untrusted,
 )
@@ -489,6 +491,12 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         parse_trunk_untrusted, _reads_again(parse_trunk_untrusted, format_signal)
     ),
     "hint_signal": Target(parse_hint_untrusted, _check_hint),
+    "ask_signal": Target(
+        parse_record_ask_untrusted, _reads_again(parse_record_ask_untrusted, format_signal)
+    ),
+    "give_signal": Target(
+        parse_record_give_untrusted, _reads_again(parse_record_give_untrusted, format_signal)
+    ),
     "recorder_signal": Target(
         parse_recorder_untrusted, _reads_again(parse_recorder_untrusted, format_signal)
     ),

@@ -86,7 +86,7 @@ class LiteralFold:
             return Void.NO_SUCH_CALL
         if kind == "message":
             return None
-        if kind in {"record-chunk", "record-off"}:
+        if kind in {"record-chunk", "record-held", "record-agreed", "record-off"}:
             return None if answered else Void.NOT_LIVE
         if phase not in {"ringing", "live"}:
             return Void.CALL_ENDED

@@ -28,6 +28,8 @@ TYPES = {
     "call.mode": "call by mode",
     "call.record-on": "call track",
     "call.record-chunk": "call tracks key*",
+    "call.record-held": "call re tracks",
+    "call.record-agreed": "call tracks",
     "call.record-off": "call track sha256 size reason*?",
     "call.hang-up": "call by",
     "call.fail": "call reason*",

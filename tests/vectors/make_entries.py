@@ -137,6 +137,16 @@ ENTRIES = [
         {"tracks": [[1, 0, 250, digest("chunk 1")], [2, 2**53 - 2, 1, digest("chunk 2")]]}
         | sealed("call.record-chunk", "key"),
     ),
+    act(
+        "call.record-held",
+        {
+            "re": [[BOREALIS, 9]],
+            "tracks": [
+                [1, digest("chunk 1"), [[3, 1], [5, 20]], [], [[30, 2]]],
+                [2, digest("chunk 2"), [], [[2**53 - 2, 1]], []],
+            ],
+        },
+    ),
     act("call.record-agreed", {"tracks": [[ARCADIA, 1, 250, digest("chunk 1"), 3]]}),
     act(
         "call.record-off",

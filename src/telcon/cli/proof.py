@@ -9,6 +9,8 @@ from telcon.core.entry import LAYERS
 from telcon.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from telcon.node.proof.steps import Progress
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
@@ -74,11 +76,7 @@ def _export(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             layer=arguments.show,
             whole_log=arguments.whole_log,
-            recordings=[
-                (Path(recording.path).name, arguments.data / recording.path)
-                for recording in store.recordings(call)
-                if recording.size_octets
-            ],
+            recordings=_recordings(arguments.data, store, call, record),
             progress=progress,
         )
     with AuditFile(arguments.data / "audit.jsonl") as audit:
@@ -88,6 +86,49 @@ def _export(arguments: argparse.Namespace) -> int:
     for name in report.not_countersigned:
         print(f"  left out, the other side has not signed that it holds it yet: {name}")
     return 0
+
+
+def _recordings(
+    folder: Path, store: "StoreReader", call: str, line: "LineRecord"
+) -> "list[tuple[str, Iterator[bytes]]]":
+    """Return name and pieces of the file of each track; of a record that is agreed, just that.
+
+    Raises:
+        StorageError: the record cannot be read.
+        SealedError: this node has no key to it.
+    """
+    from telcon.node.proof.files import read_pieces
+    from telcon.node.proof.layout import recording_name
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.record.place import SUFFIX, RecordPlace
+    from telcon.node.record.rendering import render_agreed, render_recorded
+
+    rows = [
+        one
+        for one in store.recordings(call)
+        if one.size_octets and one.origin in (line.own_origin, line.peer_origin)
+    ]
+    if not rows:
+        return []
+    if not rows[0].path.endswith(SUFFIX):  # of a version that wrote a file for each track
+        return [(Path(row.path).name, read_pieces(folder / row.path)) for row in rows]
+    logs = (store.stored_log(line.own_origin), store.stored_log(line.peer_origin))
+    state = fold_line(*logs).calls[call]
+    agreed: set[tuple[str, int]] = set()
+    if line.own_origin in state.agreed:
+        index, stated = state.agreed[line.own_origin]
+        if logs[0].cosigned_note_over(index) is not None:
+            agreed = {track[:2] for track in stated}
+    journal = RecordPlace(folder, rows[0].path).read()
+    found = []
+    for track in ((row.origin, row.track) for row in rows):
+        pieces = (
+            render_agreed(journal, track, state.chunks[track].count)
+            if track in agreed
+            else render_recorded(journal, track)
+        )
+        found.append((recording_name(track), pieces))
+    return found
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -63,6 +63,8 @@ EVENTS: Final = (
     "call.mode",
     "call.record-on",
     "call.record-chunk",
+    "call.record-held",
+    "call.record-agreed",
     "call.record-off",
     "call.hang-up",
     "call.fail",
@@ -105,6 +107,8 @@ def _ended(phase: Phase, *, lived: bool) -> dict[str, Cell]:
         Void.CALL_ENDED,
         ring=Void.CALL_ID_USED,
         record_chunk=records,
+        record_held=records,
+        record_agreed=records,
         record_off=records,
         message=phase,
     )

@@ -121,6 +121,10 @@ class AuditEvent(StrEnum):
 
     RECORDER_FAILED = "audit.record.failed"
     """call, why."""
+    RECORD_NOT_AGREED = "audit.record.not-agreed"
+    """Work on agreeing a record has ended without it: call, why."""
+    RECORD_UNREADABLE = "audit.record.unreadable"
+    """What the other side asked for could not be read: call, why."""
     RECORD_UNLOGGED = "audit.record.unlogged"
     """What was recorded could not be said in the log: call, act, why."""
     EXPORT_MADE = "audit.record.exported"
