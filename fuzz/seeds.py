@@ -104,6 +104,8 @@ from telcon.node.proof.layout import (
     format_summary,
     format_sums,
 )
+from telcon.node.record.keepers import format_keeper, format_private_key
+from telcon.node.record.sealing import PrivateKey
 from telcon.web import asks
 
 __all__ = ["CORPUS", "seeds"]
@@ -218,6 +220,8 @@ def _core() -> dict[str, Files]:
             "hang-up": format_signal(HintSignal("hang-up", "00112233445566ff")),
             "refused": format_signal(HintSignal("hang-up", "00112233445566ff\n")),
         },
+        "keeper": {"public": format_keeper(PrivateKey(bytes(range(96))).reader)},
+        "keeper_private": {"private": format_private_key(PrivateKey(bytes(range(96))))},
         "ask_signal": {
             "packets": format_signal(AskSignal(9, 1, False, [(0, 3), (7, 1)])),
             "leaves": format_signal(AskSignal(9, 255, True, [(0, 250)])),

@@ -40,6 +40,8 @@ DRAFTS = [
     drafts.record_chunk(CALL, [(1, 0, 250, bytes(32))], b"k" * 32),
     drafts.record_held(CALL, RING, [(1, "00" * 32, ((0, 2), (7, 1)), (), ((9, 1),))]),
     drafts.record_agreed(CALL, ((BOREALIS, 1, 250, "00" * 32, 4_000),)),
+    drafts.record_sealed(CALL, 2),
+    drafts.record_destroyed(CALL, WORDS),
     drafts.record_off(CALL, (BOREALIS, 1), bytes(32), 4_000),
     drafts.record_off(CALL, (BOREALIS, 1), bytes(32), 4_000, WORDS),
     drafts.hang_up(CALL, BY),

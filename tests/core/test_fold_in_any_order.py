@@ -25,7 +25,9 @@ from telcon.core.transitions import (
 from telcon.core.void import Void
 
 SEEDS = range(400)
-AFTER_AN_ANSWER = {f"call.record-{act}" for act in ("chunk", "held", "agreed", "off")}
+AFTER_AN_ANSWER = {
+    f"call.record-{act}" for act in ("chunk", "held", "agreed", "sealed", "destroyed", "off")
+}
 LEADING = ("ring", "answer", "decline", "cancel", "missed", "hang-up", "fail")
 
 

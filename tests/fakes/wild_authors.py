@@ -167,6 +167,10 @@ class WildAuthor:
         state = self.author.local.calls.get(call)
         if kind == "call.record-agreed":
             return drafts.record_agreed(call, ((*track, random.randint(0, 2), "0" * 64, 9),))
+        if kind == "call.record-sealed":
+            return drafts.record_sealed(call, random.randint(1, 3))
+        if kind == "call.record-destroyed":
+            return drafts.record_destroyed(call, WORDS)
         if kind == "call.record-held":
             return self._held_draft(call, state)
         number = random.randint(1, 2)

@@ -157,7 +157,7 @@ def an_hour(folder: Path) -> Hour:
     places = [RecordPlace.of(folder / origin.partition("/")[0], LINE, CALL) for origin in ORIGINS]
     heads = Head(CALL, ORIGINS[0], ORIGINS[1], 0), Head(CALL, ORIGINS[1], ORIGINS[0], 0)
     shelves = [
-        Shelf("record", partial(place.begin, head), clock.now)
+        Shelf("record", partial(place.begin, head, ()), clock.now)
         for place, head in zip(places, heads, strict=True)
     ]
     recorders = [

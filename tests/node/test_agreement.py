@@ -3,22 +3,29 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from fakes.two_nodes import (
     Phone,
     TwoNodes,
+    ask,
     audited,
     desk_of,
     held,
     line_of,
     on_two_nodes,
+    place_of,
     recorded,
     voice,
 )
-from telcon.core.call import CallState
+from telcon.core.call import CallState, Recording
 from telcon.core.entry import RecordHeld, parse_entry_untrusted
+from telcon.errors import MalformedError, OperatorError, SealedError
 from telcon.node.assembly import Node
 from telcon.node.media.rtp import RtpPacket
 from telcon.node.record.journal import How
+from telcon.node.record.keepers import format_keeper
+from telcon.node.record.sealing import PrivateKey
 
 
 def state_of(node: Node, call: str) -> CallState:
@@ -142,3 +149,91 @@ async def test_a_restart_goes_on_where_the_work_stood(both: TwoNodes) -> None:
     await agreed(*both.two_phones(), call=call)
     assert recorded(both.borealis, call, both.arcadia) == said
     assert audited(both.arcadia, "audit.record.not-agreed") == []
+
+
+async def keep_records(node: Node, peer: Node, keeper: PrivateKey) -> None:
+    text = format_keeper(keeper.reader).decode()
+    await ask(node, "keeper-add", peer=peer.settings.name, keeper=text)
+
+
+@on_two_nodes
+async def test_a_node_whose_line_has_a_record_keeper_cannot_read_what_is_agreed(
+    both: TwoNodes,
+) -> None:
+    keeper = PrivateKey.generate()
+    await keep_records(both.arcadia, both.borealis, keeper)
+    rey, voss, call = await both.call()
+    said = voice("Rey", 20)
+    await rey.say(said)
+    await voss.hears(said)
+    await rey.do("hang-up", call=call)
+    await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).sealed)
+    with pytest.raises(SealedError, match="no key"):
+        recorded(both.arcadia, call, both.arcadia)
+    journal = place_of(both.arcadia, call).read(keeper)
+    found = journal.read((origin(both.arcadia), 1), 0, 100)
+    assert [packet.payload for packet in found.values()] == said
+    assert list((both.arcadia.folder / "never-restore" / "records").iterdir()) == []
+    assert recorded(both.borealis, call, both.arcadia) == said, "it has no record-keeper"
+
+
+@on_two_nodes
+async def test_the_key_of_a_record_that_is_not_agreed_stays_and_goes_after_a_restart(
+    both: TwoNodes,
+) -> None:
+    await keep_records(both.arcadia, both.borealis, PrivateKey.generate())
+    rey, voss, call = await both.call()
+    await rey.say(voice("Rey", 10))
+    await both.unlink()
+    await rey.do("hang-up", call=call)
+    await voss.do("hang-up", call=call)
+    await rey.wait(lambda _: all(one.off for one in ours(state_of(both.arcadia, call))))
+    assert len(recorded(both.arcadia, call, both.arcadia)) == 10
+    for phone in (rey, voss):
+        phone.close()
+    await both.restart(both.borealis)
+    await both.restart(both.arcadia)
+    page = both.phone(both.arcadia)
+    await page.wait(lambda _: origin(both.arcadia) in state_of(both.arcadia, call).sealed)
+    with pytest.raises(SealedError):
+        recorded(both.arcadia, call, both.arcadia)
+
+
+def ours(state: CallState) -> list[Recording]:
+    return [one for one in state.recordings if one.author.startswith("arcadia")]
+
+
+@on_two_nodes
+async def test_a_record_that_is_destroyed_is_said_to_be_in_both_logs(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await rey.say(voice("Rey", 5))
+    with pytest.raises(OperatorError, match="not over"):
+        await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    await rey.do("hang-up", call=call)
+    await agreed(rey, voss, call=call)
+    await rey.wait(lambda _: not desk_of(both.arcadia).board.calls.agreements.is_open(call))
+    await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).destroyed)
+    assert not place_of(both.arcadia, call).journal.parent.exists()
+    with pytest.raises(OperatorError, match="destroyed already"):
+        await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    assert len(recorded(both.borealis, call, both.arcadia)) == 5
+    await both.restart(both.arcadia)
+    assert audited(both.arcadia, "audit.record.failed") == []
+
+
+@on_two_nodes
+async def test_record_keepers_come_and_go(both: TwoNodes) -> None:
+    keeper = PrivateKey.generate()
+    peer = both.borealis.settings.name
+    await keep_records(both.arcadia, both.borealis, keeper)
+    await keep_records(both.arcadia, both.borealis, keeper)
+    listed = await ask(both.arcadia, "keeper-list")
+    assert listed["keepers"] == [{"peer": peer, "id": keeper.reader.id.hex()}]
+    await ask(both.arcadia, "keeper-remove", peer=peer, id=keeper.reader.id.hex())
+    assert (await ask(both.arcadia, "keeper-list"))["keepers"] == []
+    with pytest.raises(OperatorError, match="keeps no records"):
+        await ask(both.arcadia, "keeper-remove", peer=peer, id=keeper.reader.id.hex())
+    for text in ("", "telcon record-keeper v1 00 AAAA\n", "nonsense"):
+        with pytest.raises(MalformedError):
+            await ask(both.arcadia, "keeper-add", peer=peer, keeper=text)

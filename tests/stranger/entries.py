@@ -30,6 +30,8 @@ TYPES = {
     "call.record-chunk": "call tracks key*",
     "call.record-held": "call re tracks",
     "call.record-agreed": "call tracks",
+    "call.record-sealed": "call keepers",
+    "call.record-destroyed": "call reason*",
     "call.record-off": "call track sha256 size reason*?",
     "call.hang-up": "call by",
     "call.fail": "call reason*",

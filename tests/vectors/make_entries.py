@@ -64,6 +64,7 @@ SEALS = {
         "call.join": {"person": PERSON, "media": MEDIA},
         "call.record-off": {"reason": WORDS},
         "call.fail": {"reason": WORDS},
+        "call.record-destroyed": {"reason": WORDS},
         "message": {"from": PERSON, "to": PERSON, "text": WORDS},
     }.items()
     for member, content in members.items()
@@ -148,6 +149,8 @@ ENTRIES = [
         },
     ),
     act("call.record-agreed", {"tracks": [[ARCADIA, 1, 250, digest("chunk 1"), 3]]}),
+    act("call.record-sealed", {"keepers": 2}),
+    act("call.record-destroyed", sealed("call.record-destroyed", "reason")),
     act(
         "call.record-off",
         {"track": [ARCADIA, 1], "sha256": digest("file"), "size": 48_000}

@@ -5,13 +5,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from telcon.cli.record import read_private_key
 from telcon.core.entry import LAYERS
-from telcon.errors import OperatorError
+from telcon.errors import OperatorError, SealedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from telcon.node.proof.steps import Progress
+    from telcon.node.record.sealing import PrivateKey
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
@@ -34,6 +36,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         choices=LAYER_NAMES,
         default=LAYER_NAMES[-1],
         help=f"how much to show, each with those before it (default: {LAYER_NAMES[-1]})",
+    )
+    export.add_argument(
+        "--key", type=Path, metavar="FILE", help="a record-keeper's private key, for the recordings"
     )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
@@ -65,6 +70,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from telcon.node.proof import export_call
     from telcon.node.store import Store
 
+    key = read_private_key(arguments.key) if arguments.key is not None else None
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
         report = export_call(
@@ -76,11 +82,14 @@ def _export(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             layer=arguments.show,
             whole_log=arguments.whole_log,
-            recordings=_recordings(arguments.data, store, call, record),
+            recordings=_recordings(arguments.data, store, call, record, key),
             progress=progress,
         )
     with AuditFile(arguments.data / "audit.jsonl") as audit:
         out = str(arguments.out)
+        if key is not None:
+            keeper = key.reader.id.hex()
+            audit.event(AuditEvent.RECORD_OPENED, call=call, keeper=keeper, folder=out)
         audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
@@ -89,13 +98,14 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _recordings(
-    folder: Path, store: "StoreReader", call: str, line: "LineRecord"
+    folder: Path, store: "StoreReader", call: str, line: "LineRecord", key: "PrivateKey | None"
 ) -> "list[tuple[str, Iterator[bytes]]]":
     """Return name and pieces of the file of each track; of a record that is agreed, just that.
 
+    Of a record that is destroyed, or sealed to others than `key`, nothing; that is said.
+
     Raises:
         StorageError: the record cannot be read.
-        SealedError: this node has no key to it.
     """
     from telcon.node.proof.files import read_pieces
     from telcon.node.proof.layout import recording_name
@@ -119,7 +129,14 @@ def _recordings(
         index, stated = state.agreed[line.own_origin]
         if logs[0].cosigned_note_over(index) is not None:
             agreed = {track[:2] for track in stated}
-    journal = RecordPlace(folder, rows[0].path).read()
+    if line.own_origin in state.destroyed:
+        print("  recordings left out: this node's record of the call is destroyed")
+        return []
+    try:
+        journal = RecordPlace(folder, rows[0].path).read(key)
+    except SealedError as error:
+        print(f"  recordings left out: {error}. {error.advice()}")
+        return []
     found = []
     for track in ((row.origin, row.track) for row in rows):
         pieces = (

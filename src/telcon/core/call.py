@@ -124,6 +124,8 @@ class CallState:
     chunk_entries: Mapping[str, tuple[int, ...]]  # by author: where its chunks stand, rising
     held: Mapping[str, Held]  # by who holds
     agreed: Mapping[str, tuple[int, AgreedTracks]]  # by author: its newest statement, and where
+    sealed: Mapping[str, int]  # by author: where it says that record-keepers alone open its record
+    destroyed: Mapping[str, int]  # by author: where it says that it destroyed its record
     late: tuple[Late, ...]  # acts without effect, by origin and index
 
     @property

@@ -58,9 +58,11 @@ __all__ = [
     "mode",
     "record_agreed",
     "record_chunk",
+    "record_destroyed",
     "record_held",
     "record_off",
     "record_on",
+    "record_sealed",
     "ring",
     "ringing",
 ]
@@ -272,6 +274,16 @@ def record_held(call: str, chunk: Ref, tracks: Sequence[HeldTrack]) -> Draft:
 def record_agreed(call: str, tracks: AgreedTracks) -> Draft:
     """State the record as this node holds it, per track by rising origin and number."""
     return Draft("call.record-agreed", call, members={"tracks": tracks})
+
+
+def record_sealed(call: str, keepers: int) -> Draft:
+    """Say that this node erased its key: so many record-keepers alone open the record."""
+    return Draft("call.record-sealed", call, members={"keepers": keepers})
+
+
+def record_destroyed(call: str, reason: Text) -> Draft:
+    """Say that this node destroyed its record of the call."""
+    return Draft("call.record-destroyed", call, sealed={"reason": format_text(reason)})
 
 
 def record_off(

@@ -47,9 +47,11 @@ __all__ = [
     "Mode",
     "RecordAgreed",
     "RecordChunk",
+    "RecordDestroyed",
     "RecordHeld",
     "RecordOff",
     "RecordOn",
+    "RecordSealed",
     "Ref",
     "Role",
     "SealRule",
@@ -316,6 +318,24 @@ class RecordAgreed(Head, frozen=True, kw_only=True, tag="call.record-agreed"):
         _require_rising(tuple(track[:2] for track in self.tracks))
 
 
+class RecordSealed(Head, frozen=True, kw_only=True, tag="call.record-sealed"):
+    """The author's node says that it erased its key: record-keepers alone open the record."""
+
+    TYPE: ClassVar[str] = "call.record-sealed"
+
+    call: CallId
+    keepers: Annotated[int, Meta(ge=1, le=255)]
+
+
+class RecordDestroyed(Head, frozen=True, kw_only=True, tag="call.record-destroyed"):
+    """The author's node says that it destroyed its record of the call."""
+
+    TYPE: ClassVar[str] = "call.record-destroyed"
+
+    call: CallId
+    reason: Hash
+
+
 class RecordOff(Head, frozen=True, kw_only=True, tag="call.record-off"):
     """The author's recording of one track is closed; its hash and length."""
 
@@ -383,6 +403,8 @@ Entry: TypeAlias = (
     | RecordChunk
     | RecordHeld
     | RecordAgreed
+    | RecordSealed
+    | RecordDestroyed
     | RecordOff
     | CallHangUp
     | CallFail
@@ -423,6 +445,7 @@ SEALS: Final[Mapping[str, tuple[SealRule, ...]]] = dict.fromkeys(ENTRY_TYPES, ()
     "call.cancel": (_REASON,),
     "call.join": _required("person", "media"),
     "call.record-chunk": _required("key"),
+    "call.record-destroyed": _required("reason"),
     "call.record-off": (_REASON,),
     "call.fail": _required("reason"),
     "message": _required("from", "to", "text"),
@@ -453,7 +476,8 @@ LAYERS: Final[tuple[Layer, ...]] = (
     Layer(
         "content",
         frozenset({"call.mode", "call.record-on", "call.record-chunk", "call.record-held"})
-        | {"call.record-agreed", "call.record-off", "message"},
+        | {"call.record-agreed", "call.record-sealed", "call.record-destroyed"}
+        | {"call.record-off", "message"},
         frozenset({"media", "key", "from", "to", "text"}),
     ),
 )

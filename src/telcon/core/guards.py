@@ -20,15 +20,19 @@ from telcon.core.entry import (
     Entry,
     RecordAgreed,
     RecordChunk,
+    RecordDestroyed,
     RecordHeld,
     RecordOff,
     RecordOn,
+    RecordSealed,
     Void,
 )
 from telcon.core.settle import Acts, mode_of, settle, within
 from telcon.core.transitions import Phase
 
 __all__ = ["guard", "name_of"]
+
+_OF_RECORDS = RecordHeld | RecordAgreed | RecordSealed | RecordDestroyed
 
 
 def name_of(origin: str) -> str:
@@ -58,7 +62,7 @@ def guard(
         return None if call.has_track(entry.track, past) else Void.NO_SUCH_TRACK
     if isinstance(entry, RecordChunk):
         return _chunk(origin, entry, call, past)
-    if isinstance(entry, RecordHeld | RecordAgreed) and not call.was_answered(past):
+    if isinstance(entry, _OF_RECORDS) and not call.was_answered(past):
         return Void.NOT_LIVE
     if isinstance(entry, RecordHeld):
         return _held(origin, entry, call, past)

@@ -23,9 +23,11 @@ from telcon.core.entry import (
     Mode,
     RecordAgreed,
     RecordChunk,
+    RecordDestroyed,
     RecordHeld,
     RecordOff,
     RecordOn,
+    RecordSealed,
     Role,
 )
 from telcon.core.transitions import ENDS, PRECEDENCE, Phase, Side
@@ -85,6 +87,8 @@ class Acts:
     chunk_entries: dict[str, list[tuple[int, tuple[int, ...]]]] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)  # by who holds
     agreed: dict[str, tuple[int, AgreedTracks]] = field(default_factory=dict)  # by author
+    sealed: dict[str, int] = field(default_factory=dict)  # by author: where it says so first
+    destroyed: dict[str, int] = field(default_factory=dict)  # the same
 
     def take(self, entry: Entry, act: Act) -> None:
         """Add the effect of `entry`, neither ring nor answer."""
@@ -110,6 +114,10 @@ class Acts:
             self.held[act.origin] = _add_held(self.holds(act.origin), entry)
         elif isinstance(entry, RecordAgreed):
             self.agreed[act.origin] = (act.index, entry.tracks)
+        elif isinstance(entry, RecordSealed):
+            self.sealed.setdefault(act.origin, act.index)
+        elif isinstance(entry, RecordDestroyed):
+            self.destroyed.setdefault(act.origin, act.index)
         elif isinstance(entry, RecordOff):
             mine, at = self.recordings[act.origin], self.newest[act.origin, entry.track]
             mine[at] = replace(mine[at], off=act.index, off_us=act.time_us)

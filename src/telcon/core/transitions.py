@@ -65,6 +65,8 @@ EVENTS: Final = (
     "call.record-chunk",
     "call.record-held",
     "call.record-agreed",
+    "call.record-sealed",
+    "call.record-destroyed",
     "call.record-off",
     "call.hang-up",
     "call.fail",
@@ -109,6 +111,8 @@ def _ended(phase: Phase, *, lived: bool) -> dict[str, Cell]:
         record_chunk=records,
         record_held=records,
         record_agreed=records,
+        record_sealed=records,
+        record_destroyed=records,
         record_off=records,
         message=phase,
     )

@@ -42,6 +42,7 @@ from telcon.node.record.claims import (
     weigh_by_leaves,
 )
 from telcon.node.record.journal import How, Packet, Track
+from telcon.node.record.place import RecordPlace
 from telcon.node.record.rendering import Rendering
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
@@ -102,19 +103,23 @@ class Agreement:
         self,
         call: str,
         line: Line,
+        place: RecordPlace,
         shelf: Shelf,
         store: Store,
         audit: Callable[..., None],
         *,
-        is_recording: bool,
+        keepers: int,
     ) -> None:
-        """Work on `call` of `line` with what is on `shelf`.
+        """Work on `call` of `line` with what is on `shelf`, the record at `place`.
 
-        `is_recording`: packets still come; call `recorded` when none do any more.
+        Packets still come; call `recorded` when none do any more. The record is sealed to so many
+        `keepers` besides this node: if there are any, this node's key is erased in the end.
         """
         self.call = call
         self.shelf = shelf
         self._line = line
+        self._place = place
+        self._keepers = keepers
         self._store = store
         self._audit = audit
         self._own = line.identity.own_card.log.name
@@ -126,8 +131,6 @@ class Agreement:
         self._is_closing = False
         self._recorded = asyncio.Event()
         self._wake = asyncio.Event()
-        if not is_recording:
-            self._recorded.set()
 
     # -- what happens outside
 
@@ -187,7 +190,8 @@ class Agreement:
         try:
             while not await self._step():
                 await self._news()
-        except TelconError as error:
+            await self._seal()
+        except (TelconError, OSError) as error:
             # The node closes, the line has ended, the disk refuses, or the other side knows no such
             # acts: the record stays as it is, and is not said to be agreed.
             if not self._is_closing:
@@ -355,6 +359,15 @@ class Agreement:
         stated = state.agreed.get(self._own)
         if tracks and (stated is None or stated[1] != tuple(tracks)):
             await self._act(drafts.record_agreed(self.call, tuple(tracks)))
+
+    async def _seal(self) -> None:
+        """Erase this node's key and say so: from now on record-keepers alone open the record.
+
+        A crash between the two: the next start finds an agreed record without a key, and says so.
+        """
+        if self._keepers and self._own not in self._state().sealed:
+            await asyncio.to_thread(self._place.erase_guarded_key)
+            await self._act(drafts.record_sealed(self.call, self._keepers))
 
     async def _act(self, draft: Draft) -> None:
         await self._line.act(draft)

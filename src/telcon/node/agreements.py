@@ -30,6 +30,10 @@ class Agreements:
         """Say whether one more can be worked on."""
         return len(self._open) < MAX_OPEN
 
+    def is_open(self, call: str) -> bool:
+        """Say whether the record of `call` is being worked on."""
+        return call in self._open
+
     def add(self, agreement: Agreement) -> None:
         """Work on a record until it is agreed."""
         self._open[agreement.call] = agreement

@@ -20,8 +20,10 @@ from telcon.node.calls import Calls
 from telcon.node.line import Line
 from telcon.node.record.chunks import CHUNK_KEY_BYTES, ChunkTree
 from telcon.node.record.place import SUFFIX, RecordPlace
+from telcon.node.record.sealing import Reader
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
+from telcon.node.store.keepers import find_keepers
 from telcon.node.store.records import RecordingRecord, find_all_recordings
 
 __all__ = ["take_up_records"]
@@ -46,6 +48,8 @@ async def take_up_records(
                 await _close_old(folder, store, calls, records, audit)
             elif calls is not None and _is_unfinished(calls.line, call, records):
                 await _take_up(folder, store, calls, call, records, audit)
+            elif calls is not None:
+                await _seal_late(folder, store, calls.line, call, records[0])
         except (TelconError, OSError) as error:
             audit(AuditEvent.RECORDER_FAILED, call=call, why=str(error))
 
@@ -76,6 +80,8 @@ def _of_call(record: RecordingRecord) -> tuple[str, str]:
 
 def _is_unfinished(line: Line, call: str, records: Iterable[RecordingRecord]) -> bool:
     state = line.machine.fold.calls.get(call)
+    if state is not None and line.identity.own_card.log.name in state.destroyed:
+        return False
     is_open = any(record.sha256 is None for record in records)
     return is_open or (state is not None and state.phase in ENDS and not state.is_agreed)
 
@@ -93,10 +99,12 @@ async def _take_up(
     if not open_records and not calls.agreements.has_room():
         return
     place = RecordPlace(folder, records[0].path)
-    journal = await asyncio.to_thread(place.go_on)
+    line = calls.line.identity.line
+    keepers = [Reader(one) for one in store.read(lambda held: find_keepers(held, line))]
+    journal = await asyncio.to_thread(place.go_on, keepers)
     shelf = Shelf(f"record {call[:8]}", lambda: journal, time.monotonic())
     await shelf.wait_kept(time.monotonic())
-    agreement = Agreement(call, calls.line, shelf, store, audit, is_recording=True)
+    agreement = Agreement(call, calls.line, place, shelf, store, audit, keepers=journal.keepers())
     calls.agreements.add(agreement)
     try:
         if open_records:
@@ -107,6 +115,19 @@ async def _take_up(
             await _close(store, calls.line, closed, audit)
     finally:
         agreement.recorded()
+
+
+async def _seal_late(
+    folder: Path, store: Store, line: Line, call: str, record: RecordingRecord
+) -> None:
+    """Erase our key to an agreed record of record-keepers, where a crash came before we said so."""
+    state, own = line.machine.fold.calls.get(call), line.identity.own_card.log.name
+    place = RecordPlace(folder, record.path)
+    if state is None or not state.is_agreed or own in state.sealed or not place.is_for_keepers():
+        return
+    count = len(store.read(lambda held: find_keepers(held, line.identity.line)))
+    await asyncio.to_thread(place.erase_guarded_key)
+    await line.act(drafts.record_sealed(call, max(1, count)))
 
 
 async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:

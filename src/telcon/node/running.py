@@ -27,8 +27,10 @@ from telcon.node.media.plane import MediaPlane
 from telcon.node.record.journal import Head
 from telcon.node.record.place import RecordPlace
 from telcon.node.record.recorder import RecorderStatus
+from telcon.node.record.sealing import Reader
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
+from telcon.node.store.keepers import find_keepers
 from telcon.node.tape import Tape
 
 __all__ = ["Audit", "RunningCall", "Site"]
@@ -209,8 +211,13 @@ class RunningCall:
         own, other = line.identity.own_card.log.name, line.identity.peer_card.log.name
         place = RecordPlace.of(site.folder, line.identity.line, self.call)
         head = Head(self.call, own, other, time.time_ns() // 1_000)
-        shelf = Shelf(f"record {self.call[:8]}", partial(place.begin, head), time.monotonic())
-        agreement = Agreement(self.call, line, shelf, site.store, site.audit, is_recording=True)
+        public = site.store.read(lambda connection: find_keepers(connection, line.identity.line))
+        keepers = [Reader(one) for one in public]
+        make = partial(place.begin, head, keepers)
+        shelf = Shelf(f"record {self.call[:8]}", make, time.monotonic())
+        agreement = Agreement(
+            self.call, line, place, shelf, site.store, site.audit, keepers=len(keepers)
+        )
         agreements.add(agreement)
         return Tape(
             call=self.call,

@@ -42,7 +42,7 @@ class Recording:
 
     def __init__(self, folder: Path, now: float = 100.0) -> None:
         self.place = RecordPlace.of(folder, LINE, CALL)
-        self.shelf = Shelf(f"record {CALL[:8]}", partial(self.place.begin, HEAD), now)
+        self.shelf = Shelf(f"record {CALL[:8]}", partial(self.place.begin, HEAD, ()), now)
         keys = random.Random(1)
         self.recorder = CallRecorder(self.shelf, OWN, now=now, random_bytes=keys.randbytes)
 
@@ -262,7 +262,7 @@ voice, folder, speed = sys.argv[1:]
 packets = [p.payload for p in parse_ogg_opus_untrusted(Path(voice).read_bytes()).packets]
 own, other = (f"{name}.example/line/" + "ab" * 16 for name in ("arcadia", "borealis"))
 place = RecordPlace.of(Path(folder), "ab" * 16, "cd" * 16)
-shelf = Shelf("record", partial(place.begin, Head("cd" * 16, own, other, 0)), 0.0)
+shelf = Shelf("record", partial(place.begin, Head("cd" * 16, own, other, 0), ()), 0.0)
 recorder = CallRecorder(shelf, own, now=0.0, random_bytes=random.randbytes)
 recorder.add_track((own, 1), 0.0)
 for index in range(20_000):

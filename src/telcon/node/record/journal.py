@@ -217,6 +217,10 @@ class Journal:
         }
         return sorted(found)
 
+    def keepers(self) -> int:
+        """Return for how many readers besides this node the record was sealed, at its beginning."""
+        return max(0, self._wrapped[0][0] - 1) if self._wrapped else len(self._readers) - 1
+
     def bound(self, track: Track) -> int:
         """Return the index after the highest of `track` that is kept; 0 if there is none."""
         key = (self._sides[track[0]], track[1])
