@@ -275,6 +275,12 @@ def _media() -> dict[str, Files]:
             + b"\x78opus\x00\x00\x03",
         },
         "rtcp": _rtcp(),
+        "red": {
+            "chromium": bytes.fromhex("ef0f00036f") + b"\xf8aa\xf8bb",
+            "trunk": bytes.fromhex("ef1e0003ef0f00036f") + b"\xf8aa\xf8bb\xf8cc",
+            "alone": b"\x6f\xf8aa",
+            "dvi4": bytes.fromhex("8702800405") + b"lpc-dvi4",
+        },
         "sdp_offer": {"scripted": _offer().encode(), **browsers},
         "sdp_answer": {"node": _answer().encode()},
         "ogg_page": {"first": b"\x00" + first_page, "later": b"\x03abc" + first_page},

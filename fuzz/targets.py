@@ -123,6 +123,7 @@ from telcon.node.media.ogg import (
 from telcon.node.media.oggopus import OpusFile, parse_ogg_opus_untrusted
 from telcon.node.media.opus import MAX_PACKET_BYTES as MAX_OPUS_OCTETS
 from telcon.node.media.opus import OpusPacket, parse_opus_untrusted
+from telcon.node.media.red import format_red, parse_red_untrusted
 from telcon.node.media.rtcp import format_rtcp, parse_rtcp_untrusted
 from telcon.node.media.rtp import MAX_PACKET_BYTES as MAX_RTP_OCTETS
 from telcon.node.media.rtp import format_rtp, parse_rtp_untrusted
@@ -507,6 +508,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "stun": Target(parse_stun_untrusted, _check_stun, limit=1_280, mend=with_stun_fingerprint),
     "rtp": Target(
         parse_rtp_untrusted, _reads_again(parse_rtp_untrusted, format_rtp), limit=MAX_RTP_OCTETS
+    ),
+    "red": Target(
+        parse_red_untrusted, _reads_again(parse_red_untrusted, format_red), limit=MAX_RTP_OCTETS
     ),
     "rtcp": Target(parse_rtcp_untrusted, _reads_again(parse_rtcp_untrusted, format_rtcp)),
     "sdp_offer": Target(lambda data: parse_offer_untrusted(_text(data)), _check_offer),
