@@ -78,6 +78,7 @@ from telcon.node.media.rtcp import (
     ReportBlock,
     SenderReport,
     SourceDescription,
+    TakesRedundancy,
     format_rtcp,
 )
 from telcon.node.media.rtp import RtpPacket, format_rtp
@@ -86,6 +87,7 @@ from telcon.node.media.sdp import (
     AnswerSection,
     Offer,
     OfferSection,
+    RedFormat,
     format_answer,
     format_offer,
 )
@@ -337,6 +339,7 @@ def _rtcp() -> Files:
         "receiver": format_rtcp([ReceiverReport(7, (block, block)), Goodbye((7, 8))]),
         "nack": format_rtcp([ReceiverReport(7), Nack(1, 2, (65_534, 0, 3))]),
         "path": format_rtcp([PathCheck(7, True, bytes(8))]),
+        "redundancy": format_rtcp([ReceiverReport(7), TakesRedundancy(7, 2)]),
     }
 
 
@@ -348,7 +351,7 @@ def _offer() -> str:
 
 
 def _answer() -> str:
-    sections = [AnswerSection("0", 111, None)]
+    sections = [AnswerSection("0", 111, None, RedFormat(63, 1))]
     sections += [AnswerSection(str(number), 111, number) for number in range(1, 5)]
     hosts = ("192.0.2.1", "2001:db8::1")
     answer = Answer(CREDENTIALS, bytes(range(32)), hosts, 7000, tuple(sections))

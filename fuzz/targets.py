@@ -360,7 +360,7 @@ def _check_offer(data: bytes, offer: Offer) -> None:
     again = parse_offer_untrusted(format_offer(offer, session_id=1, version=1))
     assert again == offer, "what was read does not read the same again"
     sections = tuple(
-        AnswerSection(section.mid, section.payload_type, None if section.sends else 7)
+        AnswerSection(section.mid, section.payload_type, None if section.sends else 7, section.red)
         for section in offer.sections
     )
     answer = Answer(CREDENTIALS, _FINGERPRINT, (_ADDRESS[0], "2001:db8::7"), 7000, sections)
