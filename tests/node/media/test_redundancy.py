@@ -110,8 +110,11 @@ def test_the_listener_gets_plain_opus() -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
-def test_so_many_lost_in_a_row_are_filled_before_the_packet_that_carries_them(lost: int) -> None:
-    listener = received(opus(10), carrying(11 + lost, DEPTH))
+@pytest.mark.parametrize("carried", [DEPTH, DEPTH + 1])
+def test_so_many_lost_in_a_row_are_filled_before_the_packet_that_carries_them(
+    lost: int, carried: int
+) -> None:
+    listener = received(opus(10), carrying(11 + lost, carried))
     filled = [11 + lost - k for k in range(min(lost, DEPTH), 0, -1)]
     assert listener.fed == [opus(number) for number in [10, *filled, 11 + lost]]
     assert listener.filled == filled
@@ -206,8 +209,9 @@ def test_whatever_the_way_does_each_is_heard_once_and_as_it_was_said(
         places = [(sequence - start) & 0xFFFF for sequence in listener.sequences]
         assert places == sorted(places)
         assert came <= set(listener.sequences)
-        for n in range(1, 120 - depth):  # whatever has one of the next few behind it is there
-            behind = {(first + n + k) & 0xFFFF for k in range(depth + 1)}
+        reach = min(depth, DEPTH)
+        for n in range(1, 120 - reach):  # whatever has one of the next few behind it is there
+            behind = {(first + n + k) & 0xFFFF for k in range(reach + 1)}
             assert ((first + n) & 0xFFFF in listener.sequences) is bool(behind & came)
     assert len(listener.filled) - listener.overtaken == len(set(listener.sequences) - came)
 

@@ -191,7 +191,7 @@ class RedReceiver:
             except MalformedError:
                 return  # the primary is whole all the same
             begins += samples
-            if block.offset != begins:
+            if block.offset != begins or back > DEPTH:  # or one datagram would be thirty-two
                 return
             yield back, block
 

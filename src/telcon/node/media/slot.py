@@ -82,7 +82,7 @@ class Slot:
         """
         self.ssrc = ssrc
         self._red_type, self._red_depth = red or (0, 0)
-        self._run = 0  # numbers sent since the last switch
+        self._riders = 0  # packets since the last switch that may ride along
         self.payload_type = payload_type
         self._transmit = transmit
         self._source: Source | None = None
@@ -144,9 +144,10 @@ class Slot:
             self._in_sequence = packet.sequence
             self._timestamp, self._sent_at = timestamp, now
             sequence = self._index & 0xFFFF
-            self._run += step
-            if self._red_depth and self._run and self._source is not None:
-                wrapped = self._source.wrapped(second, min(self._run, self._red_depth))
+            if self._riders < self._red_depth:
+                self._riders = min(self._riders + step, self._red_depth)
+            if self._riders > 0 and self._source is not None:
+                wrapped = self._source.wrapped(second, self._riders)
                 if wrapped is not None:
                     payload, second = wrapped, self._red_type
         else:
@@ -221,7 +222,7 @@ class Slot:
         self._in_timestamp_offset = (timestamp - packet.timestamp) & 0xFFFF_FFFF
         self._switches += 1 if self._packets else 0
         self._continues = True
-        self._run = -1  # 0 with the packet that comes now
+        self._riders = -1  # 0 with the packet that comes now
 
     def _claim(self, step: int) -> bool:
         """Take the index `step` after the newest one; False if it is not to be had."""

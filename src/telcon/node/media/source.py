@@ -83,6 +83,9 @@ class Source:
         self._mended_before = 0
         self._gaps = Gaps()
         self._wrapper = Wrapper()
+        # Straight to it: asked for every listener.
+        self.wrapped = self._wrapper.wrapped
+        """The packet that is being handed out as RED, for whoever has had those before it."""
         self._round_trip_s = 0.0
         self._transit: float | None = None
         self._jitter = 0.0
@@ -103,14 +106,6 @@ class Source:
             subscriber.forward(packet, now)
         for tap in self._taps:
             tap(packet)
-
-    def wrapped(self, payload_type: int, depth: int) -> bytes | None:
-        """Return the packet that is being handed out as RED, for whoever has had those before it.
-
-        The same for all who number Opus as `payload_type` and get up to `depth` older packets; see
-        `Wrapper.wrapped`.
-        """
-        return self._wrapper.wrapped(payload_type, depth)
 
     def note_overtaken(self) -> None:
         """Know that a packet that was filled has come itself: it was not lost, only overtaken."""

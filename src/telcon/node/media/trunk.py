@@ -272,6 +272,7 @@ class Trunk:
             wrapped = stream.wrapper.wrapped(PAYLOAD_TYPE, self._depth)
             if wrapped is not None:
                 packet = packet._replace(payload_type=RED_PAYLOAD_TYPE, payload=wrapped)
+                stream.octets += len(wrapped) - len(payload)
         sealed = self._protector.protect(format_rtp(packet))
         stream.history.keep(sequence, sealed)
         self._transmit(sealed, everywhere=False)
