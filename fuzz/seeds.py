@@ -85,6 +85,7 @@ from telcon.node.media.rtcp import (
     ReportBlock,
     SenderReport,
     SourceDescription,
+    TakesRedundancy,
     format_rtcp,
 )
 from telcon.node.media.rtp import RtpPacket, format_rtp
@@ -93,6 +94,7 @@ from telcon.node.media.sdp import (
     AnswerSection,
     Offer,
     OfferSection,
+    RedFormat,
     format_answer,
     format_offer,
 )
@@ -294,6 +296,12 @@ def _media() -> dict[str, Files]:
             + b"\x78opus\x00\x00\x03",
         },
         "rtcp": _rtcp(),
+        "red": {
+            "chromium": bytes.fromhex("ef0f00036f") + b"\xf8aa\xf8bb",
+            "trunk": bytes.fromhex("ef1e0003ef0f00036f") + b"\xf8aa\xf8bb\xf8cc",
+            "alone": b"\x6f\xf8aa",
+            "dvi4": bytes.fromhex("8702800405") + b"lpc-dvi4",
+        },
         "sdp_offer": {"scripted": _offer().encode(), **browsers},
         "sdp_answer": {"node": _answer().encode()},
         "ogg_page": {"first": b"\x00" + first_page, "later": b"\x03abc" + first_page},
@@ -350,6 +358,7 @@ def _rtcp() -> Files:
         "receiver": format_rtcp([ReceiverReport(7, (block, block)), Goodbye((7, 8))]),
         "nack": format_rtcp([ReceiverReport(7), Nack(1, 2, (65_534, 0, 3))]),
         "path": format_rtcp([PathCheck(7, True, bytes(8))]),
+        "redundancy": format_rtcp([ReceiverReport(7), TakesRedundancy(7, 2)]),
     }
 
 
@@ -361,7 +370,7 @@ def _offer() -> str:
 
 
 def _answer() -> str:
-    sections = [AnswerSection("0", 111, None)]
+    sections = [AnswerSection("0", 111, None, RedFormat(63, 1))]
     sections += [AnswerSection(str(number), 111, number) for number in range(1, 5)]
     hosts = ("192.0.2.1", "2001:db8::1")
     answer = Answer(CREDENTIALS, bytes(range(32)), hosts, 7000, tuple(sections))

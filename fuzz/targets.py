@@ -125,6 +125,7 @@ from telcon.node.media.ogg import (
 from telcon.node.media.oggopus import OpusFile, parse_ogg_opus_untrusted
 from telcon.node.media.opus import MAX_PACKET_BYTES as MAX_OPUS_OCTETS
 from telcon.node.media.opus import OpusPacket, parse_opus_untrusted
+from telcon.node.media.red import format_red, parse_red_untrusted
 from telcon.node.media.rtcp import format_rtcp, parse_rtcp_untrusted
 from telcon.node.media.rtp import MAX_PACKET_BYTES as MAX_RTP_OCTETS
 from telcon.node.media.rtp import format_rtp, parse_rtp_untrusted
@@ -368,7 +369,7 @@ def _check_offer(data: bytes, offer: Offer) -> None:
     again = parse_offer_untrusted(format_offer(offer, session_id=1, version=1))
     assert again == offer, "what was read does not read the same again"
     sections = tuple(
-        AnswerSection(section.mid, section.payload_type, None if section.sends else 7)
+        AnswerSection(section.mid, section.payload_type, None if section.sends else 7, section.red)
         for section in offer.sections
     )
     answer = Answer(CREDENTIALS, _FINGERPRINT, (_ADDRESS[0], "2001:db8::7"), 7000, sections)
@@ -528,6 +529,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "stun": Target(parse_stun_untrusted, _check_stun, limit=1_280, mend=with_stun_fingerprint),
     "rtp": Target(
         parse_rtp_untrusted, _reads_again(parse_rtp_untrusted, format_rtp), limit=MAX_RTP_OCTETS
+    ),
+    "red": Target(
+        parse_red_untrusted, _reads_again(parse_red_untrusted, format_red), limit=MAX_RTP_OCTETS
     ),
     "rtcp": Target(parse_rtcp_untrusted, _reads_again(parse_rtcp_untrusted, format_rtcp)),
     "sdp_offer": Target(lambda data: parse_offer_untrusted(_text(data)), _check_offer),

@@ -109,10 +109,15 @@ class Far:
     clock: Clock
     received: int = field(default=0)
 
-    def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
+    def receive_packet(
+        self, track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool
+    ) -> None:
         self.received += 1
-        self.source.feed(packet)
+        self.source.feed(packet, filled=filled)
         self.recorder.write(TRACK, Packet(index, timestamp, packet.payload), self.clock.now)
+
+    def note_overtaken(self, track: int) -> None:
+        self.source.note_overtaken()
 
     def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
         return self.source.wanted(round_trip_s)

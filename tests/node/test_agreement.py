@@ -53,9 +53,9 @@ def deaf(node: Node, call: str, misses: Callable[[int], bool]) -> None:
     floor = desk_of(node).board.calls.running[call].floor
     receive = floor.receive_packet
 
-    def lossy(track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
+    def lossy(track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool) -> None:
         if not misses(index):
-            receive(track, index, timestamp, packet)
+            receive(track, index, timestamp, packet, filled=filled)
 
     floor._trunk._user.receive_packet = lossy  # type: ignore[method-assign]
 
