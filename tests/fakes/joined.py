@@ -8,8 +8,9 @@ import heapq
 import random as random_module
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
+from typing import cast
 
 from fakes.memory_log import MemoryStore
 from telcon.core import draft as drafts
@@ -58,11 +59,24 @@ def keys_of(name: str) -> tuple[KeyCard, SigningKey, SigningKey]:
     return card, log, mirror
 
 
+class SteadyKey:
+    """An ML-DSA-44 key that signs the same in the same way, so that a run can be repeated."""
+
+    def __init__(self, seed: bytes) -> None:
+        key = MlDsaSigningKey(seed)
+        self.public = key.public
+        self.sign = lru_cache(maxsize=4_096)(key.sign)
+
+
+def steady_key(seed: bytes) -> MlDsaSigningKey:
+    return cast("MlDsaSigningKey", SteadyKey(seed))
+
+
 @cache
 def ml_dsa_keys_of(name: str) -> tuple[KeyCard, MlDsaSigningKey, MlDsaSigningKey]:
     """Return the same node's card of version 2, and the keys that it names besides."""
-    log = MlDsaSigningKey(name.encode().ljust(32, b"p")[:32])
-    mirror = MlDsaSigningKey(name.encode().ljust(32, b"q")[:32])
+    log = steady_key(name.encode().ljust(32, b"p")[:32])
+    mirror = steady_key(name.encode().ljust(32, b"q")[:32])
     card = replace(
         keys_of(name)[0],
         log_ml_dsa=VerifierKey(log_origin(name, LINE), COSIGNATURE_ML_DSA, log.public),
