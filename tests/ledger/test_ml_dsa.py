@@ -4,6 +4,7 @@ What is signed is written out here once more, from the specification.
 """
 
 import base64
+from dataclasses import replace
 from hashlib import sha256, shake_256
 
 import pytest
@@ -189,6 +190,17 @@ def test_honest_keys_are_not_weak_and_cannot_be_forged_for() -> None:
         assert not verify_ml_dsa_signature(public, forged(public, b"whatever"), b"whatever")
 
 
+@pytest.mark.parametrize(
+    ("small", "large", "weak"),
+    [(31, 32, False), (0, 32, False), (992, 991, False), (1023, 500, False), (5, 31, True)],
+)
+def test_half_of_the_numbers_decide(small: int, large: int, weak: bool) -> None:
+    half = packed([small] * 512 + [large] * 512)
+    assert is_weak_ml_dsa_key(half) is weak
+    assert is_weak_ml_dsa_key(packed([small] * 513 + [large] * 511))
+    assert is_weak_ml_dsa_key(packed([large] * 511 + [small] * 513))
+
+
 def test_wrong_lengths_are_refused() -> None:
     with pytest.raises(MisuseError):
         MlDsaSigningKey(bytes(31))
@@ -244,6 +256,25 @@ def test_what_was_verified_is_told_by_kind() -> None:
     accepted = verify_checkpoint(ALL_FOUR, EITHER)
     assert accepted.signed == (LOG_KEY, LOG_44_KEY)
     assert accepted.cosigned == ((MIRROR_KEY, TIMESTAMP), (MIRROR_44_KEY, TIMESTAMP))
+
+
+def test_of_keys_beside_a_policy_nothing_is_asked_and_nothing_is_taken() -> None:
+    policy = replace(ED25519_POLICY, beside=(LOG_44_KEY, MIRROR_44_KEY))
+    assert verify_checkpoint(COSIGNED, policy).signed == (LOG_KEY,)
+    accepted = verify_checkpoint(ALL_FOUR, policy)
+    assert accepted.signed == (LOG_KEY, LOG_44_KEY)
+    assert [key for key, _ in accepted.cosigned] == [MIRROR_KEY, MIRROR_44_KEY]
+    mirrors = COSIGNED[len(SIGNED[3]) :] + MIRROR_LINE
+    without_log = TEXT + b"\n" + LOG_LINE + mirrors
+    with pytest.raises(SignatureError, match="did not sign"):
+        verify_checkpoint(without_log, policy)
+    with pytest.raises(PolicyError, match="cosigned by"):
+        verify_checkpoint(add_signature_lines(SIGNED[3], [LOG_LINE, MIRROR_LINE]), policy)
+    for line in BAD_LINES.values():
+        with pytest.raises(SignatureError, match="does not verify"):
+            verify_checkpoint(add_signature_lines(COSIGNED, [line]), policy)
+    with pytest.raises(MisuseError):
+        format_policy(policy)
 
 
 def test_policies_of_both_kinds_round_trip() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from telcon.errors import MalformedError, PolicyError, SignatureError
+from telcon.errors import MalformedError, MisuseError, PolicyError, SignatureError
 from telcon.ledger._spelling import parse_decimal
 from telcon.ledger.checkpoint import Checkpoint, parse_checkpoint_untrusted
 from telcon.ledger.cosignature import cosignature_time
@@ -77,12 +77,15 @@ class Policy:
     log_url: str = ""
     other_logs: tuple[VerifierKey, ...] = ()
     """Further keys of the same log, whose origin is the name of each."""
+    beside: tuple[VerifierKey, ...] = ()
+    """Keys, the log's or cosigners', that nothing is asked of: their lines are verified where there
+    are any, and told. A policy file has none."""
 
     def __post_init__(self) -> None:
         if len(self.witnesses) > MAX_WITNESSES or len(self.groups) > MAX_GROUPS:
             raise PolicyError(f"a policy has at most {MAX_WITNESSES} witnesses and groups each")
         _check_logs(self.logs)
-        _check_keys(self.logs, self.witnesses)
+        _check_keys(self.logs, self.witnesses, self.beside)
         _check_words(self)
         defined = {witness.name for witness in self.witnesses}
         if len(defined) != len(self.witnesses):
@@ -111,9 +114,9 @@ class CosignedCheckpoint:
 
     checkpoint: Checkpoint
     cosigned: tuple[tuple[VerifierKey, int], ...]
-    """Each cosigner of the policy that signed, with its POSIX time in seconds."""
+    """Each cosigner of the policy that signed, with its POSIX time in seconds; those beside too."""
     signed: tuple[VerifierKey, ...]
-    """The keys of the log that signed; at least one."""
+    """The keys of the log that signed, those beside too."""
 
 
 def mirror_policy(log: VerifierKey, mirror: VerifierKey) -> Policy:
@@ -137,10 +140,10 @@ def verify_checkpoint(data: bytes, policy: Policy) -> CosignedCheckpoint:
     checkpoint = parse_checkpoint_untrusted(note.text)
     if checkpoint.origin != policy.log.name:
         raise SignatureError(f"a checkpoint of {checkpoint.origin}, not of {policy.log.name}")
-    keys = [*policy.logs, *(witness.key for witness in policy.witnesses)]
+    keys = [*policy.logs, *(witness.key for witness in policy.witnesses), *policy.beside]
     verified = verify_note(note, keys).verified
-    signed = tuple(key for key, _ in verified if key in policy.logs)
-    if not signed:
+    signed = tuple(key for key, _ in verified if key.name == checkpoint.origin)
+    if not set(signed).intersection(policy.logs):
         raise SignatureError(f"{checkpoint.origin} did not sign its checkpoint")
     times = [(key, cosignature_time(key, line)) for key, line in verified if key not in signed]
     # Of time 0 a cosignature does not say when, nor that nothing larger was seen.
@@ -175,7 +178,13 @@ def parse_policy(data: bytes) -> Policy:
 
 
 def format_policy(policy: Policy) -> bytes:
-    """Write a policy file without comments."""
+    """Write a policy file without comments.
+
+    Raises:
+        MisuseError: there are keys beside it, for which the format has no words.
+    """
+    if policy.beside:
+        raise MisuseError("a policy file names no keys of which nothing is asked")
     lines = [f"log {format_vkey(policy.log)} {policy.log_url}"]
     lines += [f"log {format_vkey(key)}" for key in policy.other_logs]
     lines += [f"witness {w.name} {format_vkey(w.key)} {w.url}" for w in policy.witnesses]
@@ -259,8 +268,12 @@ def _check_logs(logs: tuple[VerifierKey, ...]) -> None:
         raise PolicyError("a policy of telcon names exactly one log")
 
 
-def _check_keys(logs: tuple[VerifierKey, ...], witnesses: tuple[Witness, ...]) -> None:
-    keys = [*logs, *(witness.key for witness in witnesses)]
+def _check_keys(
+    logs: tuple[VerifierKey, ...],
+    witnesses: tuple[Witness, ...],
+    beside: tuple[VerifierKey, ...],
+) -> None:
+    keys = [*logs, *(witness.key for witness in witnesses), *beside]
     if len({key.public for key in keys}) != len(keys):
         raise PolicyError("two keys of a policy are the same")
     if len({(key.name, key.key_id) for key in keys}) != len(keys):

@@ -101,9 +101,8 @@ def verify_signature(public: bytes, signature: bytes, message: bytes) -> bool:
 # FIPS 204, pkEncode: a seed of 32 octets, then t1 as 1,024 numbers of 10 bits, lowest bits first.
 _ML_DSA_SEED_OCTETS = 32
 _T1_NUMBERS = 1024
-_T1_BITS = 10
-_T1_MASK = 2**_T1_BITS - 1
-_T1_NEAR_NOTHING = 32  # of 1,024 values 66 are so near to zero, modulo q
+_T1_UPPER_BITS = range(5, 10)
+_T1_LOWEST_BITS = sum(1 << 10 * number for number in range(_T1_NUMBERS))
 
 
 @final
@@ -144,20 +143,21 @@ def is_weak_ml_dsa_key(public: bytes) -> bool:
 
     True where most of t1 is zero or next to it. Such a "key" needs no secret: the signature whose z
     and hints are all zero can be made for every message by anyone, so that its holder could later
-    say that anyone may have signed (a test makes one). Of an honest key a sixteenth is so small.
+    say that anyone may have signed (a test makes one). Of an honest key one in sixteen is so small.
 
     Raises:
         MalformedError: `public` has another length.
     """
     if len(public) != ML_DSA_PUBLIC_OCTETS:
         raise MalformedError(f"expected a public key of 1312 octets, got {len(public)}")
-    small = 0
-    for at in range(_ML_DSA_SEED_OCTETS, ML_DSA_PUBLIC_OCTETS, 5):  # four numbers each
-        four = int.from_bytes(public[at : at + 5], "little")
-        for shift in range(0, 4 * _T1_BITS, _T1_BITS):
-            number = four >> shift & _T1_MASK
-            # 1023 * 2**13 is -1 modulo q, so what is near 1023 is near zero too.
-            small += min(number, _T1_MASK - number) <= _T1_NEAR_NOTHING
+    t1 = int.from_bytes(public[_ML_DSA_SEED_OCTETS:], "little")
+    # All numbers at once: of which is any of the upper five bits set, of which are all of them.
+    any_set, all_set = 0, _T1_LOWEST_BITS
+    for bit in _T1_UPPER_BITS:
+        any_set |= t1 >> bit & _T1_LOWEST_BITS
+        all_set &= t1 >> bit
+    # 1023 * 2**13 is -1 modulo q, so what is near 1023 is near zero too.
+    small = _T1_NUMBERS - any_set.bit_count() + all_set.bit_count()
     return small > _T1_NUMBERS // 2
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from telcon.errors import PolicyError, SettingsError
-from telcon.ledger import KeyCard, Policy, Witness, mirror_policy
+from telcon.ledger import KeyCard, Policy, mirror_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ def ml_dsa_policy(author: KeyCard, holder: KeyCard) -> Policy | None:
 
 
 def line_policy(author: KeyCard, holder: KeyCard) -> Policy:
-    """Return the policy of the log that `author` writes and `holder` mirrors, with all their keys.
+    """Return what asks for Ed25519 on the log that `author` writes and `holder` mirrors.
+
+    Their ML-DSA-44 keys are beside it.
 
     Raises:
         PolicyError: the keys cannot stand in one policy.
@@ -52,17 +54,18 @@ def line_policy(author: KeyCard, holder: KeyCard) -> Policy:
 
 
 def seconded_by(policy: Policy, ml_dsa: Policy | None) -> Policy:
-    """Return `policy` that knows the keys of `ml_dsa` too: what they signed is verified and told.
+    """Return `policy` with the keys of `ml_dsa` beside it: what they signed is verified and told.
 
-    Nothing more is asked for, as not every checkpoint bears such signatures.
+    Nothing is asked of them, as not every checkpoint bears such signatures; and they are not enough
+    alone, or the weaker kind of the two would decide.
 
     Raises:
         PolicyError: the keys cannot stand in one policy.
     """
     if ml_dsa is None:
         return policy
-    more = tuple(Witness(f"{one.name}-ml-dsa-44", one.key) for one in ml_dsa.witnesses)
-    return replace(policy, witnesses=policy.witnesses + more, other_logs=ml_dsa.logs)
+    beside = (*ml_dsa.logs, *(witness.key for witness in ml_dsa.witnesses))
+    return replace(policy, beside=beside)
 
 
 def keys_from_policies(policies: Sequence[Policy], *, are_given: bool) -> Keys:
