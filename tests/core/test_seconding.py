@@ -239,6 +239,24 @@ def test_what_is_shown_again_is_granted_again() -> None:
     assert not pair.borealis.misbehaviour()
 
 
+def test_what_is_kept_has_one_form_whatever_was_shown() -> None:
+    pair = opened()
+    pair.tamper = lambda side, data: (
+        [] if side is pair.arcadia and kind(data) == "second" else [data]
+    )
+    pair.say(pair.arcadia, "words")
+    pair.run(5.0)
+    note = cosigned_note(pair)
+    text, _, lines = note.rpartition(b"\n\n")
+    log, mirror, second = lines.splitlines(keepends=True)
+    stranger = "— corelia.example AAAAAAAA\n".encode()
+    show(pair, text + b"\n\n" + b"".join((second, stranger, mirror, second, log, mirror)))
+    kept = pair.borealis.store.theirs.seconded[3].note
+    assert kept.startswith(note)
+    assert kinds(kept) == ALL_FOUR
+    assert len(kept.splitlines()) == len(note.splitlines()) + 1
+
+
 @pytest.mark.parametrize("missing", [0, 1, 2], ids=["log", "mirror", "log by ML-DSA-44"])
 def test_without_each_signature_nothing_is_granted(missing: int) -> None:
     pair = opened()

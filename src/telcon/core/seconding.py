@@ -17,7 +17,7 @@ from typing import Final
 from telcon.core.books import Books
 from telcon.core.connection import Connection
 from telcon.core.frames import Second, Seconded
-from telcon.core.mirror import ForkError, keep_verified
+from telcon.core.mirror import ForkError
 from telcon.core.stored import Note
 from telcon.errors import MalformedError, SignatureError
 from telcon.ledger import (
@@ -27,6 +27,7 @@ from telcon.ledger import (
     add_signature_lines,
     cosign,
     cosignature_time,
+    format_signature_line,
     open_cosignature,
     parse_checkpoint_untrusted,
     parse_note_untrusted,
@@ -37,9 +38,7 @@ __all__ = ["act", "next_act_s", "receive"]
 
 GATHER_S: Final = 0.5  # after a cosignature: what follows at once, as at a call's end, shares one
 INTERVAL_S: Final = 1.0  # between two that we ask for
-LEAST_INTERVAL_S: Final = (
-    0.5  # between two that we grant: a peer that keeps to its own waits for none
-)
+LEAST_INTERVAL_S: Final = 0.5  # between two that we grant; a peer that keeps to its own never waits
 ANSWER_S: Final = 10.0  # then the newest is shown again
 
 
@@ -169,7 +168,7 @@ def _open_shown(books: Books, shown: bytes) -> tuple[bytes, int]:
     if parse_checkpoint_untrusted(text).origin != peer.log.name:
         raise SignatureError(f"a checkpoint to be seconded that is not of {peer.log.name}")
     # One line of each in the order of `keys`: every stored note has the same form.
-    lines = [keep_verified(shown, [key]).rpartition(b"\n\n")[2] for key in keys]
+    lines = [format_signature_line(verified[key]) for key in keys]
     return text + b"\n" + b"".join(lines), cosignature_time(own.mirror, verified[own.mirror])
 
 
