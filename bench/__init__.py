@@ -7,6 +7,7 @@ makes a bench fail: a figure is held against another of the same run, so that a 
 both worse. What is not a time (a packet lost, a task left behind) does fail.
 
     messages        a countersigned message, node to node, against L; 16 in flight; 20,000 at once
+    ml_dsa          the same with ML-DSA-44 signatures on and off, in turns; one such signature
     user_to_user    a message from page to page, beside Prosody with SQLite archive
     slow_disk       every commit 20 ms late: what pings of the link and audio notice
     ringing         from ringing until the other node's `call.ringing` is held and cosigned
@@ -26,6 +27,7 @@ both worse. What is not a time (a packet lost, a task left behind) does fail.
 
 NAMES = (
     "messages",
+    "ml_dsa",
     "user_to_user",
     "slow_disk",
     "ringing",

@@ -25,6 +25,9 @@ from fuzz.known import (
     ENTRIES,
     INVITATION,
     LINE,
+    ML_DSA_KEY,
+    ML_DSA_LINE,
+    ML_DSA_NOTE,
     NOW_US,
     POLICY,
     RECEIPT,
@@ -43,6 +46,8 @@ from telcon.core.frames import (
     Push,
     Refill,
     Refused,
+    Second,
+    Seconded,
     SentOpening,
     Signal,
     format_frame,
@@ -143,12 +148,17 @@ def _numbered(inputs: list[bytes]) -> Files:
 
 
 def _ledger() -> dict[str, Files]:
-    keys = {"log": ARCADIA.card.log, "mirror": BOREALIS.card.mirror}
+    keys = {"log": ARCADIA.card.log, "mirror": BOREALIS.card.mirror, "ml-dsa": ML_DSA_KEY}
     receipt = format_tlog_proof(RECEIPT)
     return {
         "vkey": {name: format_vkey(key).encode() for name, key in keys.items()},
         "key_card": {"arcadia": ARCADIA.own.card, "borealis": BOREALIS.own.card},
-        "note": {"signed": SIGNED, "cosigned": COSIGNED, "empty-lines": b"\n\n" + SIGNED},
+        "note": {
+            "signed": SIGNED,
+            "cosigned": COSIGNED,
+            "empty-lines": b"\n\n" + SIGNED,
+            "ml-dsa": ML_DSA_NOTE + ML_DSA_LINE,
+        },
         "signature_lines": {"one": COSIGNATURE, "two": COSIGNED[len(CHECKPOINT_TEXT) + 1 :]},
         "checkpoint": {
             "three": CHECKPOINT_TEXT,
@@ -156,9 +166,11 @@ def _ledger() -> dict[str, Files]:
         },
         "signed_checkpoint": {"signed": SIGNED, "cosigned": COSIGNED},
         "cosignature": {"mirror": COSIGNATURE},
+        "ml_dsa_cosignature": {"mirror": ML_DSA_LINE},
         "policy": {
             "mirror": format_policy(POLICY),
             "quorum": format_policy(_policy_of_many()),
+            "either": format_policy(_policy_of_either_kind()),
             "comments": b"# a line\n\n" + format_policy(POLICY).replace(b" ", b"\t "),
         },
         "receipt": {
@@ -182,6 +194,14 @@ def _policy_of_many() -> Policy:
     ]
     groups = (Group("some", 2, ("w0", "w1")), Group("all", 2, ("some", "w2")))
     return Policy(ARCADIA.card.log, tuple(witnesses), groups, "all", "https://arcadia.example/log")
+
+
+def _policy_of_either_kind() -> Policy:
+    witnesses = (Witness("ed", BOREALIS.card.mirror), Witness("ml", ML_DSA_KEY))
+    other = ARCADIA.card.log_ml_dsa
+    assert other is not None
+    groups = (Group("either", 1, ("ed", "ml")),)
+    return Policy(ARCADIA.card.log, witnesses, groups, "either", other_logs=(other,))
 
 
 def _witness_key(number: int) -> VerifierKey:
@@ -252,6 +272,8 @@ def _frames(entries: list[bytes], content: bytes) -> Files:
         Refill(1, entries, [opening], True),
         Evidence(SIGNED, COSIGNED),
         Signal("hint", _CALL, b"\x80"),
+        Second(ML_DSA_NOTE + ML_DSA_LINE),
+        Seconded(3, ML_DSA_LINE),
     ]
     return _numbered([format_frame(frame) for frame in frames])
 

@@ -23,6 +23,9 @@ from fuzz.known import (
     ENTRIES,
     INVITATION,
     LINE,
+    ML_DSA_COSIGNED_AT,
+    ML_DSA_KEY,
+    ML_DSA_NOTE,
     NOW_US,
     POLICY,
     RECEIPT,
@@ -256,6 +259,10 @@ def _check_time(data: bytes, time: int) -> None:
     assert time == COSIGNED_AT, "a cosignature that nobody made"
 
 
+def _check_ml_dsa_time(data: bytes, time: int) -> None:
+    assert time == ML_DSA_COSIGNED_AT, "a cosignature that nobody made"
+
+
 def _check_opened(data: bytes, checkpoint: Checkpoint) -> None:
     assert checkpoint == CHECKPOINT, "a checkpoint that nobody signed"
 
@@ -466,6 +473,11 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "cosignature": Target(
         lambda data: open_cosignature(CHECKPOINT_TEXT, data, BOREALIS.card.mirror),
         _check_time,
+        (MalformedError, SignatureError),
+    ),
+    "ml_dsa_cosignature": Target(
+        lambda data: open_cosignature(parse_note_untrusted(ML_DSA_NOTE).text, data, ML_DSA_KEY),
+        _check_ml_dsa_time,
         (MalformedError, SignatureError),
     ),
     "policy": Target(

@@ -46,7 +46,8 @@ class World(Pair):
 
     def __init__(self, seed: int) -> None:
         """Make the world; `live` lets it run."""
-        super().__init__(seed, delay_s=0.02, disk_s=0.004, is_uneven=True)
+        # Half of them with key cards of version 2; the others go on as lines paired long ago.
+        super().__init__(seed, delay_s=0.02, disk_s=0.004, is_uneven=True, ml_dsa=bool(seed % 2))
         self.counts: Counter[str] = Counter()
         self.steps = 0
         self.end = ""

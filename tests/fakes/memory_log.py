@@ -17,6 +17,7 @@ class MemoryLog:
         self.rows: list[tuple[bytes, bytes]] = []  # entry, hashes
         self.opened: dict[int, list[Opening]] = {}
         self.notes: dict[int, Note] = {}
+        self.seconded: dict[int, Note] = {}
         self.reads = 0
         self.most_read = 0  # octets of the largest piece read at once
 
@@ -56,6 +57,9 @@ class MemoryLog:
         newest = self.notes[max(self.notes)]
         return newest.size, newest.note
 
+    def seconded_size(self) -> int:
+        return max(self.seconded, default=0)
+
     def all_entries(self) -> list[bytes]:
         return [entry for entry, _ in self.rows]
 
@@ -72,6 +76,7 @@ class MemoryLog:
         backup.rows = self.rows[:size]
         backup.opened = {at: list(ones) for at, ones in self.opened.items() if at < backup.size}
         backup.notes = {at: note for at, note in self.notes.items() if at <= backup.size}
+        backup.seconded = {at: note for at, note in self.seconded.items() if at <= backup.size}
         return backup
 
 
@@ -97,6 +102,8 @@ class MemoryStore:
                 log.opened.setdefault(index, []).append(opening)
         for note in commit.notes:
             logs[note.origin].notes[note.size] = note
+        for note in commit.seconded:
+            logs[note.origin].seconded.setdefault(note.size, note)
         self.evidence += [pair for pair in commit.evidence if pair not in self.evidence]
         self.commits += 1
 

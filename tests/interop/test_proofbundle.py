@@ -84,3 +84,28 @@ def test_another_cosigner_is_refused(interpreter: str, files: dict[str, bytes]) 
     asked = question(files, "ours/receipts/000002-call.ring")
     asked["cosigner"] = format_vkey(TALK.arcadia.card.mirror)
     assert ask(interpreter, asked)["ok"] is False
+
+
+def seconded() -> SignedLine:
+    """The shortest call, of which the newest checkpoints bear ML-DSA-44 signatures too."""
+    line = SignedLine(ml_dsa=True).open().ring_off()
+    for node in (line.arcadia, line.borealis):
+        line.second(node)
+    return line
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_an_ml_dsa_cosignature_of_ours_is_accepted(
+    interpreter: str, tmp_path: Path, *, spoilt: bool
+) -> None:
+    """It reads type 0x06 of cosigners; of logs it reads Ed25519 alone."""
+    line = seconded()
+    mirror = line.borealis.card.mirror_ml_dsa
+    assert mirror is not None
+    stem = "ours/receipts/000002-call.ring"
+    asked = question(export(line, tmp_path / "call"), stem)
+    asked["cosigner"] = format_vkey(mirror)
+    if spoilt:  # in the last line, which is the mirror's second
+        last = asked["receipt"][-40]
+        asked["receipt"] = asked["receipt"][:-40] + "AB"[last == "A"] + asked["receipt"][-39:]
+    assert ask(interpreter, asked)["ok"] is not spoilt

@@ -61,6 +61,16 @@ class Books:
             self.standing.end("two histories of this log were signed by our key")
         self.cosigned_notes: dict[str, Note] = {}
         """By origin: the newest cosigned checkpoints, to be stored."""
+        self.has_ml_dsa = identity.has_ml_dsa
+        self.seconded_notes: dict[str, Note] = {}
+        """By origin: the newest that bear ML-DSA-44 signatures too, to be stored."""
+        self.seconded_size = own.seconded_size()
+        """Of our newest checkpoint that does."""
+        self.unseconded_s = self.second_asked_s = self.second_granted_s = now.monotonic_s
+        """Monotonic: when our log was first cosigned beyond what we asked for, and when we last
+        asked for an ML-DSA-44 cosignature, and granted one."""
+        self.newest_cosigned: Cosignature | None = None
+        """The newest checkpoint of our log that the peer has cosigned."""
         self.flush_at: float | None = None
         """When these are to be stored, even if nothing else is."""
         self.fresh_evidence: list[Evidence] = []
@@ -78,6 +88,7 @@ class Books:
         if shown.cosignature is not None:
             self.cosigned_by_peer = shown.checkpoint.size
             self._peer_time = shown.cosignature.timestamp
+            self.newest_cosigned = shown.cosignature
 
     def misbehaved(
         self, reason: str, *, close: bool, kind: Misbehaviour = Misbehaviour.OTHER
@@ -100,6 +111,9 @@ class Books:
         if size > self.cosigned_by_peer:
             self.cosigned_by_peer = size
             self._peer_time = timestamp
+            self.newest_cosigned = cosignature
+            if self.unseconded_s <= self.second_asked_s:
+                self.unseconded_s = self.now.monotonic_s
             self._store_later(Note(self.own.origin, size, note, cosigned=True))
             self.events.append(Cosigned(size, timestamp))
         elif timestamp < self._peer_time:
@@ -136,6 +150,11 @@ class Books:
         self._store_later(note)
         return True
 
+    def keep_seconded(self, note: Note) -> None:
+        """Let a checkpoint be stored that bears all four signatures."""
+        self.seconded_notes[note.origin] = note
+        self._flush_later()
+
     def keep_evidence(self, pair: Evidence) -> None:
         """Let proof of a fork be stored."""
         if pair not in self.fresh_evidence:
@@ -143,6 +162,9 @@ class Books:
 
     def _store_later(self, note: Note) -> None:
         self.cosigned_notes[note.origin] = note
+        self._flush_later()
+
+    def _flush_later(self) -> None:
         if self.flush_at is None:
             self.flush_at = self.now.monotonic_s + FLUSH_S
 

@@ -154,12 +154,12 @@ class Mirror:
         self._verify(push)
         held = self.log.root_at(checkpoint.size)
         if held is not None and held != checkpoint.root:
-            raise self._fork(push.note, checkpoint)
+            raise self.contradiction(push.note, checkpoint)
         frontier = Frontier.load(push.first, self.log.hash)
         for leaf in leaves:
             frontier = frontier.append(leaf)[0]
         if frontier.root() == checkpoint.root:
-            raise self._fork(push.note, checkpoint)
+            raise self.contradiction(push.note, checkpoint)
         raise PushError(
             "hash", "other entries than are held, and the checkpoint does not bear them"
         )
@@ -203,7 +203,11 @@ class Mirror:
             owed.append(opening)
         return tuple(owed)
 
-    def _fork(self, note: bytes, checkpoint: Checkpoint) -> ForkError | PushError:
+    def contradiction(self, note: bytes, checkpoint: Checkpoint) -> ForkError | PushError:
+        """Return what to make of a verified checkpoint of another history than the one held.
+
+        A `ForkError` where another of its size is kept; then nothing of this log is cosigned again.
+        """
         held = self._stored.note(checkpoint.size) or (self._taken.note if self._taken else None)
         if held is None:
             return PushError("hash", "another history than the one held")

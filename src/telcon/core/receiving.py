@@ -4,7 +4,7 @@ A frame that breaks the protocol closes the connection. A push that cannot be ta
 the same may be sent again rightly.
 """
 
-from telcon.core import frames
+from telcon.core import frames, seconding
 from telcon.core.books import Books, origin_of
 from telcon.core.connection import Connection
 from telcon.core.events import Misbehaviour, PushRefused, SignalReceived
@@ -70,6 +70,8 @@ def _read(books: Books, connection: Connection, frame: frames.Frame, octets: int
             _read_refused(books, connection, frame)
         case frames.Evidence(note_a, note_b):
             _read_evidence(books, note_a, note_b)
+        case frames.Second() | frames.Seconded():
+            seconding.receive(books, connection, frame)
 
 
 def _read_hello(books: Books, connection: Connection, hello: frames.Hello) -> None:

@@ -1,7 +1,8 @@
 """A transparency log's bytes: tree, signed notes, checkpoints, cosignatures, tiles, proofs.
 
 Bytes in, bytes out: no disk, socket, clock or random source, and nothing of calls. Usable alone.
-Read in this order: `merkle`, `note`, `checkpoint`, `cosignature`, `tiles`, `policy`, `proof`.
+Read in this order: `merkle`, `checkpoint`, `note`, `log_signature`, `cosignature`, `tiles`,
+`policy`, `proof`.
 Formats: RFC 6962 §2 and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
 tlog-proof, tlog-policy. Everything is read in one spelling only.
 """
@@ -9,9 +10,7 @@ tlog-proof, tlog-policy. Everything is read in one spelling only.
 from telcon.ledger.checkpoint import (
     Checkpoint,
     format_checkpoint,
-    open_checkpoint,
     parse_checkpoint_untrusted,
-    sign_checkpoint,
 )
 from telcon.ledger.cosignature import cosign, cosignature_time, open_cosignature
 from telcon.ledger.keycard import (
@@ -23,6 +22,7 @@ from telcon.ledger.keycard import (
     mirror_name,
     parse_key_card,
 )
+from telcon.ledger.log_signature import open_checkpoint, sign_checkpoint
 from telcon.ledger.merkle import (
     EMPTY_FRONTIER,
     EMPTY_ROOT,
@@ -38,6 +38,7 @@ from telcon.ledger.merkle import (
 )
 from telcon.ledger.note import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     NoteSignature,
     UnverifiedNote,
@@ -70,7 +71,14 @@ from telcon.ledger.proof import (
     parse_tlog_proof,
     verify_tlog_proof,
 )
-from telcon.ledger.signing import SigningKey, is_weak_public_key, verify_signature
+from telcon.ledger.signing import (
+    MlDsaSigningKey,
+    SigningKey,
+    is_weak_ml_dsa_key,
+    is_weak_public_key,
+    verify_ml_dsa_signature,
+    verify_signature,
+)
 from telcon.ledger.tiles import (
     format_bundle,
     log_files,
@@ -84,6 +92,7 @@ from telcon.ledger.tiles import (
 
 __all__ = [
     "COSIGNATURE_ED25519",
+    "COSIGNATURE_ML_DSA",
     "ED25519",
     "EMPTY_FRONTIER",
     "EMPTY_ROOT",
@@ -93,6 +102,7 @@ __all__ = [
     "Group",
     "HashReader",
     "KeyCard",
+    "MlDsaSigningKey",
     "NoteSignature",
     "Policy",
     "ProvenEntry",
@@ -115,6 +125,7 @@ __all__ = [
     "format_tlog_proof",
     "format_vkey",
     "inclusion_proof",
+    "is_weak_ml_dsa_key",
     "is_weak_public_key",
     "key_card_hash",
     "leaf_hash",
@@ -144,6 +155,7 @@ __all__ = [
     "verify_checkpoint",
     "verify_consistency",
     "verify_inclusion",
+    "verify_ml_dsa_signature",
     "verify_note",
     "verify_signature",
     "verify_tiles",

@@ -3,7 +3,7 @@
 from telcon.core import draft as drafts
 from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
-from telcon.ledger import SigningKey, key_card_hash, parse_key_card, root_at
+from telcon.ledger import MlDsaSigningKey, SigningKey, key_card_hash, parse_key_card, root_at
 from telcon.node.line import Line
 from telcon.node.link.line_link import LinkPeer
 from telcon.node.link.statement import parse_statement_untrusted
@@ -23,7 +23,13 @@ def identity_of(record: LineRecord) -> LineIdentity:
         peer_card=parse_key_card(record.peer_card),
         log_key=SigningKey(record.log_seed),
         mirror_key=SigningKey(record.mirror_seed),
+        log_ml_dsa_key=_ml_dsa_key(record.log_ml_dsa_seed),
+        mirror_ml_dsa_key=_ml_dsa_key(record.mirror_ml_dsa_seed),
     )
+
+
+def _ml_dsa_key(seed: bytes | None) -> MlDsaSigningKey | None:
+    return None if seed is None else MlDsaSigningKey(seed)
 
 
 def link_peer_of(record: LineRecord) -> LinkPeer:

@@ -1,8 +1,9 @@
 """Writes the proof folder of one call from a node's two logs of a line.
 
 1. Fold both logs, pick the call's entries by layer (`selection`).
-2. For each: the earliest checkpoint that the other side cosigned over it, and the inclusion proof;
-   checked as a stranger would before it is written.
+2. For each: the earliest checkpoint that the other side cosigned over it, one that bears ML-DSA-44
+   signatures too if there is any, and the inclusion proof; checked as a stranger would before it is
+   written.
 3. The openings that the layer shows; recordings (only in the layer content); with the whole logs,
    all tiles and bundles under each log's newest cosigned checkpoint.
 4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
@@ -35,6 +36,7 @@ from telcon.node.proof.readme import readme
 from telcon.node.proof.selection import Selected, Selection, select_call, shown_by
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.proof.summary import tell
+from telcon.node.proof.trust import ml_dsa_policy
 from telcon.node.proof.whole import expected_files
 from telcon.node.proof.wording import utc_from_us
 
@@ -46,6 +48,9 @@ class ExportedLog(StoredLog, Protocol):
 
     def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
+
+    def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return the same of the earliest that bears both sides' ML-DSA-44 signatures too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,15 @@ class ExportReport:
 class _Side:
     name: str  # "ours" or "theirs"
     log: ExportedLog
-    policy: Policy
+    author: KeyCard
+    holder: KeyCard
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """By file name: what asks for Ed25519, and for ML-DSA-44 if the cards name such keys."""
+        second = ml_dsa_policy(self.author, self.holder)
+        first = {layout.POLICY: mirror_policy(self.author.log, self.holder.mirror)}
+        return first if second is None else first | {layout.ML_DSA_POLICY: second}
 
 
 def export_call(
@@ -92,8 +105,8 @@ def export_call(
     """
     shown = shown_by(layer)
     sides = (
-        _Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
-        _Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
+        _Side(SIDES[0], ours, own_card, peer_card),
+        _Side(SIDES[1], theirs, peer_card, own_card),
     )
     selection = select_call(ours, theirs, call, shown, progress)
     with FolderWriter(out) as writer:
@@ -130,18 +143,22 @@ class _Exporter:
 
     def write_receipts(self) -> None:
         for side in self._sides.values():
-            self._writer.write(f"{side.name}/{layout.POLICY}", format_policy(side.policy))
+            for name, policy in side.policies.items():
+                self._writer.write(f"{side.name}/{name}", format_policy(policy))
         entries = self._selection.entries
         for item in counted(entries, Step.RECEIPTS, len(entries), self._progress):
             side = self._sides[item.origin]
             stem = layout.receipt_stem(item.index, entry_type(item.entry))
-            note = side.log.cosigned_note_over(item.index)
+            second = side.log.seconded_note_over(item.index)
+            note = second or side.log.cosigned_note_over(item.index)
             if note is None:
                 self.not_countersigned.append(f"{side.name}: {stem}")
                 continue
             path = f"{side.name}/{layout.RECEIPTS}/{stem}"
             data = side.log.entries(item.index, 1)[0]
-            self._writer.write(path + layout.PROOF_SUFFIX, _receipt(side, item.index, data, *note))
+            names = side.policies if second else (layout.POLICY,)
+            receipt = _receipt(side, item.index, data, *note, names)
+            self._writer.write(path + layout.PROOF_SUFFIX, receipt)
             self._writer.write(path + layout.ENTRY_SUFFIX, data)
             openings = self._openings(side, item)
             if openings:
@@ -173,7 +190,7 @@ class _Exporter:
             newest = newest_cosigned(side.log)
             if newest is None:
                 raise StorageError(f"no checkpoint of {side.log.origin} is cosigned yet")
-            size, note = newest
+            size, note = side.log.seconded_note_over(newest[0] - 1) or newest
             reader = _EntryReader(side.log)
             files = log_files(size, side.log.hash, reader.read)
             total = len(expected_files(size))
@@ -199,7 +216,8 @@ class _Exporter:
             recordings=self._recordings,
         )
         self._writer.write(layout.SUMMARY, layout.format_summary(summary))
-        self._writer.write(layout.README, readme(summary).encode())
+        is_second = any(layout.ML_DSA_POLICY in side.policies for side in self._sides.values())
+        self._writer.write(layout.README, readme(summary, has_ml_dsa=is_second).encode())
 
     def _openings(self, side: _Side, item: Selected) -> list[Opening]:
         found = {opening.member: opening for _, opening in side.log.openings(item.index, 1)}
@@ -252,8 +270,11 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
     return newest
 
 
-def _receipt(side: _Side, index: int, data: bytes, size: int, note: bytes) -> bytes:
-    """Make a receipt and check it as a stranger would."""
+def _receipt(
+    side: _Side, index: int, data: bytes, size: int, note: bytes, policies: Iterable[str]
+) -> bytes:
+    """Make a receipt and check it as a stranger would, under each of `policies` alone."""
     proof = TlogProof(index, tuple(inclusion_proof(index, size, side.log.hash)), note)
-    verify_tlog_proof(proof, data, side.policy)
+    for name in policies:
+        verify_tlog_proof(proof, data, side.policies[name])
     return format_tlog_proof(proof)

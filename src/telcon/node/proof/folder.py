@@ -24,7 +24,7 @@ from telcon.node.proof.receipt import ProvenReceipt, check_receipt
 from telcon.node.proof.report import NOT_SHOWN, NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.proof.summary import tell
-from telcon.node.proof.trust import Keys, keys_from_policies
+from telcon.node.proof.trust import Keys, keys_from_policies, seconded_by
 from telcon.node.proof.whole import Unseen, WholeLog, fold_call, read_log
 from telcon.node.proof.wording import utc_from_seconds
 
@@ -144,12 +144,22 @@ class _FolderCheck:
         path = f"{side}/{layout.POLICY}"
         if path not in self._present:
             raise PolicyError(f"{path} is missing")
+        policy = self._read_policy(path, summary.origin(side))
+        second = f"{side}/{layout.ML_DSA_POLICY}"
+        if second not in self._present:
+            return policy
+        try:
+            return seconded_by(policy, self._read_policy(second, summary.origin(side)))
+        except PolicyError as error:
+            raise PolicyError(f"{path} and {second}: {error}") from error
+
+    def _read_policy(self, path: str, origin: str) -> Policy:
         try:
             policy = parse_policy(self._files.read(path, layout.MAX_SMALL_OCTETS))
         except PolicyError as error:
             raise PolicyError(f"{path}: {error}") from error
-        if policy.log.name != summary.origin(side):
-            raise PolicyError(f"{path} is for another log than {summary.origin(side)}")
+        if policy.log.name != origin:
+            raise PolicyError(f"{path} is for another log than {origin}")
         return policy
 
     def _check_receipts(self, side: str, summary: Summary, keys: Keys) -> None:
@@ -238,7 +248,7 @@ class _FolderCheck:
         self.also += [
             f"The whole log {origin}, {read.log.size} entries, is in this folder;"
             f" the holder of key {name} held it by {utc_from_seconds(time_s)}."
-            for name, time_s in read.cosigned
+            for name, time_s in dict.fromkeys(read.cosigned)  # by two keys of one time, once
         ]
 
     def _check_fold(self, summary: Summary) -> None:

@@ -1,7 +1,8 @@
 """What stands where in a proof folder, and the small files in it (docs/protocol.md §9).
 
     README.txt  SHA256SUMS  call.json
-    ours/    policy.txt  receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [log/...]
+    ours/    policy.txt  [policy-ml-dsa-44.txt]
+             receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [log/...]
     theirs/  policy.txt  receipts/...                                           [log/...]
     recordings/NAME.opus
 
@@ -25,6 +26,7 @@ README: Final = "README.txt"
 SUMS: Final = "SHA256SUMS"
 SUMMARY: Final = "call.json"
 POLICY: Final = "policy.txt"
+ML_DSA_POLICY: Final = "policy-ml-dsa-44.txt"
 RECEIPTS: Final = "receipts"
 LOG: Final = "log"
 CHECKPOINT: Final = "checkpoint"

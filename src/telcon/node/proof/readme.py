@@ -34,6 +34,11 @@ What is not shown: which person spoke or heard; that there is no other line; tha
 right. What was left out may matter: this folder shows the layer "{layer}".
 """
 
+_ML_DSA = """\
+  */policy-ml-dsa-44.txt
+                     The same for other keys, whose signatures are to outlast quantum computers:
+                     most receipts bear both kinds, and can be checked by either policy alone.
+"""
 _LOGS = """\
   ours/log/          the whole logs of both sides on this line, with all their calls, as C2SP
   theirs/log/        tlog-tiles (https://c2sp.org/tlog-tiles). Contents stay sealed there.
@@ -45,9 +50,10 @@ _RECORDINGS = """\
 """
 
 
-def readme(summary: Summary) -> str:
-    """Return the text for a folder with this summary."""
-    extra = _LOGS if summary.whole_log else ""
+def readme(summary: Summary, *, has_ml_dsa: bool) -> str:
+    """Return the text for a folder with this summary, and with policies for ML-DSA-44 or not."""
+    extra = _ML_DSA if has_ml_dsa else ""
+    extra += _LOGS if summary.whole_log else ""
     if summary.recordings:
         extra += _RECORDINGS.format(ours=summary.ours)
     return _TEXT.format(ours=summary.ours, theirs=summary.theirs, layer=summary.layer, extra=extra)

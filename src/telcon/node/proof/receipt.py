@@ -58,9 +58,10 @@ def check_receipt(
 def is_line_policy(policy: Policy) -> bool:
     """Say whether a policy is that of a telcon line: one side's log, the other side's mirror."""
     author, _, line = policy.log.name.partition("/line/")
-    if policy.log.name != log_origin(author, line) or len(policy.witnesses) != 1:
+    mirrors = {witness.key.name for witness in policy.witnesses}  # by one key or two
+    if policy.log.name != log_origin(author, line) or len(mirrors) != 1:
         return False
-    mirror = policy.witnesses[0].key.name
+    (mirror,) = mirrors
     return mirror == mirror_name(organisation(mirror), line)
 
 

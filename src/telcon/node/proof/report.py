@@ -1,7 +1,7 @@
 """What a verification found, in words: what is proven, by whose keys, and what is not shown."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -11,11 +11,22 @@ import msgspec
 from telcon.core.entry import entry_type
 from telcon.core.seal import Opening, parse_person_untrusted, parse_text_untrusted
 from telcon.errors import MalformedError
-from telcon.ledger import organisation
+from telcon.ledger import (
+    COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
+    ED25519,
+    ProvenEntry,
+    organisation,
+)
 from telcon.node.proof.receipt import ProvenReceipt
 from telcon.node.proof.wording import escape, quote, utc_from_seconds, utc_from_us
 
 _PERSONS: Final = frozenset({"person", "from", "to"})
+_KINDS: Final = {
+    ED25519: "Ed25519",
+    COSIGNATURE_ED25519: "Ed25519",
+    COSIGNATURE_ML_DSA: "ML-DSA-44",
+}
 _TEXTS: Final = frozenset({"topic", "reason", "text"})
 
 NOT_SHOWN: Final = (
@@ -111,11 +122,25 @@ def sentence(receipt: ProvenReceipt) -> str:
     words += [
         f"the holder of key {name} {held} by {utc_from_seconds(time_s)}"
         f" on {organisation(name)}'s clock"
-        for name, time_s in proven.cosigned
+        for name, time_s in dict.fromkeys(proven.cosigned)  # by two keys of one time, once
     ]
     if receipt.entry is not None:
         words.append(f"the author's clock said {utc_from_us(receipt.entry.time)}")
-    return "; ".join(words) + "."
+    return f"{'; '.join(words)}. {_rests_on(proven)}."
+
+
+def _rests_on(proven: ProvenEntry) -> str:
+    """Say which kinds of signature were verified."""
+    signed, cosigned = _kinds(proven.signed_with), _kinds(proven.cosigned_with)
+    if signed == cosigned:
+        return f"Signed and cosigned with {signed}"
+    return (
+        f"Signed with {signed}, cosigned with {cosigned}" if cosigned else f"Signed with {signed}"
+    )
+
+
+def _kinds(types: Iterable[int]) -> str:
+    return " and ".join(sorted({_KINDS[key_type] for key_type in types}))
 
 
 def _path_words(path: PathReport) -> str:
@@ -192,7 +217,11 @@ def _receipt_members(receipt: ProvenReceipt) -> dict[str, Any]:
         "log": proven.origin,
         "index": proven.index,
         "size": proven.size,
-        "cosigned": [{"key": name, "time": time_s} for name, time_s in proven.cosigned],
+        "signed_with": [_KINDS[key_type] for key_type in proven.signed_with],
+        "cosigned": [
+            {"key": name, "time": time_s, "with": _KINDS[key_type]}
+            for (name, time_s), key_type in zip(proven.cosigned, proven.cosigned_with, strict=True)
+        ],
         "octets": len(receipt.data),
         "says": sentence(receipt),
     }

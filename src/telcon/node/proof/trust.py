@@ -5,7 +5,7 @@ When keys are given, only these count and whatever keys lie in a folder are igno
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telcon.errors import PolicyError, SettingsError
 from telcon.ledger import KeyCard, Policy, mirror_policy
@@ -29,6 +29,43 @@ class Keys:
             whose = "you gave" if self.are_given else "in this folder"
             raise PolicyError(f"the keys {whose} are not for the log {origin}")
         return self.policies[origin]
+
+
+def ml_dsa_policy(author: KeyCard, holder: KeyCard) -> Policy | None:
+    """Return what asks for ML-DSA-44 signatures alone; None where a card names no such keys.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy.
+    """
+    if author.log_ml_dsa is None or holder.mirror_ml_dsa is None:
+        return None
+    return mirror_policy(author.log_ml_dsa, holder.mirror_ml_dsa)
+
+
+def line_policy(author: KeyCard, holder: KeyCard) -> Policy:
+    """Return what asks for Ed25519 on the log that `author` writes and `holder` mirrors.
+
+    Their ML-DSA-44 keys are beside it.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy.
+    """
+    return seconded_by(mirror_policy(author.log, holder.mirror), ml_dsa_policy(author, holder))
+
+
+def seconded_by(policy: Policy, ml_dsa: Policy | None) -> Policy:
+    """Return `policy` with the keys of `ml_dsa` beside it: what they signed is verified and told.
+
+    Nothing is asked of them, as not every checkpoint bears such signatures; and they are not enough
+    alone, or the weaker kind of the two would decide.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy.
+    """
+    if ml_dsa is None:
+        return policy
+    beside = (*ml_dsa.logs, *(witness.key for witness in ml_dsa.witnesses))
+    return replace(policy, beside=beside)
 
 
 def keys_from_policies(policies: Sequence[Policy], *, are_given: bool) -> Keys:
@@ -67,6 +104,6 @@ def keys_from_cards(cards: Sequence[KeyCard]) -> Keys:
                 advice="Give one card of each side, both of the same line.",
             )
         first, second = pair
-        policies.append(mirror_policy(first.log, second.mirror))
-        policies.append(mirror_policy(second.log, first.mirror))
+        policies.append(line_policy(first, second))
+        policies.append(line_policy(second, first))
     return keys_from_policies(policies, are_given=True)

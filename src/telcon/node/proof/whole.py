@@ -75,6 +75,10 @@ class WholeLog:
         """Return None, as `note`."""
         return None
 
+    def seconded_size(self) -> int:
+        """Return 0, as `note`."""
+        return 0
+
     def check_receipt(self, receipt: ProvenReceipt) -> None:
         """Check that a receipt of this log speaks of the same log.
 

@@ -55,6 +55,10 @@ _INSERT_NOTE = _text(
         where=_note.excluded.cosigned > tables.note.c.cosigned,
     )
 )
+# The first stays: another would say the same, by other random octets.
+_INSERT_SECONDED = _text(
+    insert(tables.seconded).values(house="", log=0, size=0, note=b"").on_conflict_do_nothing()
+)
 _SIZE = "SELECT coalesce(max(position) + 1, 0) FROM entry WHERE log = ?"
 
 # How many rows a read of entries takes at once: what fits, by a guess from below, and below 1 MiB.
@@ -139,6 +143,20 @@ class HeldLog:
         """Return size and note: of our own log the newest cosigned, of theirs the newest signed."""
         return self._note(f"{'AND cosigned ' if self._own else ''}ORDER BY size DESC LIMIT 1")
 
+    def seconded_size(self) -> int:
+        """Return the size of the newest checkpoint that both signed with ML-DSA-44 too, or 0."""
+        rows = self._reader.rows("SELECT max(size) FROM seconded WHERE log = ?", (self.number,))
+        return rows[0][0] or 0
+
+    def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return size and note of the earliest such checkpoint that covers entry `index`."""
+        rows = self._reader.rows(
+            "SELECT size, note FROM seconded"
+            " WHERE log = ? AND size BETWEEN ? AND ? ORDER BY size LIMIT 1",
+            (self.number, index + 1, self._size),  # a node may be running on it
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
     def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
         return self._note("AND cosigned AND size > ? ORDER BY size LIMIT 1", index)
@@ -166,6 +184,9 @@ def write_commit(
         _write_growth(driver, _number(numbers, growth.origin), growth)
     for note in commit.notes:
         driver.execute(_INSERT_NOTE, (HOUSE, *_note_row(numbers, note)))
+    for note in commit.seconded:
+        number = _number(numbers, note.origin)
+        driver.execute(_INSERT_SECONDED, (HOUSE, number, note.size, note.note))
     for pair in commit.evidence:
         driver.execute(_INSERT_EVIDENCE, (HOUSE, line, *pair))
 

@@ -53,6 +53,10 @@ class LineRecord:
     link_lost: str
     """`go on`, `mute` or `end`."""
     confirmed_at_us: int
+    log_ml_dsa_seed: bytes | None = field(default=None, repr=False)
+    """Secret: ML-DSA-44 seed of our log key; None on a line paired with a card of version 1."""
+    mirror_ml_dsa_seed: bytes | None = field(default=None, repr=False)
+    """Secret: ML-DSA-44 seed of our mirror key, or None as above."""
 
     @property
     def own_origin(self) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "note",
     "opening",
     "recording",
+    "seconded",
     "session",
     "sign_in_link",
     "waking",
@@ -67,6 +68,8 @@ line = Table(
     Column("peer_addresses", Text, nullable=False),  # JSON list of "host:port"
     Column("link_lost", Text, nullable=False),
     Column("confirmed_at_us", BigInteger, nullable=False),
+    Column("log_ml_dsa_seed", LargeBinary),  # secret; NULL, as below, where a card is of version 1
+    Column("mirror_ml_dsa_seed", LargeBinary),  # secret
 )
 
 log = Table(
@@ -115,6 +118,18 @@ note = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
     Column("cosigned", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Checkpoints that bear ML-DSA-44 signatures of both sides too. Apart from `note`, which is written
+# with every message: such a row takes seven thousand octets.
+seconded = Table(
+    "seconded",
+    METADATA,
+    _house(),
+    Column("log", Integer, ForeignKey("log.id"), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -199,4 +214,6 @@ invitation = Table(
     Column("peer_card", LargeBinary),  # NULL, as the two below, until the exchange
     Column("peer_statement", LargeBinary),
     Column("words", Text),  # six, with spaces between: what the people compare
+    Column("log_ml_dsa_seed", LargeBinary),  # secret; NULL once it has failed
+    Column("mirror_ml_dsa_seed", LargeBinary),  # secret
 )
