@@ -1,9 +1,10 @@
 """A transparency log's bytes: tree, signed notes, checkpoints, cosignatures, tiles, proofs.
 
 Bytes in, bytes out: no disk, socket, clock or random source, and nothing of calls. Usable alone.
-Read in this order: `merkle`, `note`, `checkpoint`, `cosignature`, `tiles`, `policy`, `proof`.
-Formats: RFC 6962 §2 and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
-tlog-proof, tlog-policy. Everything is read in one spelling only.
+Read in this order: `merkle`, `note`, `checkpoint`, `cosignature`, `tiles`, `policy`, `proof`,
+`witness` (which is imported from its own module). Formats: RFC 6962 §2 and c2sp.org signed-note,
+tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof, tlog-policy, tlog-witness. Everything is
+read in one spelling only.
 """
 
 from telcon.ledger.checkpoint import (
