@@ -168,16 +168,17 @@ class Witnessing:
 
         Cancellation: it may be cosigned up to there without anybody having the signature.
         """
-        while True:
-            decision = decide(body, self._look_up)
-            try:
+        try:
+            while True:
+                decision = decide(body, self._look_up)
                 if isinstance(decision, Refused):
                     return await self._refuse(body, decision)
                 answer = await self._accept(decision)
-            except StorageError as error:
-                return _plain(503, f"this witness cannot store it now: {error}")
-            if answer is not None:
-                return answer  # else another request was faster: the same again, from there
+                if answer is not None:
+                    return answer  # else another request was faster: the same again, from there
+        except StorageError as error:
+            self._audit(AuditEvent.STORAGE_REFUSED, error=str(error))
+            return _plain(503, "this witness can store nothing now: ask again later")
 
     def checkpoint(self, hashed_origin: str) -> bytes | None:
         """Return the newest checkpoint cosigned of the log whose origin has that SHA-256, in hex.

@@ -28,8 +28,8 @@ __all__ = ["Ask", "PublicListener"]
 
 REQUEST_S: Final = 10.0  # from the connection to the last octet of the answer
 MAX_CONNECTIONS: Final = 64
-MAX_HEAD_OCTETS: Final = 8_192
-READ_OCTETS: Final = 16_384
+MAX_HEAD_OCTETS: Final = 8_192  # and what one read brings
+READ_OCTETS: Final = 4_096
 BURST: Final = 200  # requests of all strangers together: a signature verified costs 0.2 ms
 REFILL_S: Final = 0.02
 METHODS: Final = (b"GET", b"HEAD", b"POST")
