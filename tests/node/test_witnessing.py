@@ -256,25 +256,19 @@ RENAMED = VerifierKey(ORIGIN, ED25519, SigningKey(bytes(32)).public)
 MIRROR = VerifierKey("a.example/m", COSIGNATURE_ED25519, SigningKey(bytes(32)).public)
 
 
-@pytest.mark.parametrize(
-    ("vkey", "said"),
-    [
+@on_a_witness
+async def test_what_cannot_be_witnessed_is_refused_in_words(it: Rig) -> None:
+    for vkey, said in (
         (format_vkey(OWN), "of this node itself"),
         (format_vkey(OWN).upper(), "not a verifier key"),
         (format_vkey(RENAMED), "under another key"),
         (format_vkey(MIRROR), "a cosigner's key"),
         ("", "not a verifier key"),
         (f"{ORIGIN}+00000000+{base64.b64encode(bytes(33)).decode()}", "not a verifier key"),
-    ],
-)
-def test_what_cannot_be_witnessed_is_refused_in_words(tmp_path: Path, vkey: str, said: str) -> None:
-    @on_a_witness
-    async def test(it: Rig) -> None:
+    ):
         with pytest.raises(OperatorError, match=said):
             await it.witness.admit(vkey)
-        assert [log.origin for log in it.witness.logs()] == [ORIGIN]
-
-    test(tmp_path)
+    assert [log.origin for log in it.witness.logs()] == [ORIGIN]
 
 
 @on_a_witness

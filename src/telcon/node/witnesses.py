@@ -17,16 +17,26 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from telcon.errors import MalformedError, NetworkError, OperatorError, PeerError, StorageError
+from telcon.errors import (
+    MalformedError,
+    NetworkError,
+    OperatorError,
+    PeerError,
+    PolicyError,
+    StorageError,
+)
 from telcon.ledger import (
     COSIGNATURE_ED25519,
     VerifierKey,
     consistency_proof,
     format_signature_line,
     format_vkey,
+    mirror_policy,
     organisation,
+    parse_key_card,
     parse_note_untrusted,
     parse_vkey,
+    with_witnesses,
 )
 from telcon.ledger.witness import (
     MAX_ANSWER_OCTETS,
@@ -115,6 +125,18 @@ def witness_key(vkey: str, own: str, peer: str) -> VerifierKey:
     return key
 
 
+def _require_one_policy(record: LineRecord, keys: list[VerifierKey]) -> None:
+    """Refuse witnesses that cannot stand in one policy, for then no receipt could be made."""
+    log, mirror = parse_key_card(record.own_card).log, parse_key_card(record.peer_card).mirror
+    try:
+        with_witnesses(mirror_policy(log, mirror), [(key, "") for key in keys], len(keys))
+    except PolicyError as error:
+        raise OperatorError(
+            f"this key cannot be named beside the others: {error}",
+            advice="Each witness has a key of its own.",
+        ) from error
+
+
 class Witnesses:
     """The further witnesses of all lines. Everything on the node's loop."""
 
@@ -167,9 +189,10 @@ class Witnesses:
                 str(error), advice="Give what stands before /add-checkpoint, without a slash."
             ) from error
         found = self._store.read(lambda c: witnesses.find_witnesses(c, record.line))
-        others = [one for one in found if one.vkey != format_vkey(key)]
+        others = [parse_vkey(one.vkey) for one in found if one.vkey != format_vkey(key)]
         if len(others) >= MAX_WITNESSES:
             raise OperatorError(f"a line has at most {MAX_WITNESSES} further witnesses")
+        _require_one_policy(record, [*others, key])
         witness = LineWitness(format_vkey(key), url, time.time_ns() // 1_000)
         await self._store.commit(lambda c: witnesses.add_witness(c, record.line, witness))
         self._audit(AuditEvent.LINE_WITNESS_ADDED, line=record.line, witness=key.name, url=url)
