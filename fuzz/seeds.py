@@ -49,7 +49,14 @@ from telcon.core.frames import (
     format_frame,
 )
 from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
-from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
+from telcon.core.signals import (
+    AskSignal,
+    GiveSignal,
+    HintSignal,
+    RecorderSignal,
+    TrunkSignal,
+    format_signal,
+)
 from telcon.errors import InvitationRefusal
 from telcon.ledger import (
     EMPTY_ROOT,
@@ -100,6 +107,8 @@ from telcon.node.proof.layout import (
     format_summary,
     format_sums,
 )
+from telcon.node.record.keepers import format_keeper, format_private_key
+from telcon.node.record.sealing import PrivateKey
 from telcon.web import asks
 
 __all__ = ["CORPUS", "seeds"]
@@ -232,6 +241,16 @@ def _core() -> dict[str, Files]:
         "hint_signal": {
             "hang-up": format_signal(HintSignal("hang-up", "00112233445566ff")),
             "refused": format_signal(HintSignal("hang-up", "00112233445566ff\n")),
+        },
+        "keeper": {"public": format_keeper(PrivateKey(bytes(range(96))).reader)},
+        "keeper_private": {"private": format_private_key(PrivateKey(bytes(range(96))))},
+        "ask_signal": {
+            "packets": format_signal(AskSignal(9, 1, False, [(0, 3), (7, 1)])),
+            "leaves": format_signal(AskSignal(9, 255, True, [(0, 250)])),
+        },
+        "give_signal": {
+            "packets": format_signal(GiveSignal(9, 1, [(3, 2880, b"\xf8abc")], [], 0, [(7, 1)])),
+            "leaves": format_signal(GiveSignal(9, 1, [], [bytes(32)] * 2, 5, [])),
         },
         "recorder_signal": {
             "on": format_signal(RecorderSignal(True, 20)),

@@ -59,6 +59,8 @@ from telcon.core.signals import (
     HintSignal,
     format_signal,
     parse_hint_untrusted,
+    parse_record_ask_untrusted,
+    parse_record_give_untrusted,
     parse_recorder_untrusted,
     parse_trunk_untrusted,
 )
@@ -161,6 +163,13 @@ from telcon.node.proof.layout import (
     parse_sums_untrusted,
 )
 from telcon.node.push.subscription import Subscription, is_service, parse_subscription_untrusted
+from telcon.node.record.keepers import (
+    MAX_KEY_FILE_OCTETS,
+    format_keeper,
+    format_private_key,
+    parse_keeper_untrusted,
+    parse_private_key_untrusted,
+)
 from telcon.web.asks import AnyAsk, message_of, parse_ask_untrusted
 
 __all__ = ["CREDENTIALS", "PUSH_SERVICES", "TARGETS", "Target", "pieces"]
@@ -547,6 +556,18 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         parse_trunk_untrusted, _reads_again(parse_trunk_untrusted, format_signal)
     ),
     "hint_signal": Target(parse_hint_untrusted, _check_hint),
+    "keeper": Target(
+        parse_keeper_untrusted, _one_spelling(format_keeper), limit=MAX_KEY_FILE_OCTETS
+    ),
+    "keeper_private": Target(
+        parse_private_key_untrusted, _one_spelling(format_private_key), limit=MAX_KEY_FILE_OCTETS
+    ),
+    "ask_signal": Target(
+        parse_record_ask_untrusted, _reads_again(parse_record_ask_untrusted, format_signal)
+    ),
+    "give_signal": Target(
+        parse_record_give_untrusted, _reads_again(parse_record_give_untrusted, format_signal)
+    ),
     "recorder_signal": Target(
         parse_recorder_untrusted, _reads_again(parse_recorder_untrusted, format_signal)
     ),

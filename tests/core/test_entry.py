@@ -230,10 +230,10 @@ def test_a_call_is_read_from_entries_that_bear_one() -> None:
     assert calls["message"] is None, "the last one of the vectors is in no call"
 
 
-def test_what_this_version_gives_effect_to_leaves_out_the_reserved_type() -> None:
+def test_this_version_gives_effect_to_every_type() -> None:
     names = [name for name, _ in SUPPORTED_TYPES]
     assert names == sorted(names)
-    assert set(ENTRY_TYPES) - set(names) == {"call.record-agreed"}
+    assert set(ENTRY_TYPES) == set(names)
 
 
 def test_every_seal_is_a_member_and_opens_in_one_layer() -> None:

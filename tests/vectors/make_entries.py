@@ -64,6 +64,7 @@ SEALS = {
         "call.join": {"person": PERSON, "media": MEDIA},
         "call.record-off": {"reason": WORDS},
         "call.fail": {"reason": WORDS},
+        "call.record-destroyed": {"reason": WORDS},
         "message": {"from": PERSON, "to": PERSON, "text": WORDS},
     }.items()
     for member, content in members.items()
@@ -137,7 +138,19 @@ ENTRIES = [
         {"tracks": [[1, 0, 250, digest("chunk 1")], [2, 2**53 - 2, 1, digest("chunk 2")]]}
         | sealed("call.record-chunk", "key"),
     ),
+    act(
+        "call.record-held",
+        {
+            "re": [[BOREALIS, 9]],
+            "tracks": [
+                [1, digest("chunk 1"), [[3, 1], [5, 20]], [], [[30, 2]]],
+                [2, digest("chunk 2"), [], [[2**53 - 2, 1]], []],
+            ],
+        },
+    ),
     act("call.record-agreed", {"tracks": [[ARCADIA, 1, 250, digest("chunk 1"), 3]]}),
+    act("call.record-sealed", {"keepers": 2}),
+    act("call.record-destroyed", sealed("call.record-destroyed", "reason")),
     act(
         "call.record-off",
         {"track": [ARCADIA, 1], "sha256": digest("file"), "size": 48_000}

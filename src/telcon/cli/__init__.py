@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         line,
         node,
         proof,
+        record,
         witness,
     )  # late: `verify` on a bare machine loads little
 
@@ -66,4 +67,5 @@ def _parser() -> argparse.ArgumentParser:
     line.add_commands(commands)
     witness.add_commands(commands)
     proof.add_commands(commands)
+    record.add_commands(commands)
     return parser

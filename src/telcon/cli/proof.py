@@ -5,11 +5,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from telcon.cli.record import read_private_key
 from telcon.core.entry import LAYERS
-from telcon.errors import OperatorError
+from telcon.errors import OperatorError, SealedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from telcon.node.proof.steps import Progress
+    from telcon.node.record.sealing import PrivateKey
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
@@ -32,6 +36,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         choices=LAYER_NAMES,
         default=LAYER_NAMES[-1],
         help=f"how much to show, each with those before it (default: {LAYER_NAMES[-1]})",
+    )
+    export.add_argument(
+        "--key", type=Path, metavar="FILE", help="a record-keeper's private key, for the recordings"
     )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
@@ -71,6 +78,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from telcon.node.store import Store
     from telcon.node.store.further import further_witnesses
 
+    key = read_private_key(arguments.key) if arguments.key is not None else None
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
         report = export_call(
@@ -82,21 +90,71 @@ def _export(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             layer=arguments.show,
             whole_log=arguments.whole_log,
-            recordings=[
-                (Path(recording.path).name, arguments.data / recording.path)
-                for recording in store.recordings(call)
-                if recording.size_octets
-            ],
+            recordings=_recordings(arguments.data, store, call, record, key),
             further=further_witnesses(store, record),
             progress=progress,
         )
     with AuditFile(arguments.data / "audit.jsonl") as audit:
         out = str(arguments.out)
+        if key is not None:
+            keeper = key.reader.id.hex()
+            audit.event(AuditEvent.RECORD_OPENED, call=call, keeper=keeper, folder=out)
         audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
         print(f"  left out, the other side has not signed that it holds it yet: {name}")
     return 0
+
+
+def _recordings(
+    folder: Path, store: "StoreReader", call: str, line: "LineRecord", key: "PrivateKey | None"
+) -> "list[tuple[str, Iterator[bytes]]]":
+    """Return name and pieces of the file of each track; of a record that is agreed, just that.
+
+    Of a record that is destroyed, or sealed to others than `key`, nothing; that is said.
+
+    Raises:
+        StorageError: the record cannot be read.
+    """
+    from telcon.node.proof.files import read_pieces
+    from telcon.node.proof.layout import recording_name
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.record.place import SUFFIX, RecordPlace
+    from telcon.node.record.rendering import render_agreed, render_recorded
+
+    rows = [
+        one
+        for one in store.recordings(call)
+        if one.size_octets and one.origin in (line.own_origin, line.peer_origin)
+    ]
+    if not rows:
+        return []
+    if not rows[0].path.endswith(SUFFIX):  # of a version that wrote a file for each track
+        return [(Path(row.path).name, read_pieces(folder / row.path)) for row in rows]
+    logs = (store.stored_log(line.own_origin), store.stored_log(line.peer_origin))
+    state = fold_line(*logs).calls[call]
+    agreed: set[tuple[str, int]] = set()
+    if line.own_origin in state.agreed:
+        index, stated = state.agreed[line.own_origin]
+        if logs[0].cosigned_note_over(index) is not None:
+            agreed = {track[:2] for track in stated}
+    if line.own_origin in state.destroyed:
+        print("  recordings left out: this node's record of the call is destroyed")
+        return []
+    try:
+        journal = RecordPlace(folder, rows[0].path).read(key)
+    except SealedError as error:
+        print(f"  recordings left out: {error}. {error.advice()}")
+        return []
+    found = []
+    for track in ((row.origin, row.track) for row in rows):
+        pieces = (
+            render_agreed(journal, track, state.chunks[track].count)
+            if track in agreed
+            else render_recorded(journal, track)
+        )
+        found.append((recording_name(track), pieces))
+    return found
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -6,8 +6,9 @@ where an entry's bytes are made.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from telcon.core.call import AgreedTracks
 from telcon.core.entry import (
     ENTRY_TYPES,
     SEALS,
@@ -36,6 +37,8 @@ from telcon.errors import MisuseError
 __all__ = [
     "Composed",
     "Draft",
+    "HeldTrack",
+    "Runs",
     "answer",
     "blank",
     "cancel",
@@ -53,9 +56,13 @@ __all__ = [
     "message",
     "missed",
     "mode",
+    "record_agreed",
     "record_chunk",
+    "record_destroyed",
+    "record_held",
     "record_off",
     "record_on",
+    "record_sealed",
     "ring",
     "ringing",
 ]
@@ -73,6 +80,13 @@ class Draft:
     re: tuple[Ref, ...] = ()
     members: Mapping[str, object] = field(default_factory=dict)  # own members in clear
     sealed: Mapping[str, bytes] = field(default_factory=dict)  # own members' contents to seal
+
+
+Runs: TypeAlias = tuple[tuple[int, int], ...]
+"""First index and count of packets in a row; rising, with a gap between."""
+
+HeldTrack: TypeAlias = tuple[int, str, Runs, Runs, Runs]
+"""Number, hex root over what is held; runs that hold all repaired, absent, differing packets."""
 
 
 class Composed(NamedTuple):
@@ -250,6 +264,26 @@ def record_chunk(call: str, tracks: Sequence[tuple[int, int, int, bytes]], key: 
     """State, per own track: number, first index, count and root of the last seconds."""
     stated = tuple((number, first, count, root.hex()) for number, first, count, root in tracks)
     return Draft("call.record-chunk", call, members={"tracks": stated}, sealed={"key": key})
+
+
+def record_held(call: str, chunk: Ref, tracks: Sequence[HeldTrack]) -> Draft:
+    """State what this node holds of the other side's `chunk`, per track by rising number."""
+    return Draft("call.record-held", call, re=(chunk,), members={"tracks": tuple(tracks)})
+
+
+def record_agreed(call: str, tracks: AgreedTracks) -> Draft:
+    """State the record as this node holds it, per track by rising origin and number."""
+    return Draft("call.record-agreed", call, members={"tracks": tracks})
+
+
+def record_sealed(call: str, keepers: int) -> Draft:
+    """Say that this node erased its key: so many record-keepers alone open the record."""
+    return Draft("call.record-sealed", call, members={"keepers": keepers})
+
+
+def record_destroyed(call: str, reason: Text) -> Draft:
+    """Say that this node destroyed its record of the call."""
+    return Draft("call.record-destroyed", call, sealed={"reason": format_text(reason)})
 
 
 def record_off(

@@ -11,17 +11,30 @@ import msgspec
 from telcon.errors import MalformedError
 
 __all__ = [
+    "MAX_GIVEN",
+    "MAX_LEAVES",
+    "MAX_PACKET_OCTETS",
+    "MAX_RUNS",
+    "AskSignal",
+    "GiveSignal",
     "HintKind",
     "HintSignal",
     "RecorderSignal",
     "TrunkSignal",
     "format_signal",
     "parse_hint_untrusted",
+    "parse_record_ask_untrusted",
+    "parse_record_give_untrusted",
     "parse_recorder_untrusted",
     "parse_trunk_untrusted",
 ]
 
 MAX_ADDRESSES = 8
+MAX_RUNS = 64  # of packets, in one ask
+MAX_LEAVES = 448  # hashes in one give: 14 KiB
+MAX_GIVEN = 256  # packets in one give
+MAX_PACKET_OCTETS = 1_338  # of payload: what fits on the trunk
+HASH_OCTETS = 32
 
 HintKind = Literal["hang-up", "cancel", "decline", "mute", "unmute", "leave"]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
@@ -55,11 +68,47 @@ class RecorderSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds since the newest packet was written; None before the first."""
 
 
-Body = TrunkSignal | HintSignal | RecorderSignal
+Index = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=255)]
+Run = tuple[Index, Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)]]
+Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+Payload = Annotated[bytes, msgspec.Meta(max_length=MAX_PACKET_OCTETS)]
+Leaf = Annotated[bytes, msgspec.Meta(min_length=HASH_OCTETS, max_length=HASH_OCTETS)]
+
+
+class AskSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender lacks packets of one track of a chunk that the receiver logged."""
+
+    chunk: Index
+    """Where the chunk's entry stands in the receiver's log."""
+    track: Number
+    leaves: bool
+    """The hashes of the leaves are asked for instead of the packets."""
+    runs: Annotated[list[Run], msgspec.Meta(min_length=1, max_length=MAX_RUNS)]
+    """First index and count of what is asked for."""
+
+
+class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of what was asked for; the rest is asked for again."""
+
+    chunk: Index
+    track: Number
+    packets: Annotated[list[tuple[Index, Time, Payload]], msgspec.Meta(max_length=MAX_GIVEN)]
+    """Index, timestamp, Opus payload."""
+    leaves: Annotated[list[Leaf], msgspec.Meta(max_length=MAX_LEAVES)]
+    """Of the packets from `first` on, each the next."""
+    first: Index
+    gone: Annotated[list[Run], msgspec.Meta(max_length=MAX_RUNS)]
+    """What was asked for and the sender does not hold."""
+
+
+Body = TrunkSignal | HintSignal | RecorderSignal | AskSignal | GiveSignal
 
 _trunk = msgspec.msgpack.Decoder(TrunkSignal)
 _hint = msgspec.msgpack.Decoder(HintSignal)
 _recorder = msgspec.msgpack.Decoder(RecorderSignal)
+_ask = msgspec.msgpack.Decoder(AskSignal)
+_give = msgspec.msgpack.Decoder(GiveSignal)
 
 
 def format_signal(body: Body) -> bytes:
@@ -101,3 +150,27 @@ def parse_recorder_untrusted(data: bytes) -> RecorderSignal:
         return _recorder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"recorder signal: {error}") from error
+
+
+def parse_record_ask_untrusted(data: bytes) -> AskSignal:
+    """Read the body of a `record-ask` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _ask.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"record-ask signal: {error}") from error
+
+
+def parse_record_give_untrusted(data: bytes) -> GiveSignal:
+    """Read the body of a `record-give` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _give.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"record-give signal: {error}") from error

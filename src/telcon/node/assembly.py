@@ -34,7 +34,7 @@ from telcon.node.commands import Commands
 from telcon.node.contents import Contents
 from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
-from telcon.node.interrupted import close_interrupted
+from telcon.node.interrupted import take_up_records
 from telcon.node.introductions import Introductions
 from telcon.node.line import Line
 from telcon.node.link.pairing_link import PairingServer
@@ -172,8 +172,8 @@ class Node:
         parts.push_async_callback(self._end_calls)
         for record in sorted(self.store.lines(), key=lambda one: one.confirmed_at_us):
             self.start_line(record)
-        lines = {line: desk.line for line, desk in self._desks.items()}
-        self._tasks.spawn(close_interrupted(self.folder, self.store, lines, self.audit))
+        lines = {line: desk.board.calls for line, desk in self._desks.items()}
+        self._tasks.spawn(take_up_records(self.folder, self.store, lines, self.audit))
         commands = {**Commands(self).by_name(), **WitnessCommands(self).by_name()}
         control = ControlServer(control_socket(self.folder), commands)
         parts.push_async_callback(control.close)

@@ -8,13 +8,19 @@ from telcon.errors import InvitationError, OperatorError
 from telcon.ledger import format_key_card, key_card_hash
 from telcon.node.audit import AuditEvent
 from telcon.node.control import Command, Progress
+from telcon.node.destruction import destroy_record
 from telcon.node.introductions import Introductions
+from telcon.node.line import now
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.pairing import Paired
 from telcon.node.pairings import peer_name
 from telcon.node.people import SignIn
+from telcon.node.record.keepers import parse_keeper_untrusted
+from telcon.node.record.sealing import Reader
 from telcon.node.running import Audit
 from telcon.node.settings import NodeSettings
+from telcon.node.store import Store
+from telcon.node.store.keepers import add_keeper, find_keepers, remove_keeper
 from telcon.node.store.records import LineRecord
 
 __all__ = ["Commands", "Host"]
@@ -28,6 +34,8 @@ class Host(Protocol):
     settings: NodeSettings
     sign_in: SignIn
     introductions: Introductions
+    store: Store
+    folder: Path
     web_port: int
 
     @property
@@ -64,6 +72,10 @@ class Commands:
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
+            "keeper-add": self._keeper_add,
+            "keeper-list": self._keeper_list,
+            "keeper-remove": self._keeper_remove,
+            "record-destroy": self._record_destroy,
         }
 
     # -- pairing
@@ -111,6 +123,56 @@ class Commands:
     async def _card(self, request: Answer, progress: Progress) -> Answer:
         card = self._desk(request["peer"]).line.identity.own_card
         return {"card": format_key_card(card).decode(), "hash": key_card_hash(card).hex()}
+
+    # -- records
+
+    async def _keeper_add(self, request: Answer, progress: Progress) -> Answer:
+        desk = self._desk(request["peer"])
+        reader = parse_keeper_untrusted(request["keeper"].encode())
+        line, now_us = desk.line.identity.line, now().utc_us
+        added = await self._node.store.commit(
+            lambda held: add_keeper(held, line, reader.public, now_us)
+        )
+        if added:
+            fields = {"line": line, "keeper": reader.id.hex()}
+            self._node.audit(AuditEvent.KEEPER_ADDED, **fields)
+        return {"id": reader.id.hex(), "added": added}
+
+    async def _keeper_list(self, request: Answer, progress: Progress) -> Answer:
+        return {
+            "keepers": [
+                {"peer": desk.line.identity.peer_name, "id": reader.id.hex()}
+                for desk in self._node.desks()
+                for reader in self._keepers(desk)
+            ]
+        }
+
+    async def _keeper_remove(self, request: Answer, progress: Progress) -> Answer:
+        desk = self._desk(request["peer"])
+        line = desk.line.identity.line
+        found = [one for one in self._keepers(desk) if one.id.hex() == request["id"]]
+        if not found:
+            raise OperatorError(
+                f"{request['id']} keeps no records of the line to {request['peer']}",
+                advice="See: telcon keeper list",
+            )
+        public = found[0].public
+        await self._node.store.commit(lambda held: remove_keeper(held, line, public))
+        self._node.audit(AuditEvent.KEEPER_REMOVED, line=line, keeper=request["id"])
+        return {}
+
+    def _keepers(self, desk: LineDesk) -> list[Reader]:
+        line = desk.line.identity.line
+        return [Reader(one) for one in self._node.store.read(lambda h: find_keepers(h, line))]
+
+    async def _record_destroy(self, request: Answer, progress: Progress) -> Answer:
+        call, reason = request["call"], request["reason"]
+        for desk in self._node.desks():
+            if call in desk.line.machine.fold.calls:
+                await destroy_record(desk.board.calls, self._node.folder, call, reason)
+                self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
+                return {}
+        raise OperatorError(f"no call {call} here", advice="The timeline of a call names it.")
 
     def _desk(self, peer: str) -> LineDesk:
         found = [one for one in self._node.desks() if one.line.identity.peer_name == peer]

@@ -1,6 +1,7 @@
 """A line as its stored record begins it: who the sides are, where the peer is, the log's head."""
 
 from telcon.core import draft as drafts
+from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
 from telcon.ledger import SigningKey, key_card_hash, parse_key_card, root_at
 from telcon.node.line import Line
@@ -39,17 +40,21 @@ def link_peer_of(record: LineRecord) -> LinkPeer:
 async def open_log(line: Line, store: Store, record: LineRecord) -> None:
     """Write the first two entries of our log, those that are not there yet.
 
+    Terms are stated anew when this version gives effect to more than they list.
+
     Raises:
         LinkDownError: the node is closing.
     """
-    if line.machine.state != "going":
-        return
     fold, identity = line.machine.fold, line.identity
+    if line.machine.state != "going" or fold.is_frozen:
+        return
     if fold.size(identity.own_card.log.name) == 0:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
         await line.act(drafts.line_opened(hashes, _previous(store, record)))
-    if identity.own_card.log.name not in fold.line.terms:
+    stated = fold.line.terms.get(identity.own_card.log.name)
+    types = {name for name, _ in SUPPORTED_TYPES}
+    if stated is None or not types <= stated.types:
         await line.act(drafts.line_terms(record.link_lost))
 
 

@@ -154,6 +154,7 @@ class CoursePage:
             drawing=draw(course),
             facts=[_told(fact, course, words) for fact in course["facts"]],
             summary=_summary(course, words),
+            record=_record(course["record"], words),
             chunks=[
                 say(words, f"course.chunks.{one['side']}", count=one["chunks"])
                 for one in course["recorders"]
@@ -188,6 +189,9 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         detail = ""
     elif fact["kind"] == "call.fail" and f"reason.{detail}" in words:  # a node's, not a person's
         detail = words[f"reason.{detail}"]
+    elif fact["kind"] == "call.record-held":
+        key = f"course.unheard.{fact['side']}"
+        detail = say(words, "course.seconds", seconds=detail)
     late = fact["late"] and words.get(f"course.late.{fact['late']}", fact["late"])
     return {
         **fact,
@@ -204,6 +208,20 @@ def _summary(course: Message, words: Catalogue) -> str:
     lasted = max(0, (course["to_us"] - course["from_us"]) // 1_000_000)
     key = "course.summary.unsigned" if course["unsigned"] else "course.summary"
     return say(words, key, people=people, minutes=lasted // 60, seconds=lasted % 60)
+
+
+def _record(record: Mapping[str, Any], words: Catalogue) -> list[str]:
+    """Return what can be said of the record: sentences, none if nothing was recorded."""
+    if record["state"] == "none":
+        return []
+    found = [words[f"course.record.{record['state']}"]]
+    for what in ("absent", "differing"):
+        found += [
+            say(words, f"course.record.{what}.{side}", count=count)
+            for side, count in record[what].items()
+            if count
+        ]
+    return found
 
 
 def _utc(us: int, form: str) -> str:

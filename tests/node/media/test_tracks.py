@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from telcon.node.media.tracks import Forwarded, IncomingTrack, OutgoingTrack
 
 
-def send(track: OutgoingTrack, timestamp: int) -> Forwarded:
-    return track.count(timestamp, 80, 0.0)
+def send(track: OutgoingTrack, at: int, first: int = 0) -> Forwarded:
+    """Send a packet `at` samples after the first, by a device whose clock began at `first`."""
+    return track.count((first + at) & 0xFFFF_FFFF, 80, 0.0, at / 48_000)
 
 
 def receive(track: IncomingTrack, sent: Forwarded) -> Forwarded:
@@ -21,10 +22,11 @@ def receive(track: IncomingTrack, sent: Forwarded) -> Forwarded:
 def test_both_sides_arrive_at_the_same_numbers(first: int, seed: int, loss: int) -> None:
     chance = random.Random(seed)
     ours, theirs = OutgoingTrack(1), IncomingTrack()
-    timestamp = first
+    at = 0
     for number in range(200):
-        sent = send(ours, timestamp)
-        timestamp = (timestamp + chance.choice([480, 960, 960, 48_000, 480_000])) & 0xFFFFFFFF
+        sent = send(ours, at, first)
+        assert sent.timestamp == at
+        at += chance.choice([480, 960, 960, 48_000, 480_000])
         if number == 0 or chance.randrange(100) >= loss:
             assert receive(theirs, sent) == sent
 
@@ -70,7 +72,21 @@ def test_a_new_clock_never_leads_below_zero() -> None:
 
 def test_a_report_is_for_the_time_it_is_made() -> None:
     ours = OutgoingTrack(0x01020301)
-    ours.count(2**32 - 480, 80, 10.0)
+    ours.count(2**32 - 480, 80, 10.0, 10.0)
     report = ours.report(10.02, 99)
-    assert (report.ssrc, report.ntp, report.timestamp) == (0x01020301, 99, 480)
+    assert (report.ssrc, report.ntp, report.timestamp) == (0x01020301, 99, 960)
     assert (report.packets, report.octets) == (1, 80)
+
+
+def test_another_page_of_the_same_speaker_is_placed_by_when_it_speaks() -> None:
+    ours = OutgoingTrack(1)
+    assert ours.count(77_000, 80, 5.0, 5.5).timestamp == 24_000
+    assert ours.count(77_960, 80, 5.0, 5.52).timestamp == 24_960
+    assert ours.count(3_000_000_000, 80, 5.0, 9.0).timestamp == 4 * 48_000
+    assert ours.count(3_000_000_960, 80, 5.0, 9.5).timestamp == 4 * 48_000 + 960, "a late packet"
+
+
+def test_a_device_that_slept_and_counts_on_is_placed_by_when_it_speaks() -> None:
+    ours = OutgoingTrack(1)
+    ours.count(0, 80, 0.0, 0.0)
+    assert ours.count(960, 80, 0.0, 100.0).timestamp == 100 * 48_000

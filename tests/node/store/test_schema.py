@@ -10,13 +10,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from fakes.disk import LINE, GrowingLog, a_line, commit_line, start
+from fakes.disk import LINE, GrowingLog, a_line, commit_line, open_recordings, start
 from telcon.errors import StorageError
 from telcon.node.people import SignIn
 from telcon.node.store import Store, schema
 from telcon.node.store.engine import DATABASE, connect_reader, disconnect
 from telcon.node.store.invitations import find_invitations
-from telcon.node.store.records import find_open_recordings
 from telcon.node.store.tables import METADATA
 
 FIRST_DATABASE = Path(__file__).with_name("first_database.sql")
@@ -64,7 +63,7 @@ def test_a_database_of_the_first_version_is_read(tmp_path: Path) -> None:
         assert held.openings(0, 3) == log.openings
         assert held.newest_note() == (3, b"a cosigned note")
         assert store.evidence(LINE) == [(b"one", b"other")]
-        assert [record.path for record in store.read(find_open_recordings)] == ["recordings/a.opus"]
+        assert [record.path for record in store.read(open_recordings)] == ["recordings/a.opus"]
         assert [record.line for record in store.read(find_invitations)] == ["ef" * 16]
         token = "BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY"
         assert SignIn(store, bytes, lambda: 1_001).who(token) == "principal"

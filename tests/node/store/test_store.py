@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line, commit_line
+from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line, commit_line, open_recordings
 from telcon.core.stored import NEW_LOG, Commit, Marker, Note, StoredLog
 from telcon.errors import MisuseError, StorageError
 from telcon.ledger.merkle import root_at
 from telcon.node.store import RecordingRecord, Store
-from telcon.node.store.records import find_open_recordings
 
 OWN = a_line().own_origin
 THEIRS = a_line().peer_origin
@@ -235,10 +234,10 @@ def test_a_recording_is_opened_and_closed_once(tmp_path: Path) -> None:
 
     async def test(store: Store) -> None:
         await store.open_recording(opened)
-        assert store.recordings(CALL) == store.read(find_open_recordings) == [opened]
+        assert store.recordings(CALL) == store.read(open_recordings) == [opened]
         await store.close_recording(closed)
         assert store.recordings(CALL) == [closed]
-        assert store.read(find_open_recordings) == []
+        assert store.read(open_recordings) == []
         with pytest.raises(MisuseError, match="no open recording"):
             await store.close_recording(closed)
 

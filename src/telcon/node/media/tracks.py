@@ -1,8 +1,8 @@
 """Numbering of the trunk's tracks: what counts up at the sender, and the same numbers far away.
 
-The index of a packet has 48 bits and its time 64; RTP carries the low 16 and 32. Both sides start
-at 0 and at the first timestamp as it stands, so both arrive at the same numbers, which the chunk
-tree hashes.
+The index of a packet has 48 bits and its time 64; RTP carries the low 16 and 32. Indexes start at
+0, times when the node first forwards anything in the call: so both sides arrive at one numbering,
+which the chunk tree hashes, and the tracks of a node lie beside each other as they were spoken.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,11 @@ from telcon.node.media.rtp import sequence_delta, timestamp_delta
 from telcon.node.media.source import CLOCK_RATE_HZ
 
 __all__ = ["Forwarded", "IncomingTrack", "OutgoingTrack"]
+
+MAX_DISAGREEMENT_S = 3.0
+"""How far a track's time may be from the call's: what comes first after a cut may have waited.
+Beyond, the device has a new clock (another page, one that slept), and what it says is placed by
+when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,22 @@ class OutgoingTrack:
     packets: int = 0
     octets: int = 0
     timestamp: int = 0
+    stamp: int = 0
+    """Timestamp of the newest packet as its device gave it."""
     sent_at: float = 0.0
     history: History = field(default_factory=History)
 
-    def count(self, timestamp: int, size: int, now: float) -> Forwarded:
-        """Give the next packet, of `size` octets of payload, its numbers."""
-        self.timestamp = _unwrap(timestamp, self.timestamp if self.packets else None)
+    def count(self, timestamp: int, size: int, began: float, now: float) -> Forwarded:
+        """Give the next packet, of `size` octets of payload, its numbers.
+
+        `began` is when the node first forwarded anything in this call.
+        """
+        elapsed = round((now - began) * CLOCK_RATE_HZ)
+        placed = self.timestamp + timestamp_delta(timestamp & 0xFFFF_FFFF, self.stamp)
+        limit = MAX_DISAGREEMENT_S * CLOCK_RATE_HZ
+        if not self.packets or placed < 0 or abs(placed - elapsed) > limit:
+            placed = elapsed
+        self.timestamp, self.stamp = placed, timestamp & 0xFFFF_FFFF
         forwarded = Forwarded(self.packets, self.timestamp)
         self.packets += 1
         self.octets += size

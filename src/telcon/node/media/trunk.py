@@ -181,6 +181,7 @@ class Trunk:
         self._number = b""  # that the unproven address has to send back
         self._unproven_room = UNPROVEN_PACKETS
         self._heard = self._began = clock()
+        self._media_began: float | None = None  # when we first forwarded anything
         self._srtcp_index = -1
         self._next_report = 0.0
         self._burst_left = 0
@@ -243,7 +244,9 @@ class Trunk:
         stream = self._outgoing.get(track)
         if stream is None:
             stream = self._outgoing[track] = OutgoingTrack(self._ssrc(track))
-        forwarded = stream.count(timestamp, len(payload), now)
+        if self._media_began is None:
+            self._media_began = now
+        forwarded = stream.count(timestamp, len(payload), self._media_began, now)
         sequence, stamp = forwarded.index & 0xFFFF, forwarded.timestamp & 0xFFFF_FFFF
         packet = RtpPacket(PAYLOAD_TYPE, marker, sequence, stamp, stream.ssrc, payload)
         sealed = self._protector.protect(format_rtp(packet))

@@ -8,12 +8,12 @@
 4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from telcon.core.entry import RecordOff, entry_type
+from telcon.core.entry import RecordAgreed, RecordOff, entry_type
 from telcon.core.seal import Opening, sealed_members
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, StorageError
@@ -76,14 +76,14 @@ def export_call(
     out: Path,
     layer: str = "content",
     whole_log: bool = False,
-    recordings: Sequence[tuple[str, Path]] = (),
+    recordings: Sequence[tuple[str, Iterable[bytes]]] = (),
     further: FurtherWitnesses | None = None,
     progress: Progress = QUIET,
 ) -> ExportReport:
     """Write the proof folder of `call` to `out`, whole or not at all.
 
     `ours` is the log this side writes, `theirs` the other's as mirrored here. `recordings` are
-    (file name, where it is now); they are content and left out of every other layer. `further` are
+    (file name, its pieces); they are content and left out of every other layer. `further` are
     witnesses of our log. `progress` hears how far it is.
 
     Raises:
@@ -106,7 +106,7 @@ def export_call(
         exporter = _Exporter(writer, sides, selection, shown.members, progress)
         exporter.write_receipts()
         if layer == layout.LAYER_NAMES[-1]:
-            exporter.copy_recordings(recordings)
+            exporter.write_recordings(recordings)
         if whole_log:
             exporter.write_logs()
         exporter.write_summary(own_card, peer_card, layer, whole_log=whole_log)
@@ -155,19 +155,22 @@ class _Exporter:
                 self._writer.write(path + layout.OPENED_SUFFIX, opened)
             self.entries.append(self._summary_entry(path, item))
 
-    def copy_recordings(self, recordings: Sequence[tuple[str, Path]]) -> None:
-        signed = {
-            (item.entry.sha256, item.entry.size): entry.file
-            for entry in self.entries
-            for item in self._selection.entries
-            if (item.origin, item.index) == (entry.origin, entry.index)
-            and isinstance(item.entry, RecordOff)
-        }
-        for name, source in recordings:
+    def write_recordings(self, recordings: Sequence[tuple[str, Iterable[bytes]]]) -> None:
+        signed: dict[tuple[str, int], str] = {}
+        shown = {(entry.origin, entry.index): entry.file for entry in self.entries}
+        for item in self._selection.entries:
+            file = shown.get((item.origin, item.index))
+            if file is None:
+                continue
+            if isinstance(item.entry, RecordOff):
+                signed.setdefault((item.entry.sha256, item.entry.size), file)
+            elif isinstance(item.entry, RecordAgreed):  # says more: both sides may have signed it
+                signed |= {(sha256, size): file for *_, sha256, size in item.entry.tracks}
+        for name, pieces in recordings:
             if not layout.is_plain_name(name):
                 raise MisuseError(f"{name!r} is not a plain file name")
             path = f"{layout.RECORDINGS}/{name}"
-            digest, size = self._writer.copy(path, source)
+            digest, size = self._writer.write_pieces(path, pieces)
             place = signed.get((digest, size), "")
             self._recordings.append(SummaryRecording(path, size, digest, place))
 

@@ -11,9 +11,10 @@
 Nothing that only the folder says (names of files, call.json, its policies) makes a thing proven.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from telcon.core.entry import CallAnswer, RecordOff, entry_type
+from telcon.core.entry import CallAnswer, RecordAgreed, RecordOff, entry_type
 from telcon.errors import MalformedError, OperatorError, PeerError, PolicyError, ProofError
 from telcon.ledger import Policy, parse_policy
 from telcon.node.proof import layout
@@ -271,28 +272,16 @@ class _FolderCheck:
         )
 
     def _check_recordings(self, summary: Summary) -> None:
-        offs = {
-            receipt.path: receipt
-            for receipt in self.receipts
-            if isinstance(receipt.entry, RecordOff)
-        }
+        hashed = _hashed_recordings(self.receipts)
         claimed = {recording.file: recording.signed_in for recording in summary.recordings}
-        bare, matched = [], set()
         for name in self._below(f"{layout.RECORDINGS}/"):
             path = f"{layout.RECORDINGS}/{name}"
-            found = [p for p, off in offs.items() if _is_hash_of(off, self._digests[path])]
-            matched.update(found)
-            if not found:
-                bare.append(path)
-                continue
-            self._signed.add(path)
-            self.also += [
-                f"{path}, {self._digests[path][1]} octets, is the recording hashed in {place}."
-                for place in found
-            ]
-        own = {path for path in offs if path.startswith(f"{SIDES[0]}/")}
-        for path in bare:
-            if claimed.get(path) or own - matched:
+            digest = self._digests[path]
+            found = [one for one in hashed if (one.name, one.digest) == (name, digest)]
+            if found:
+                self._signed.add(path)
+                self.also.append(f"{path}, {digest[1]} octets, {_recording_words(found)}.")
+            elif claimed.get(path) or any(one.name == name and one.is_own for one in hashed):
                 self.faults.append(f"{path} is not the recording whose hash was logged")
 
     def _read_tile(self, path: str) -> bytes:
@@ -319,6 +308,45 @@ def _check_place(receipt: ProvenReceipt, stem: str, origin: str) -> None:
         raise ProofError(f"it proves {expected}, not what its name says")
 
 
-def _is_hash_of(receipt: ProvenReceipt, digest: tuple[str, int]) -> bool:
-    entry = receipt.entry
-    return isinstance(entry, RecordOff) and (entry.sha256, entry.size) == digest
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """One track's file as an act of one side bears its hash."""
+
+    name: str
+    digest: tuple[str, int]
+    receipt: str
+    author: str
+    is_own: bool  # of the side that exported
+    is_agreed: bool
+
+
+def _hashed_recordings(receipts: Iterable[ProvenReceipt]) -> list[_Hashed]:
+    found = []
+    newest: dict[str, ProvenReceipt] = {}  # of each side's statements of the record, the last holds
+    for receipt in receipts:
+        if isinstance(receipt.entry, RecordAgreed):
+            known = newest.get(receipt.proven.origin)
+            if known is None or known.proven.index < receipt.proven.index:
+                newest[receipt.proven.origin] = receipt
+    for receipt in receipts:
+        entry, author = receipt.entry, receipt.proven.origin.partition("/")[0]
+        is_own = receipt.path.startswith(f"{SIDES[0]}/")
+        if isinstance(entry, RecordOff):
+            name, digest = layout.recording_name(entry.track), (entry.sha256, entry.size)
+            found.append(_Hashed(name, digest, receipt.path, author, is_own, is_agreed=False))
+        elif isinstance(entry, RecordAgreed) and newest[receipt.proven.origin] is receipt:
+            for origin, number, _, sha256, size in entry.tracks:
+                name, digest = layout.recording_name((origin, number)), (sha256, size)
+                found.append(_Hashed(name, digest, receipt.path, author, is_own, is_agreed=True))
+    return found
+
+
+def _recording_words(found: Sequence[_Hashed]) -> str:
+    """Say who states of a file that it is the recording."""
+    agreed = sorted({one.author for one in found if one.is_agreed})
+    if len(agreed) == 2:
+        return f"is the recording that both {agreed[0]} and {agreed[1]} state that they hold"
+    if agreed:
+        return f"is the recording that {agreed[0]} states that it holds"
+    places = " and ".join(one.receipt for one in found)
+    return f"is the recording hashed in {places}"

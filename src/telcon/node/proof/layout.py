@@ -62,6 +62,12 @@ class SummaryEntry(Struct, frozen=True):
     effect: str  # "none" if it lost to an act it knew nothing of, else ""
 
 
+def recording_name(track: tuple[str, int]) -> str:
+    """Return the name of a track's file: its speaker's node and its number."""
+    origin, number = track
+    return f"{origin.partition('/')[0]}-{number}.opus"
+
+
 class SummaryRecording(Struct, frozen=True):
     """One recording in the folder."""
 

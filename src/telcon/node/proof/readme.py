@@ -41,7 +41,8 @@ _LOGS = """\
 """
 _RECORDINGS = """\
   recordings/        what was said, one file for each speaker, as the node of {ours}
-                     wrote it. call.json names the act that bears a recording's hash.
+                     holds it. call.json names the act that bears a recording's hash; where
+                     both sides agreed on the record, both have logged that hash.
 """
 
 

@@ -21,8 +21,8 @@ __all__ = [
     "RecordingRecord",
     "add_line",
     "close_recording",
+    "find_all_recordings",
     "find_lines",
-    "find_open_recordings",
     "find_recordings",
     "open_recording",
 ]
@@ -74,12 +74,12 @@ class RecordingRecord:
     """Log of the side that speaks."""
     track: int
     path: str
-    """Relative to the node's folder."""
+    """Of the journal that holds it, relative to the node's folder."""
     opened_at_us: int
     sha256: bytes | None = None
-    """Of the closed file; None while open."""
+    """Of the Ogg Opus file of what was held when it was closed; None while open."""
     size_octets: int | None = None
-    """Of the closed file; None while open."""
+    """Of that file; None while open."""
 
 
 _LINE_FIELDS = tuple(LineRecord.__dataclass_fields__)
@@ -164,10 +164,9 @@ def find_recordings(connection: Connection, call: str) -> list[RecordingRecord]:
     return _recordings(connection.execute(query).all())
 
 
-def find_open_recordings(connection: Connection) -> list[RecordingRecord]:
-    """Return those never closed: after a crash, the ones to be closed now."""
-    query = select(tables.recording).where(tables.recording.c.sha256.is_(None))
-    return _recordings(connection.execute(query).all())
+def find_all_recordings(connection: Connection) -> list[RecordingRecord]:
+    """Return all recordings; those never closed have no hash."""
+    return _recordings(connection.execute(select(tables.recording)).all())
 
 
 def _recordings(rows: Sequence[Any]) -> list[RecordingRecord]:

@@ -26,6 +26,7 @@ __all__ = [
     "entry",
     "evidence",
     "invitation",
+    "keeper",
     "line",
     "line_public",
     "line_witness",
@@ -144,6 +145,16 @@ recording = Table(
     Column("opened_at_us", BigInteger, nullable=False),
     Column("sha256", LargeBinary),  # NULL while open
     Column("size_octets", BigInteger),  # NULL while open
+)
+
+# Whoever opens the records of a line; its private key is nowhere here.
+keeper = Table(
+    "keeper",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("public", LargeBinary, primary_key=True),
+    Column("added_at_us", BigInteger, nullable=False),
 )
 
 session = Table(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import leaf_hash, node_hash
-from telcon.node.media.chunks import ChunkTree, TrackChunk, format_leaf
+from telcon.node.record.chunks import ChunkTree, TrackChunk, format_leaf
 
 KEY = bytes(range(32))
 
