@@ -1,9 +1,10 @@
 """The good inputs that each target begins with: `python -m fuzz.seeds` writes them to corpus/.
 
 They come from the project's own encoders and vectors, and are the same each time; a test compares.
-All are accepted but those named `refused`. What a target gets is what its reader gets, with four
+All are accepted but those named `refused`. What a target gets is what its reader gets, with five
 exceptions: `bundle` and `ogg_page` have an octet in front (the width less one; the offset),
-`tiled_log` a size and a root, and a pairing is a row of frames, each after its length.
+`tiled_log` a size and a root, `witness_answer` a status, and a pairing is a row of frames, each
+after its length.
 """
 
 import base64
@@ -71,6 +72,7 @@ from telcon.ledger import (
     TlogProof,
     VerifierKey,
     Witness,
+    consistency_proof,
     format_bundle,
     format_checkpoint,
     format_policy,
@@ -79,6 +81,7 @@ from telcon.ledger import (
     log_files,
 )
 from telcon.ledger.note import COSIGNATURE_ED25519
+from telcon.ledger.witness import format_submission
 from telcon.node.link.invitation import format_invitation
 from telcon.node.link.pairing import AccepterMachine, InviterMachine
 from telcon.node.media.oggopus import OggOpusWriter
@@ -150,6 +153,11 @@ def _numbered(inputs: list[bytes]) -> Files:
 def _ledger() -> dict[str, Files]:
     keys = {"log": ARCADIA.card.log, "mirror": BOREALIS.card.mirror, "ml-dsa": ML_DSA_KEY}
     receipt = format_tlog_proof(RECEIPT)
+    submissions = {
+        "first": format_submission(0, (), SIGNED),
+        "grown": format_submission(1, consistency_proof(1, 3, read_hash), SIGNED),
+        "same": format_submission(3, (), COSIGNED),
+    }
     return {
         "vkey": {name: format_vkey(key).encode() for name, key in keys.items()},
         "key_card": {"arcadia": ARCADIA.own.card, "borealis": BOREALIS.own.card},
@@ -164,6 +172,7 @@ def _ledger() -> dict[str, Files]:
             "three": CHECKPOINT_TEXT,
             "empty": format_checkpoint(Checkpoint(CHECKPOINT.origin, 0, EMPTY_ROOT)),
         },
+        "claim": {"three": CHECKPOINT_TEXT, "other-root": _other_empty_tree()},
         "signed_checkpoint": {"signed": SIGNED, "cosigned": COSIGNED},
         "cosignature": {"mirror": COSIGNATURE},
         "ml_dsa_cosignature": {"mirror": ML_DSA_LINE},
@@ -180,12 +189,25 @@ def _ledger() -> dict[str, Files]:
             ),
         },
         "proven_receipt": {"worked": receipt},
+        "submission": submissions,
+        "witness_decision": submissions,
+        "witness_answer": {
+            "cosigned": (200).to_bytes(2) + COSIGNATURE,
+            "others-too": (200).to_bytes(2) + COSIGNED[len(CHECKPOINT_TEXT) + 1 :],
+            "size": (409).to_bytes(2) + b"2\n",
+            "conflict": (409).to_bytes(2),
+            "reason": (422).to_bytes(2) + b"two roots\n",
+        },
         "bundle": {
             "three": bytes((2,)) + format_bundle(ENTRIES),
             "full": bytes((255,)) + format_bundle([b"", *[b"x"] * 255]),
         },
         "tiled_log": {"three": _tiled_log(), "empty": bytes(2) + EMPTY_ROOT},
     }
+
+
+def _other_empty_tree() -> bytes:
+    return format_checkpoint(Checkpoint(CHECKPOINT.origin, 0, CHECKPOINT.root))
 
 
 def _policy_of_many() -> Policy:

@@ -87,6 +87,7 @@ from telcon.ledger import (
     format_signature_line,
     format_tlog_proof,
     format_vkey,
+    leaf_hash,
     open_checkpoint,
     open_cosignature,
     parse_bundle_untrusted,
@@ -101,10 +102,26 @@ from telcon.ledger import (
     verify_tiles,
     verify_tlog_proof,
 )
+from telcon.ledger.checkpoint import parse_claim_untrusted
 from telcon.ledger.keycard import MAX_CARD_OCTETS
 from telcon.ledger.note import MAX_NOTE_OCTETS, NoteSignature
 from telcon.ledger.policy import MAX_POLICY_OCTETS
 from telcon.ledger.proof import MAX_PROOF_OCTETS
+from telcon.ledger.witness import (
+    MAX_SUBMISSION_OCTETS,
+    Accepted,
+    Asked,
+    Cosignatures,
+    Refusal,
+    Refused,
+    SizeHint,
+    Submission,
+    Witnessed,
+    decide,
+    format_submission,
+    parse_submission_untrusted,
+    read_answer_untrusted,
+)
 from telcon.node.link.invitation import (
     MAX_INVITATION_OCTETS,
     format_invitation,
@@ -246,6 +263,9 @@ def _octets(text: str) -> bytes:
 
 # The ledger.
 
+WITNESSED: Final = Witnessed((ARCADIA.card.log,), 1, leaf_hash(ENTRIES[0]))
+"""A witness that has cosigned the first entry of Arcadia's log."""
+
 
 def _write_note(note: UnverifiedNote) -> bytes:
     return note.text + b"\n" + _write_signature_lines(note.signatures)
@@ -269,6 +289,38 @@ def _check_opened(data: bytes, checkpoint: Checkpoint) -> None:
 
 def _check_proven(data: bytes, proven: ProvenEntry) -> None:
     assert (proven.origin, proven.index, proven.size) == (CHECKPOINT.origin, RECEIPT.index, 3)
+
+
+def _write_submission(submission: Submission) -> bytes:
+    return format_submission(submission.old, submission.proof, _write_note(submission.note))
+
+
+def _decide(data: bytes) -> Accepted | Refused:
+    return decide(data, {CHECKPOINT.origin: WITNESSED}.get)
+
+
+def _check_decision(data: bytes, decision: Accepted | Refused) -> None:
+    if isinstance(decision, Accepted):
+        assert decision.checkpoint == CHECKPOINT, "accepted what nobody signed"
+        assert decision.was == (WITNESSED.size, WITNESSED.root)
+    else:
+        assert decision.answer.status in {400, 403, 404, 409, 422}
+
+
+def _read_answer(data: bytes) -> Cosignatures | SizeHint | Refusal:
+    asked = Asked(CHECKPOINT_TEXT, 1, CHECKPOINT.size)
+    return read_answer_untrusted(int.from_bytes(data[:2]), data[2:], asked, [BOREALIS.card.mirror])
+
+
+def _check_answer_read(data: bytes, answer: Cosignatures | SizeHint | Refusal) -> None:
+    match answer:
+        case Cosignatures(lines=lines):
+            assert [time for _, _, time in lines] == [COSIGNED_AT], "a cosignature nobody made"
+        case SizeHint(size=size):
+            assert size <= CHECKPOINT.size
+            assert size != 1
+        case Refusal(reason=reason):
+            assert reason.isprintable()
 
 
 def _parse_bundle(data: bytes) -> list[bytes]:
@@ -464,6 +516,7 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         parse_signature_lines_untrusted, _one_spelling(_write_signature_lines)
     ),
     "checkpoint": Target(parse_checkpoint_untrusted, _one_spelling(format_checkpoint)),
+    "claim": Target(parse_claim_untrusted, _one_spelling(format_checkpoint)),
     "signed_checkpoint": Target(
         lambda data: open_checkpoint(data, ARCADIA.card.log),
         _check_opened,
@@ -494,6 +547,11 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         (MalformedError, SignatureError, PolicyError, ProofError),
         MAX_PROOF_OCTETS,
     ),
+    "submission": Target(
+        parse_submission_untrusted, _one_spelling(_write_submission), limit=MAX_SUBMISSION_OCTETS
+    ),
+    "witness_decision": Target(_decide, _check_decision, ()),
+    "witness_answer": Target(_read_answer, _check_answer_read, (MalformedError, SignatureError)),
     "bundle": Target(_parse_bundle, _one_spelling(_write_bundle)),
     "tiled_log": Target(_read_tiled_log, _check_tiled_log, (MalformedError, ProofError)),
     "entry": Target(parse_entry_untrusted, _check_entry, (VoidError,), MAX_ENTRY_BYTES),

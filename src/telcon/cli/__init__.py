@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         node,
         proof,
         record,
+        witness,
     )  # late: `verify` on a bare machine loads little
 
     parser = argparse.ArgumentParser(prog="telcon", description="A direct line between two nodes.")
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     node.add_commands(commands)
     line.add_commands(commands)
+    witness.add_commands(commands)
     proof.add_commands(commands)
     record.add_commands(commands)
     return parser

@@ -59,6 +59,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="a key card that you keep; give it twice, once for each side",
     )
+    verify.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="the key of a further witness that you keep; with --card",
+    )
     verify.add_argument("--json", action="store_true", help="the report for programs")
     verify.set_defaults(run=_verify)
 
@@ -69,6 +76,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from telcon.node.audit import AuditEvent, AuditFile
     from telcon.node.proof import export_call
     from telcon.node.store import Store
+    from telcon.node.store.further import further_witnesses
 
     key = read_private_key(arguments.key) if arguments.key is not None else None
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
@@ -83,6 +91,7 @@ def _export(arguments: argparse.Namespace) -> int:
             layer=arguments.show,
             whole_log=arguments.whole_log,
             recordings=_recordings(arguments.data, store, call, record, key),
+            further=further_witnesses(store, record),
             progress=progress,
         )
     with AuditFile(arguments.data / "audit.jsonl") as audit:
@@ -158,6 +167,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             arguments.paths,
             policy=arguments.policy,
             cards=arguments.card,
+            witnesses=arguments.witness,
             progress=QUIET if arguments.json else progress,
         )
     print(format_json(report) if arguments.json else format_words(report), end="")

@@ -2,9 +2,9 @@
 
 Bytes in, bytes out: no disk, socket, clock or random source, and nothing of calls. Usable alone.
 Read in this order: `merkle`, `checkpoint`, `note`, `log_signature`, `cosignature`, `tiles`,
-`policy`, `proof`.
-Formats: RFC 6962 §2 and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
-tlog-proof, tlog-policy. Everything is read in one spelling only.
+`policy`, `proof`, `witness` (which is imported from its own module). Formats: RFC 6962 §2 and
+c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof, tlog-policy,
+tlog-witness. Everything is read in one spelling only.
 """
 
 from telcon.ledger.checkpoint import (
@@ -63,6 +63,7 @@ from telcon.ledger.policy import (
     mirror_policy,
     parse_policy,
     verify_checkpoint,
+    with_witnesses,
 )
 from telcon.ledger.proof import (
     ProvenEntry,
@@ -160,4 +161,5 @@ __all__ = [
     "verify_signature",
     "verify_tiles",
     "verify_tlog_proof",
+    "with_witnesses",
 ]

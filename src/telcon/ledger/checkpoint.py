@@ -42,6 +42,18 @@ def parse_checkpoint_untrusted(text: bytes) -> Checkpoint:
     Raises:
         MalformedError: anything but the three lines in their one spelling; size 0 with a root.
     """
+    checkpoint = parse_claim_untrusted(text)
+    if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
+        raise MalformedError(f"{checkpoint.origin!r}: the empty tree has another root")
+    return checkpoint
+
+
+def parse_claim_untrusted(text: bytes) -> Checkpoint:
+    """Read the text of a checkpoint's note as a witness does, which answers for size 0 itself.
+
+    Raises:
+        MalformedError: anything but the three lines in their one spelling.
+    """
     try:
         lines = text.decode().split("\n")
     except UnicodeDecodeError as error:
@@ -51,8 +63,6 @@ def parse_checkpoint_untrusted(text: bytes) -> Checkpoint:
     check_key_name(lines[0])
     size = parse_decimal(lines[1], f"size of {lines[0]!r}")
     root = parse_base64_hash(lines[2], f"root of {lines[0]!r}")
-    if size == 0 and root != EMPTY_ROOT:
-        raise MalformedError(f"{lines[0]!r}: the empty tree has another root")
     return Checkpoint(lines[0], size, root)
 
 

@@ -1,8 +1,8 @@
 """Puts a node together: the one place that knows every part of `telcon.node`.
 
-Start: settings, lock and store, media port, link and pairing listeners, lines; then the control
-socket. End: the same backwards, so that nothing that was acknowledged is still on its way when the
-lock goes.
+Start: settings, lock and store, media port, link, pairing and public listeners, lines; then the
+control socket. End: the same backwards, so that nothing that was acknowledged is still on its way
+when the lock goes.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from telcon import __version__
 from telcon.core.books import origin_of
 from telcon.core.events import (
+    Cosigned,
     EntryHeld,
     Event,
     ForkFound,
@@ -42,6 +43,7 @@ from telcon.node.link.tls import load_or_make_certificate
 from telcon.node.media.plane import MediaPlane
 from telcon.node.opening import identity_of, link_peer_of, open_log
 from telcon.node.people import SignIn
+from telcon.node.public import PublicAnswers, PublicListener
 from telcon.node.restraint import Restraint
 from telcon.node.running import Site
 from telcon.node.settings import NodeSettings
@@ -49,6 +51,9 @@ from telcon.node.store import Store
 from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
 from telcon.node.tasks import Tasks
+from telcon.node.witness_commands import WitnessCommands
+from telcon.node.witnesses import Witnesses
+from telcon.node.witnessing import Witnessing
 
 if TYPE_CHECKING:
     from telcon.node.push import Push
@@ -102,6 +107,12 @@ class Node:
             on_refused=self._pairing_refused,
             on_paired=lambda paired: None,
         )
+        self.witnesses = Witnesses(store, audit=self.audit)
+        self.witnessing = Witnessing(folder, settings.name, store, audit=self.audit)
+        self._public = PublicListener(
+            PublicAnswers(store, self.witnessing),
+            on_full=lambda: self.audit(AuditEvent.OUT_OF_FILES, what="public"),
+        )
         self._tasks, self._writers = Tasks(), Tasks()
         self.push = self._push() if settings.push.services else None
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
@@ -154,12 +165,17 @@ class Node:
         await self._link.start(link.host, link.port)
         parts.push_async_callback(self._pairing.close)
         await self._pairing.start(link.host, link.pairing_port)
+        parts.push_async_callback(self.witnesses.close)
+        parts.push_async_callback(self._public.close)
+        if self.settings.public.address is not None:
+            await self._public.start(*self.settings.public.address)
         parts.push_async_callback(self._end_calls)
         for record in sorted(self.store.lines(), key=lambda one: one.confirmed_at_us):
             self.start_line(record)
         lines = {line: desk.board.calls for line, desk in self._desks.items()}
         self._tasks.spawn(take_up_records(self.folder, self.store, lines, self.audit))
-        control = ControlServer(control_socket(self.folder), Commands(self).by_name())
+        commands = {**Commands(self).by_name(), **WitnessCommands(self).by_name()}
+        control = ControlServer(control_socket(self.folder), commands)
         parts.push_async_callback(control.close)
         await control.start()
         self.audit(AuditEvent.NODE_STARTED, version=__version__)
@@ -224,6 +240,7 @@ class Node:
         board.resume()
         self._tasks.spawn(open_log(line, self.store, record))
         self._link.add_line(link_peer_of(record), line)
+        self.witnesses.start_line(record)
 
     def _site(self) -> Site:
         return Site(
@@ -282,6 +299,8 @@ class Node:
     def _event(self, line: str, event: Event) -> None:
         desk = self._desks[line]
         match event:
+            case Cosigned(size=size):
+                self.witnesses.grown(line, size)
             case PeerMisbehaved(reason=reason, kind=kind):
                 self.audit(_MISBEHAVIOUR[kind], line=line, reason=reason)
             case EntryHeld(void=Void.WRONG_SEEN_ROOT, origin=origin, index=index):
