@@ -33,6 +33,8 @@ from telcon.node.commands import Commands
 from telcon.node.contents import Contents
 from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
+from telcon.node.house import House
+from telcon.node.house_acts import last_settings
 from telcon.node.interrupted import close_interrupted
 from telcon.node.introductions import Introductions
 from telcon.node.line import Line
@@ -44,7 +46,7 @@ from telcon.node.opening import identity_of, link_peer_of, open_log
 from telcon.node.people import SignIn
 from telcon.node.restraint import Restraint
 from telcon.node.running import Site
-from telcon.node.settings import NodeSettings
+from telcon.node.settings import NodeSettings, settings_hash
 from telcon.node.store import Store
 from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
@@ -80,9 +82,10 @@ class Node:
         self.store = store
         self.web_port = settings.web.port
         self._audit_file = AuditFile(folder / "audit.jsonl")
-        self.audit = Restraint(self._audit_file.event, time.monotonic).event
+        self._restraint = Restraint(self._audit_file.event, time.monotonic)
+        self.house: House | None = None
         self.desk = PrincipalDesk(settings.principal, settings.name)
-        self.sign_in = SignIn(store, os.urandom, lambda: time.time_ns() // 1_000)
+        self.sign_in = SignIn(store, os.urandom, _now_us)
         self._clock = clock
         self._contents = Contents(store)
         self._certificate = load_or_make_certificate(folder / "keys", settings.name)
@@ -145,8 +148,8 @@ class Node:
     async def _open(self) -> None:
         parts, media, link = self._parts, self.settings.media, self.settings.link
         parts.callback(self._audit_file.close)
-        parts.callback(lambda: self._is_started and self.audit(AuditEvent.NODE_STOPPED))
         parts.push_async_callback(self.store.close)
+        await self._open_house()
         self._plane = MediaPlane.open(media.host, media.port, media.hosts, audit=self.audit)
         parts.callback(self._plane.close)
         parts.push_async_callback(self._end_lines)
@@ -162,8 +165,40 @@ class Node:
         control = ControlServer(control_socket(self.folder), Commands(self).by_name())
         parts.push_async_callback(control.close)
         await control.start()
-        self.audit(AuditEvent.NODE_STARTED, version=__version__)
+        self._say_started()
         self._is_started = True
+
+    # -- what is answered for
+
+    def audit(self, event: str, /, **fields: str | int | bool | None) -> None:
+        """Write one event to the audit file and, if it is an act, to the house log."""
+        self._restraint.event(event, **fields)
+        if self.house is not None:
+            self.house.append(event, **fields)
+
+    async def _open_house(self) -> None:
+        self.house = await House.open(
+            self.store,
+            self.settings.name,
+            self.audit,
+            now_us=_now_us,
+            clock=time.monotonic,
+            random=os.urandom,
+        )
+        self._parts.push_async_callback(self._close_house, self.house)
+        await self.house.begin()
+
+    async def _close_house(self, house: House) -> None:
+        if self._is_started:
+            self.audit(AuditEvent.NODE_STOPPED)
+        await house.close()
+
+    def _say_started(self) -> None:
+        settings = settings_hash(self.folder)
+        was = last_settings(self.store)
+        if was is not None and was != settings:
+            self.audit(AuditEvent.SETTINGS_CHANGED, was=was, settings=settings)
+        self.audit(AuditEvent.NODE_STARTED, version=__version__, settings=settings)
 
     # -- the end
 
@@ -318,6 +353,10 @@ class Node:
         _LOG.info("dialling %s for line %s failed: %s", address, line, error)
         if isinstance(error.__cause__, PinError):
             self.audit(AuditEvent.WRONG_PEER_KEY, line=line, address=address, reason=str(error))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _rings_here(desk: LineDesk) -> list[str]:
