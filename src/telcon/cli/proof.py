@@ -59,12 +59,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _export(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
     from telcon.ledger import parse_key_card
-    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
     from telcon.node.proof import export_call
     from telcon.node.store import Store
 
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
+        out = str(arguments.out)
+        note(arguments.data, AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
         report = export_call(
             store.stored_log(record.own_origin),
             store.stored_log(record.peer_origin),
@@ -81,9 +84,6 @@ def _export(arguments: argparse.Namespace) -> int:
             ],
             progress=progress,
         )
-    with AuditFile(arguments.data / "audit.jsonl") as audit:
-        out = str(arguments.out)
-        audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
         print(f"  left out, the other side has not signed that it holds it yet: {name}")

@@ -176,6 +176,15 @@ class Node:
         if self.house is not None:
             self.house.append(event, **fields)
 
+    async def noted(self) -> None:
+        """Wait until all acts stand in the house log.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        if self.house is not None:
+            await self.house.flush()
+
     async def _open_house(self) -> None:
         self.house = await House.open(
             self.store,

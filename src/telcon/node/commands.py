@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from telcon.errors import InvitationError, OperatorError
+from telcon.errors import InvitationError, MisuseError, OperatorError
 from telcon.ledger import format_key_card, key_card_hash
 from telcon.node.audit import AuditEvent
 from telcon.node.control import Command, Progress
 from telcon.node.introductions import Introductions
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.pairing import Paired
+from telcon.node.noting import NOTED
 from telcon.node.pairings import peer_name
 from telcon.node.people import SignIn
 from telcon.node.running import Audit
@@ -38,6 +39,9 @@ class Host(Protocol):
     def pairing_port(self) -> int:
         """Return the port of the pairing listener."""
 
+    async def noted(self) -> None:
+        """Wait until all acts stand in the house log."""
+
     def desks(self) -> list[LineDesk]:
         """Return the lines, those in use last."""
 
@@ -64,6 +68,7 @@ class Commands:
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
+            "note": self._note,
         }
 
     # -- pairing
@@ -117,6 +122,16 @@ class Commands:
         if not found:
             raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
         return found[-1]
+
+    # -- what commands do by themselves
+
+    async def _note(self, request: Answer, progress: Progress) -> Answer:
+        event = request["event"]
+        if event not in NOTED:
+            raise MisuseError(f"{event} is not written by a command")
+        self._node.audit(event, **request["fields"])
+        await self._node.noted()
+        return {}
 
     # -- people
 

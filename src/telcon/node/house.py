@@ -18,7 +18,6 @@ from telcon.errors import StorageError
 from telcon.ledger import SigningKey
 from telcon.node.audit import AuditEvent
 from telcon.node.restraint import Restraint
-from telcon.node.running import Audit
 from telcon.node.store import HouseRecord, Store
 from telcon.node.store.house import end_house_log
 
@@ -94,7 +93,7 @@ class House:
         self,
         store: Store,
         name: str,
-        audit: Audit,
+        audit: Callable[..., None],
         *,
         now_us: Callable[[], int],
         clock: Callable[[], float],
@@ -119,7 +118,7 @@ class House:
         cls,
         store: Store,
         name: str,
-        audit: Audit,
+        audit: Callable[..., None],
         *,
         now_us: Callable[[], int],
         clock: Callable[[], float],

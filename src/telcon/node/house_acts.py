@@ -1,9 +1,10 @@
 """The acts of this node's house logs, read back: for the operator, the principal, and the node."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from telcon.core.house import (
     Detail,
@@ -14,13 +15,14 @@ from telcon.core.house import (
 )
 from telcon.errors import MalformedError, StorageError
 from telcon.node.audit import AuditEvent
-from telcon.node.store import HouseRecord, StoreReader
+from telcon.node.store import HouseRecord, Store, StoreReader
 from telcon.node.store.house import StoredAct, find_acts
 
 __all__ = ["Act", "acts_of", "last_settings", "readings"]
 
 PAGE = 256  # acts read from the store at once
-MAX_SEARCHED = 65_536  # of them, for a kind that may be rare
+MAX_SEARCHED = 4_096  # of them, for a start that may be long ago
+MAX_SHOWN = 1_000  # about one call
 READINGS = frozenset({AuditEvent.RECORD_OPENED, AuditEvent.EXPORT_MADE})
 
 
@@ -36,22 +38,21 @@ class Act:
     details: dict[str, Detail]
 
 
-def acts_of(store: StoreReader, wanted: Collection[str] | None = None) -> Iterator[Act]:
-    """Yield the acts of this node's house logs, the newest first; of the kinds `wanted`, if given.
+def acts_of(store: StoreReader, holding: str = "") -> Iterator[Act]:
+    """Yield the acts of this node's house logs whose details hold this text, the newest first.
 
     Raises:
         StorageError: the database refused, or what it holds is no house log.
     """
     for record in reversed(store.house_logs()):
-        for stored in _stored(store, record):
-            act = _read(record.origin, stored)
-            if wanted is None or act.act in wanted:
-                yield act
+        for stored in _stored(store, record, holding.encode()):
+            yield _read(record.origin, stored)
 
 
-def _stored(store: StoreReader, record: HouseRecord) -> Iterator[StoredAct]:
+def _stored(store: StoreReader, record: HouseRecord, holding: bytes) -> Iterator[StoredAct]:
     before = store.stored_house(record).size
-    while page := store.read(partial(find_acts, log=record.number, before=before, count=PAGE)):
+    find = partial(find_acts, log=record.number, count=PAGE, holding=holding)
+    while page := store.read(partial(find, before=before)):
         yield from page
         before = page[-1].position
 
@@ -70,14 +71,15 @@ def _read(origin: str, stored: StoredAct) -> Act:
     return Act(origin, stored.position, entry.time, entry.act, entry.by, details)
 
 
-def readings(store: StoreReader, count: int) -> list[Act]:
-    """Return who opened or exported a record, the newest `count`, the newest first.
+def readings(folder: Path, call: str) -> list[Act]:
+    """Return who opened or exported the record of `call`, the newest first; for a thread.
 
     Raises:
         StorageError: see `acts_of`.
     """
-    searched = islice(acts_of(store), MAX_SEARCHED)
-    return list(islice((act for act in searched if act.act in READINGS), count))
+    with Store.open_read_only(folder) as store:
+        held = islice(acts_of(store, call), MAX_SHOWN)
+        return [act for act in held if act.act in READINGS and act.details.get("call") == call]
 
 
 def last_settings(store: StoreReader) -> str | None:

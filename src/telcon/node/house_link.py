@@ -27,7 +27,6 @@ from telcon.ledger.witness import Answer, Cosignatures, Refusal, parse_submissio
 from telcon.node.audit import AuditEvent
 from telcon.node.house import House
 from telcon.node.line import Line, now
-from telcon.node.running import Audit
 from telcon.node.store import Store
 from telcon.node.store.house import PinRecord, find_pin, put_pin
 
@@ -70,7 +69,7 @@ class HouseLink:
         witness: Witness,
         store: Store,
         *,
-        audit: Audit,
+        audit: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         """Exchange over `line`; `witness` cosigns the other node's house log."""

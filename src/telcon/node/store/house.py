@@ -6,7 +6,7 @@ Functions take a connection: writing ones are works for `Store.commit`, reading 
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from telcon.core.seal import Opening
@@ -22,6 +22,7 @@ __all__ = [
     "find_acts",
     "find_house_logs",
     "find_pin",
+    "find_pins",
     "put_pin",
 ]
 
@@ -92,10 +93,13 @@ def find_house_logs(connection: Connection) -> list[HouseRecord]:
     ]
 
 
-def find_acts(connection: Connection, log: int, before: int, count: int) -> list[StoredAct]:
+def find_acts(
+    connection: Connection, log: int, before: int, count: int, holding: bytes = b""
+) -> list[StoredAct]:
     """Return at most `count` acts of the house log `log`, the newest first, below index `before`.
 
-    Blanks have no openings, so they cost nothing here.
+    Only those whose details hold these octets somewhere. Blanks have no openings, so they cost
+    nothing here.
     """
     entry, opening = tables.house_entry, tables.house_opening
     joined = opening.join(
@@ -105,6 +109,7 @@ def find_acts(connection: Connection, log: int, before: int, count: int) -> list
         select(entry.c.position, entry.c.data, opening.c.member, opening.c.key, opening.c.content)
         .select_from(joined)
         .where(opening.c.log == log, opening.c.position < before)
+        .where(func.instr(opening.c.content, holding) > 0)
         .order_by(opening.c.position.desc())
         .limit(count)
     )
@@ -124,6 +129,16 @@ def find_pin(connection: Connection, line: str) -> PinRecord | None:
     if row is None:
         return None
     return PinRecord(row.line, row.log_vkey, row.witness_vkey, row.pinned_at_us)
+
+
+def find_pins(connection: Connection) -> list[tuple[str, PinRecord]]:
+    """Return all pinned keys with the name of the node that they are of, the oldest first."""
+    table, line = tables.house_pin, tables.line
+    query = select(line.c.peer_name, table).join(line, line.c.line == table.c.line)
+    return [
+        (row.peer_name, PinRecord(row.line, row.log_vkey, row.witness_vkey, row.pinned_at_us))
+        for row in connection.execute(query.order_by(table.c.pinned_at_us))
+    ]
 
 
 def put_pin(connection: Connection, record: PinRecord) -> None:
