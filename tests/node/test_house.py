@@ -31,6 +31,7 @@ FILE_ALONE = {
     AuditEvent.MICROPHONE_REFUSED,
     AuditEvent.PUSH_FAILED,
     AuditEvent.PEER_SLOWED,
+    AuditEvent.WITNESS_FAILED,
     AuditEvent.ACT_REFUSED,
     AuditEvent.OPENING_UNREADABLE,
     AuditEvent.WRONG_ICE_PASSWORD,

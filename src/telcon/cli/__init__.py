@@ -45,7 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from telcon.cli import house, line, node, proof  # late: `verify` on a bare machine loads little
+    from telcon.cli import (
+        house,
+        line,
+        node,
+        proof,
+        witness,
+    )  # late: `verify` on a bare machine loads little
 
     parser = argparse.ArgumentParser(prog="telcon", description="A direct line between two nodes.")
     parser.add_argument("--version", action="version", version=f"telcon {__version__}")
@@ -59,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     node.add_commands(commands)
     line.add_commands(commands)
+    witness.add_commands(commands)
     proof.add_commands(commands)
     house.add_commands(commands)
     return parser

@@ -52,6 +52,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="a key card that you keep; give it twice, once for each side",
     )
+    verify.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="the key of a further witness that you keep; with --card",
+    )
     verify.add_argument("--json", action="store_true", help="the report for programs")
     verify.set_defaults(run=_verify)
 
@@ -63,6 +70,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from telcon.node.noting import note
     from telcon.node.proof import export_call
     from telcon.node.store import Store
+    from telcon.node.store.further import further_witnesses
 
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
@@ -82,6 +90,7 @@ def _export(arguments: argparse.Namespace) -> int:
                 for recording in store.recordings(call)
                 if recording.size_octets
             ],
+            further=further_witnesses(store, record),
             progress=progress,
         )
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
@@ -100,6 +109,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             arguments.paths,
             policy=arguments.policy,
             cards=arguments.card,
+            witnesses=arguments.witness,
             progress=QUIET if arguments.json else progress,
         )
     print(format_json(report) if arguments.json else format_words(report), end="")

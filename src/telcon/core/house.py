@@ -1,4 +1,4 @@
-"""What stands in a house log: one node's inner acts, entry by entry (docs/protocol.md §10).
+"""What stands in a house log: one node's inner acts, entry by entry (docs/protocol.md §11).
 
 An entry of a house log is written and read as one of a line log is: strictly, in one spelling. It
 is shown to nobody but by a receipt; peers witness the log's checkpoints and never see an entry.

@@ -63,6 +63,7 @@ from telcon.ledger.policy import (
     mirror_policy,
     parse_policy,
     verify_checkpoint,
+    with_witnesses,
 )
 from telcon.ledger.proof import (
     ProvenEntry,
@@ -149,4 +150,5 @@ __all__ = [
     "verify_signature",
     "verify_tiles",
     "verify_tlog_proof",
+    "with_witnesses",
 ]

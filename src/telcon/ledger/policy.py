@@ -10,8 +10,8 @@ line would let one side forge the other's entries with its own two keys. For the
 cosigner of the log's own organisation is refused, also under a policy given by hand.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from telcon.errors import MalformedError, PolicyError, SignatureError
@@ -110,6 +110,29 @@ def mirror_policy(log: VerifierKey, mirror: VerifierKey) -> Policy:
         PolicyError: the two keys cannot stand in one policy.
     """
     return Policy(log, (Witness("peer", mirror),), (), "peer")
+
+
+def with_witnesses(
+    policy: Policy, further: Sequence[tuple[VerifierKey, str]], needed: int
+) -> Policy:
+    """Return `policy` with `further` witnesses (key, address), `needed` of whom it asks for too.
+
+    With `needed` 0 they are named, so that what they signed counts, and none is asked for.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy, or there are fewer than `needed`.
+    """
+    names = tuple(f"further-{number}" for number in range(1, len(further) + 1))
+    named = zip(names, further, strict=True)
+    more = tuple(Witness(name, key, url) for name, (key, url) in named)
+    witnesses = (*policy.witnesses, *more)
+    if needed == 0:
+        return replace(policy, witnesses=witnesses)
+    group = Group("further", needed, names)
+    quorum = Group("both", 2, (policy.quorum or "", "further"))
+    return replace(
+        policy, witnesses=witnesses, groups=(*policy.groups, group, quorum), quorum="both"
+    )
 
 
 def verify_checkpoint(data: bytes, policy: Policy) -> CosignedCheckpoint:

@@ -107,6 +107,22 @@ class AuditEvent(StrEnum):
     LINE_BROKEN = "audit.line.broken"
     """line, reason."""
 
+    LINE_PUBLISHED = "audit.line.published"
+    """Who knows the line may ask for our checkpoint, or no more: line, published."""
+    LINE_WITNESS_ADDED = "audit.line.witness-added"
+    """A further witness was named: line, witness, url."""
+    LINE_WITNESS_REMOVED = "audit.line.witness-removed"
+    """line, witness."""
+    WITNESS_FAILED = "audit.line.witness-failed"
+    """A further witness did not sign, or for another reason than before: line, witness, why."""
+
+    WITNESS_ADMITTED = "audit.witness.admitted"
+    """A log of others is witnessed from now on: origin."""
+    WITNESS_DISMISSED = "audit.witness.dismissed"
+    """It is witnessed no more: origin."""
+    WITNESS_REFUSED = "audit.witness.refused"
+    """A log signed what does not fit what was witnessed; it is kept: origin, status."""
+
     ACT_REFUSED = "audit.call.act-refused"
     """The fold would have voided it: call, act, why."""
     OPENING_UNREADABLE = "audit.call.opening-unreadable"

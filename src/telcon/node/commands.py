@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from telcon.errors import InvitationError, MisuseError, OperatorError
-from telcon.ledger import format_key_card, key_card_hash
+from telcon.ledger import format_key_card, format_vkey, key_card_hash
 from telcon.node.audit import AuditEvent
 from telcon.node.control import Command, Progress
+from telcon.node.house_link import HouseLink
 from telcon.node.introductions import Introductions
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.pairing import Paired
@@ -42,6 +43,9 @@ class Host(Protocol):
     async def noted(self) -> None:
         """Wait until all acts stand in the house log."""
 
+    def house_link(self, line: str) -> HouseLink:
+        """Return what a line's two nodes tell each other of their house logs."""
+
     def desks(self) -> list[LineDesk]:
         """Return the lines, those in use last."""
 
@@ -69,6 +73,7 @@ class Commands:
             "sign-out": self._sign_out,
             "card": self._card,
             "note": self._note,
+            "trust-house": self._trust_house,
         }
 
     # -- pairing
@@ -122,6 +127,11 @@ class Commands:
         if not found:
             raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
         return found[-1]
+
+    async def _trust_house(self, request: Answer, progress: Progress) -> Answer:
+        line = self._desk(request["peer"]).line.identity.line
+        pins = await self._node.house_link(line).trust()
+        return {"log": format_vkey(pins.log), "witness": format_vkey(pins.witness)}
 
     # -- what commands do by themselves
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from telcon.core.house import HOUR_US, By, Detail, house_origin, turn_before
+from telcon.core.house import HOUR_US, By, Detail, house_origin, is_house_origin, turn_before
 from telcon.core.house_log import HouseLog
 from telcon.core.stored import Commit
 from telcon.errors import StorageError
@@ -66,6 +66,12 @@ HOUSE_ACTS: Final[Mapping[AuditEvent, By]] = {
     AuditEvent.HOUSE_PINNED: "peer",
     AuditEvent.HOUSE_PIN_REFUSED: "peer",
     AuditEvent.HOUSE_TRUSTED: "operator",
+    AuditEvent.WITNESS_ADMITTED: "operator",
+    AuditEvent.WITNESS_DISMISSED: "operator",
+    AuditEvent.WITNESS_REFUSED: "peer",
+    AuditEvent.LINE_PUBLISHED: "operator",
+    AuditEvent.LINE_WITNESS_ADDED: "operator",
+    AuditEvent.LINE_WITNESS_REMOVED: "operator",
     AuditEvent.HOUSE_UNWITNESSED: "peer",
     AuditEvent.HOUSE_WITNESS_LIED: "peer",
 }
@@ -80,6 +86,8 @@ def act_by(event: str, fields: Mapping[str, object]) -> By:
     """Return whose act an event of `HOUSE_ACTS` is."""
     if event == AuditEvent.SIGNED_OUT and "sessions" in fields:
         return "operator"  # on every device, by `telcon sign-out`
+    if event == AuditEvent.WITNESS_ADMITTED and is_house_origin(str(fields.get("origin"))):
+        return "node"  # as a peer stated it
     return HOUSE_ACTS[AuditEvent(event)]
 
 

@@ -90,10 +90,9 @@ class HouseLink:
         )
 
     def _taken(self) -> frozenset[bytes]:
-        """Return the public keys that have other duties than the other node's house log has."""
+        """Return the public keys of this line that have other duties."""
         cards = (self._line.identity.own_card, self._line.identity.peer_card)
-        keys = {key.public for card in cards for key in (card.log, card.mirror)}
-        return frozenset(keys | {self._house.log.vkey.public, self._witness.vkey.public})
+        return frozenset(key.public for card in cards for key in (card.log, card.mirror))
 
     @property
     def pins(self) -> Pins | None:
@@ -109,7 +108,7 @@ class HouseLink:
         """Take one event of the line."""
         match event:
             case LineUp():
-                self._state()
+                self._greet()
             case LineDown():
                 self._exchange.down()
                 self._said = ""
@@ -121,7 +120,7 @@ class HouseLink:
         """Ask for a cosignature of our house log if there is something new to be cosigned."""
         log = self._house.log
         if self._said not in ("", log.origin):
-            self._state()  # it was renewed
+            self._greet()  # it was renewed
         if self._exchange.pins is None and self._stated is not None:
             self._spawn(self._take_first(self._stated))  # the disk refused then
             return
@@ -152,6 +151,12 @@ class HouseLink:
         return stated
 
     # -- what we say
+
+    def _greet(self) -> None:
+        try:
+            self._state()
+        except StorageError as error:
+            self._audit(AuditEvent.STORAGE_REFUSED, line=self._id, error=str(error))
 
     def _state(self) -> None:
         log, pins = self._house.log, self._exchange.pins

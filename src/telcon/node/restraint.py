@@ -31,6 +31,8 @@ AT_WILL = frozenset(
         AuditEvent.PEER_MISBEHAVED,
         AuditEvent.PEER_SLOWED,
         AuditEvent.WRONG_SEEN,
+        AuditEvent.WITNESS_FAILED,
+        AuditEvent.WITNESS_REFUSED,
         AuditEvent.ACT_REFUSED,
         AuditEvent.OPENING_UNREADABLE,
         AuditEvent.TRUNK_KEY_MISMATCH,

@@ -5,6 +5,7 @@ receipts and says in words what is shown and what is not. `layout` has the files
 """
 
 from telcon.node.proof.export import ExportedLog, ExportReport, export_call
+from telcon.node.proof.further import FurtherWitnesses
 from telcon.node.proof.layout import LAYER_NAMES
 from telcon.node.proof.report import PathReport, Verdict, VerifyReport, format_json, format_words
 from telcon.node.proof.verify import verify_paths
@@ -13,6 +14,7 @@ __all__ = [
     "LAYER_NAMES",
     "ExportReport",
     "ExportedLog",
+    "FurtherWitnesses",
     "PathReport",
     "Verdict",
     "VerifyReport",

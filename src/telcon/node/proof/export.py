@@ -1,8 +1,8 @@
 """Writes the proof folder of one call from a node's two logs of a line.
 
 1. Fold both logs, pick the call's entries by layer (`selection`).
-2. For each: the earliest checkpoint that the other side cosigned over it, and the inclusion proof;
-   checked as a stranger would before it is written.
+2. For each: the earliest checkpoint that the other side cosigned over it (and further witnesses,
+   see `further`), and the inclusion proof; checked as a stranger would before it is written.
 3. The openings that the layer shows; recordings (only in the layer content); with the whole logs,
    all tiles and bundles under each log's newest cosigned checkpoint.
 4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
@@ -30,6 +30,7 @@ from telcon.ledger import (
 )
 from telcon.node.proof import layout
 from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.further import FurtherWitnesses, WitnessedLog, policy_met
 from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
 from telcon.node.proof.readme import readme
 from telcon.node.proof.selection import Selected, Selection, select_call, shown_by
@@ -76,13 +77,14 @@ def export_call(
     layer: str = "content",
     whole_log: bool = False,
     recordings: Sequence[tuple[str, Path]] = (),
+    further: FurtherWitnesses | None = None,
     progress: Progress = QUIET,
 ) -> ExportReport:
     """Write the proof folder of `call` to `out`, whole or not at all.
 
     `ours` is the log this side writes, `theirs` the other's as mirrored here. `recordings` are
-    (file name, where it is now); they are content and left out of every other layer. `progress`
-    hears how far it is.
+    (file name, where it is now); they are content and left out of every other layer. `further` are
+    witnesses of our log. `progress` hears how far it is.
 
     Raises:
         OperatorError: the line has no such call, or `out` is taken.
@@ -91,11 +93,15 @@ def export_call(
         PeerError: a stored checkpoint or recording is not what it should be.
     """
     shown = shown_by(layer)
+    selection = select_call(ours, theirs, call, shown, progress)
+    own_policy = mirror_policy(own_card.log, peer_card.mirror)
+    if further is not None:
+        ours = WitnessedLog(ours, further)
+        own_policy = policy_met(own_policy, further, _notes(ours, selection, whole_log=whole_log))
     sides = (
-        _Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
+        _Side(SIDES[0], ours, own_policy),
         _Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
     )
-    selection = select_call(ours, theirs, call, shown, progress)
     with FolderWriter(out) as writer:
         exporter = _Exporter(writer, sides, selection, shown.members, progress)
         exporter.write_receipts()
@@ -247,6 +253,15 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
         else:
             newest, low = found, found[0]
     return newest
+
+
+def _notes(log: ExportedLog, selection: Selection, *, whole_log: bool) -> list[bytes]:
+    """Return the checkpoints of `log` that the folder will bear."""
+    shown = [item.index for item in selection.entries if item.origin == log.origin]
+    notes = [log.cosigned_note_over(index) for index in shown]
+    if whole_log:
+        notes.append(newest_cosigned(log))
+    return [note for _, note in filter(None, notes)]
 
 
 def _receipt(side: _Side, index: int, data: bytes, size: int, note: bytes) -> bytes:

@@ -19,8 +19,14 @@ from telcon.ledger import Policy, parse_policy
 from telcon.node.proof import layout
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
-from telcon.node.proof.receipt import ProvenReceipt, check_receipt
-from telcon.node.proof.report import NOT_SHOWN, NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict
+from telcon.node.proof.receipt import ProvenReceipt, check_receipt, further_witnesses
+from telcon.node.proof.report import (
+    NOT_SHOWN,
+    NOT_SHOWN_WITHOUT_LOGS,
+    PathReport,
+    Verdict,
+    witnessed_in_words,
+)
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.proof.summary import tell
 from telcon.node.proof.trust import Keys, keys_from_policies
@@ -234,11 +240,16 @@ class _FolderCheck:
             return
         self.logs[origin] = read.log
         self._signed.update(folder + path for path in paths)
+        further = further_witnesses(policy)
         self.also += [
             f"The whole log {origin}, {read.log.size} entries, is in this folder;"
             f" the holder of key {name} held it by {utc_from_seconds(time_s)}."
             for name, time_s in read.cosigned
+            if name not in further
         ]
+        if further:
+            said = witnessed_in_words(read.cosigned, further, f"{origin} at this size")
+            self.also.append(f"{said[0].upper()}{said[1:]}.")
 
     def _check_fold(self, summary: Summary) -> None:
         if len(self.logs) < len(SIDES):

@@ -1,4 +1,4 @@
-"""Writes a receipt of one entry of a house log, to be shown alone (docs/protocol.md §10).
+"""Writes a receipt of one entry of a house log, to be shown alone (docs/protocol.md §11).
 
     README.txt  SHA256SUMS  policy.txt
     receipts/NAME.tlog-proof NAME.entry [NAME.opened.json]

@@ -17,7 +17,8 @@ written by one side, and held by the other, at the times that their signatures b
                      NAME.opened.json, where there is one, opens what the act bears under seal.
   ours/policy.txt    under whose keys a receipt of that side is believed. Do not believe these
   theirs/policy.txt  two files because they lie here: anybody can run two nodes under any names.
-                     Compare the keys with those that the two organisations publish.
+                     Compare the keys with those that the two organisations publish. Further
+                     witnesses, if a policy names any, saw how far the log had come, no more.
 {extra}  SHA256SUMS         to see whether a file was altered since: sha256sum --check SHA256SUMS
 
 To check all of it, with the key cards of both sides that you got from somewhere you trust:

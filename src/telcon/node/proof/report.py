@@ -1,7 +1,7 @@
 """What a verification found, in words: what is proven, by whose keys, and what is not shown."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -113,16 +113,32 @@ def sentence(receipt: ProvenReceipt) -> str:
     proven = receipt.proven
     read = receipt.entry or receipt.house
     what = "this" if read is not None else f"an entry of {len(receipt.data)} octets"
-    held = "held it, with what it was owed," if receipt.is_mirrored else "cosigned it"
     words = [f"The holder of key {proven.origin} logged {what}"]
     words += [
-        f"the holder of key {name} {held} by {utc_from_seconds(time_s)}"
-        f" on {organisation(name)}'s clock"
+        f"the holder of key {name}"
+        f" {'held it, with what it was owed,' if name == receipt.mirror else 'cosigned it'}"
+        f" by {utc_from_seconds(time_s)} on {organisation(name)}'s clock"
         for name, time_s in proven.cosigned
+        if name not in receipt.further
     ]
+    if receipt.further:
+        words.append(witnessed_in_words(proven.cosigned, receipt.further))
     if read is not None:
         words.append(f"the author's clock said {utc_from_us(read.time)}")
     return "; ".join(words) + "."
+
+
+def witnessed_in_words(
+    cosigned: Sequence[tuple[str, int]], further: Collection[str], what: str = "the checkpoint"
+) -> str:
+    """Say how many of the `further` witnesses saw `what`, and by when."""
+    seen = {name: time_s for name, time_s in cosigned if name in further}
+    words = f"and {len(seen)} of {len(further)} further witnesses saw {what}"
+    if not seen:
+        return words
+    by = utc_from_seconds(max(seen.values()))
+    clocks = "its own clock" if len(seen) == 1 else "their own clocks"
+    return f"{words} by {by} on {clocks} ({', '.join(sorted(seen))})"
 
 
 def _path_words(path: PathReport) -> str:
@@ -215,6 +231,7 @@ def _receipt_members(receipt: ProvenReceipt) -> dict[str, Any]:
         "index": proven.index,
         "size": proven.size,
         "cosigned": [{"key": name, "time": time_s} for name, time_s in proven.cosigned],
+        "further_witnesses": sorted(receipt.further),
         "octets": len(receipt.data),
         "says": sentence(receipt),
     }

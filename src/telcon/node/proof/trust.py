@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from telcon.errors import PolicyError, SettingsError
-from telcon.ledger import KeyCard, Policy, mirror_policy
+from telcon.ledger import KeyCard, Policy, VerifierKey, mirror_policy, with_witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,15 @@ def keys_from_policies(policies: Sequence[Policy], *, are_given: bool) -> Keys:
     return Keys(by_origin, are_given)
 
 
-def keys_from_cards(cards: Sequence[KeyCard]) -> Keys:
+def keys_from_cards(cards: Sequence[KeyCard], witnesses: Sequence[VerifierKey] = ()) -> Keys:
     """Return the keys of both logs of each line: each log of one card with the mirror of the other.
+
+    What `witnesses` signed counts too, and is not asked for: a policy can ask.
 
     Raises:
         SettingsError: a line has not exactly two cards, of two nodes.
-        PolicyError: the keys of two cards cannot stand in one policy.
+        PolicyError: the keys of two cards cannot stand in one policy, or a witness is of one of the
+            two nodes.
     """
     lines: dict[str, list[KeyCard]] = defaultdict(list)
     for card in cards:
@@ -69,4 +72,6 @@ def keys_from_cards(cards: Sequence[KeyCard]) -> Keys:
         first, second = pair
         policies.append(mirror_policy(first.log, second.mirror))
         policies.append(mirror_policy(second.log, first.mirror))
+    further = [(key, "") for key in witnesses]
+    policies = [with_witnesses(policy, further, 0) for policy in policies]
     return keys_from_policies(policies, are_given=True)

@@ -32,6 +32,8 @@ __all__ = [
     "house_pin",
     "invitation",
     "line",
+    "line_public",
+    "line_witness",
     "log",
     "note",
     "opening",
@@ -39,6 +41,9 @@ __all__ = [
     "session",
     "sign_in_link",
     "waking",
+    "witness_cosignature",
+    "witness_refused",
+    "witnessed",
 ]
 
 # The one house of version 1.
@@ -194,6 +199,71 @@ invitation = Table(
     Column("peer_statement", LargeBinary),
     Column("words", Text),  # six, with spaces between: what the people compare
 )
+
+# -- Witnesses.
+
+# A log of somebody else that this node witnesses, or once did: how far it has cosigned is never
+# forgotten, or it could cosign a second history.
+witnessed = Table(
+    "witnessed",
+    METADATA,
+    _house(),
+    Column("origin", Text, primary_key=True),
+    Column("vkey", Text, nullable=False),
+    Column("admitted", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),  # as last cosigned; 0 if never
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary),  # with the log's own signature; NULL until the first
+)
+
+# Requests that were signed and refused, and may prove that their log forked.
+witness_refused = Table(
+    "witness_refused",
+    METADATA,
+    _house(),
+    Column("id", Integer, primary_key=True),
+    Column("origin", Text, ForeignKey("witnessed.origin"), nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("held", LargeBinary),  # the note that it did not fit; NULL if there was none
+    Column("came_at_us", BigInteger, nullable=False),
+    UniqueConstraint("origin", "request"),
+)
+
+# What of a line outsiders may see; no row: nothing.
+line_public = Table(
+    "line_public",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("published", Boolean, nullable=False),
+    Column("needed", Integer, nullable=False),  # how many of its witnesses a receipt should bear
+)
+
+line_witness = Table(
+    "line_witness",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("vkey", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("added_at_us", BigInteger, nullable=False),
+)
+
+# Beside the note of that size: what goes over the link stays as the two sides made it.
+witness_cosignature = Table(
+    "witness_cosignature",
+    METADATA,
+    _house(),
+    Column("log", Integer, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("vkey", Text, primary_key=True),
+    Column("signature", LargeBinary, nullable=False),  # the whole line, verified
+    Column("time_s", BigInteger, nullable=False),
+    ForeignKeyConstraint(["log", "size"], ["note.log", "note.size"]),
+    sqlite_with_rowid=False,
+)
+
+# -- House logs.
 
 # This node's own house logs, the newest last; all but that one have ended.
 house_log = Table(
