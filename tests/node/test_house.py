@@ -8,7 +8,7 @@ import pytest
 
 from fakes.disk import start
 from fakes.house_processes import HouseClock, opened
-from telcon.core.house import STEP, HouseOpened, parse_house_entry_untrusted
+from telcon.core.house import HOUR_US, STEP, HouseOpened, parse_house_entry_untrusted
 from telcon.core.house_log import LEFT_OUT, MAX_WAITING
 from telcon.errors import StorageError
 from telcon.ledger import open_checkpoint, root_at
@@ -142,6 +142,23 @@ def test_what_was_written_before_a_restart_in_an_hour_is_padded_with_it(tmp_path
             return signed_size(house)
 
     assert [asyncio.run(run(is_hour=hour)) for hour in (False, False, True)] == [0, 0, STEP]
+
+
+def test_a_clock_that_was_a_year_ahead_costs_one_hour(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = HouseClock()
+        async with opened(tmp_path, clock) as (house, _):
+            clock.now_us += 365 * 24 * HOUR_US
+            house.look()
+            clock.now_us -= 365 * 24 * HOUR_US
+            house.look()
+            await house.flush()
+            assert signed_size(house) == STEP
+            clock.hour(house)
+            await house.flush()
+            assert signed_size(house) == 2 * STEP
+
+    asyncio.run(main())
 
 
 def test_a_flood_is_counted_and_the_count_comes_with_the_hour(tmp_path: Path) -> None:

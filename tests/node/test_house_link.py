@@ -147,6 +147,24 @@ async def test_a_witness_that_lies_is_named_and_believed_again_by_command_alone(
 
 
 @on_two_nodes
+async def test_what_makes_no_sense_is_named_and_costs_nobody_anything(both: TwoNodes) -> None:
+    arcadia, borealis = both.nodes
+    await pinned(arcadia)
+    await pinned(borealis)
+    pins = link_of(borealis).pins
+    for kind in ("house", "house-ask", "house-answer", "house-else"):
+        for body in (b"", b"\xff", b"\x80", b"\x81\xa4body\xc4\x00", b"\xc1" * 12_000):
+            line_of(arcadia).signal(kind, "", body)
+    await wait_audited(borealis, "audit.peer.misbehaved")
+    await both.unlink()
+    both.relink()
+    await both.up()
+    hour(arcadia)
+    await cosigned(arcadia, borealis, STEP)
+    assert link_of(borealis).pins == pins
+
+
+@on_two_nodes
 async def test_who_has_stated_nothing_cannot_be_trusted(both: TwoNodes) -> None:
     link = link_of(both.arcadia)
     await pinned(both.arcadia)

@@ -203,9 +203,9 @@ class House:
 
     def look(self) -> None:
         """Pad the log if a full hour has come since it was last looked, and see to the next."""
-        turn = turn_before(self._now_us())
-        if turn > self._turned_us:
-            self._turned_us = turn
+        turn, last = turn_before(self._now_us()), self._turned_us
+        self._turned_us = turn  # also where the clock was set back: the next hour is not far
+        if turn > last:
             self._restraint.settle()
             self.log.turn(self._now_us())
             self._writer.write()
