@@ -61,7 +61,9 @@ def test_operators_name_logs_and_witnesses(
             assert "asked no more" in gone
             assert "should bear 1 of these 1" in await says("line", "witness", "list", to)
 
-            assert f"/line/{line}/checkpoint" in await says("line", "publish", to)
+            published = await says("line", "publish", to)
+            assert f"/line/{line}/checkpoint" in published
+            assert "Nobody can reach it yet" in published
             assert "is published" in await says("line", "witness", "list", to)
             assert "Nobody" in await says("line", "unpublish", to)
             for command in ("publish", "unpublish"):

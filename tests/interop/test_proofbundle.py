@@ -15,6 +15,8 @@ import pytest
 
 from fakes.signed_line import SignedLine
 from node.proof.rig import export
+from node.proof.test_further import CORELIA, Further
+from node.proof.test_further import export as witnessed
 from telcon.ledger import format_vkey
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return export(TALK, tmp_path_factory.mktemp("export") / "call")
 
 
-def ask(interpreter: str, given: dict[str, str]) -> dict[str, Any]:
+def ask(interpreter: str, given: dict[str, Any]) -> dict[str, Any]:
     done = subprocess.run(
         [interpreter, "-I", str(Path(__file__).with_name("check_receipt.py"))],
         input=json.dumps(given),
@@ -48,13 +50,13 @@ def ask(interpreter: str, given: dict[str, str]) -> dict[str, Any]:
     return verdict
 
 
-def question(files: dict[str, bytes], stem: str) -> dict[str, str]:
+def question(files: dict[str, bytes], stem: str) -> dict[str, Any]:
     author = TALK.arcadia if stem.startswith("ours/") else TALK.borealis
     return {
         "receipt": files[stem + ".tlog-proof"].decode(),
         "entry": base64.b64encode(files[stem + ".entry"]).decode(),
         "log": format_vkey(author.card.log),
-        "cosigner": format_vkey(TALK.other(author).card.mirror),
+        "cosigners": [format_vkey(TALK.other(author).card.mirror)],
         "origin": author.card.log.name,
     }
 
@@ -82,5 +84,17 @@ def test_another_entry_is_refused(interpreter: str, files: dict[str, bytes]) -> 
 
 def test_another_cosigner_is_refused(interpreter: str, files: dict[str, bytes]) -> None:
     asked = question(files, "ours/receipts/000002-call.ring")
-    asked["cosigner"] = format_vkey(TALK.arcadia.card.mirror)
+    asked["cosigners"] = [format_vkey(TALK.arcadia.card.mirror)]
+    assert ask(interpreter, asked)["ok"] is False
+
+
+def test_a_receipt_that_a_further_witness_signed_is_accepted_by_both(
+    interpreter: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    stem = "ours/receipts/000002-call.ring"
+    further = Further(TALK.arcadia, {TALK.arcadia.log.size: [CORELIA]})
+    asked = question(witnessed(TALK, tmp_path / "call", further), stem)
+    asked["cosigners"].append(format_vkey(CORELIA[0]))
+    assert ask(interpreter, asked)["ok"] is True
+    asked["receipt"] = files[stem + ".tlog-proof"].decode()
     assert ask(interpreter, asked)["ok"] is False

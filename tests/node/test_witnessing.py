@@ -198,6 +198,7 @@ async def test_a_marker_that_cannot_be_read_stops_that_log(it: Rig) -> None:
     with pytest.raises(StorageError, match="cannot be read"):
         it.witness.logs()
     assert await it.ask(request(3, 5)) == 503
+    assert await it.ask(request(3, 5)) == 503
     ((_, told),) = [one for one in it.events if one[0] == "audit.node.storage-refused"]
     assert str(marker) in told["error"]
 

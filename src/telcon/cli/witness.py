@@ -152,6 +152,8 @@ def _publish(arguments: argparse.Namespace) -> int:
     answer = _ask(arguments, do="line-publish", peer=arguments.name, published=True)
     print(f"Our newest checkpoint: {answer['path']} at public.listen. Our log's key:")
     print(answer["vkey"])
+    if not answer["listen"]:
+        print("Nobody can reach it yet: set public.listen in node.toml and restart the node.")
     return 0
 
 

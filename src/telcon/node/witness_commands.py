@@ -7,6 +7,7 @@ from telcon.errors import OperatorError
 from telcon.ledger import format_vkey, parse_key_card, parse_vkey
 from telcon.node.control import Command, Progress
 from telcon.node.line_desk import LineDesk
+from telcon.node.settings import NodeSettings
 from telcon.node.store import StoreReader, witnesses
 from telcon.node.store.records import LineRecord
 from telcon.node.witnesses import Witnesses, WitnessReport
@@ -20,6 +21,7 @@ Answer = Mapping[str, Any]
 class WitnessHost(Protocol):
     """The node, as these commands need it."""
 
+    settings: NodeSettings
     witnesses: Witnesses
     witnessing: Witnessing
 
@@ -107,6 +109,7 @@ class WitnessCommands:
         return {
             "path": f"/line/{record.line}/checkpoint",
             "vkey": format_vkey(parse_key_card(record.own_card).log),
+            "listen": self._node.settings.public.listen,
         }
 
     def _record(self, peer: str) -> LineRecord:

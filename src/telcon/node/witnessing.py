@@ -90,6 +90,8 @@ class Witnessing:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._paces: dict[str, Pace] = {}
         self._shown: dict[str, tuple[int, bytes]] = {}  # by origin: size, cosigned note
+        self._hashed: dict[str, str] | None = None  # origin by its hash, read at first use
+        self._trouble = ""  # of the disk, as last told
 
     @property
     def vkey(self) -> VerifierKey:
@@ -133,6 +135,7 @@ class Witnessing:
             return found
 
         admitted = await self._store.commit(work)
+        self._hashed = None
         self._audit(AuditEvent.WITNESS_ADMITTED, origin=key.name)
         return admitted
 
@@ -169,16 +172,15 @@ class Witnessing:
         Cancellation: it may be cosigned up to there without anybody having the signature.
         """
         try:
-            while True:
-                decision = decide(body, self._look_up)
-                if isinstance(decision, Refused):
-                    return await self._refuse(body, decision)
-                answer = await self._accept(decision)
-                if answer is not None:
-                    return answer  # else another request was faster: the same again, from there
+            answer = await self._answer(body)
         except StorageError as error:
-            self._audit(AuditEvent.STORAGE_REFUSED, error=str(error))
+            if str(error) != self._trouble:  # once, however many ask
+                self._audit(AuditEvent.STORAGE_REFUSED, error=str(error))
+            self._trouble = str(error)
             return _plain(503, "this witness can store nothing now: ask again later")
+        if answer.status == 200:
+            self._trouble = ""
+        return answer
 
     def checkpoint(self, hashed_origin: str) -> bytes | None:
         """Return the newest checkpoint cosigned of the log whose origin has that SHA-256, in hex.
@@ -186,10 +188,23 @@ class Witnessing:
         Raises:
             StorageError: the disk refused.
         """
-        for log in self._store.read(witnessed.find_all):
-            if sha256(log.origin.encode()).hexdigest() == hashed_origin:
-                return self._show(log)
-        return None
+        if self._hashed is None:
+            logs = self._store.read(witnessed.find_all)
+            self._hashed = {sha256(log.origin.encode()).hexdigest(): log.origin for log in logs}
+        origin = self._hashed.get(hashed_origin)
+        if origin is None:
+            return None
+        log = self._store.read(lambda connection: witnessed.find(connection, origin))
+        return self._show(log) if log is not None else None
+
+    async def _answer(self, body: bytes) -> Answer:
+        while True:
+            decision = decide(body, self._look_up)
+            if isinstance(decision, Refused):
+                return await self._refuse(body, decision)
+            answer = await self._accept(decision)
+            if answer is not None:
+                return answer  # else another request was faster: the same again, from there
 
     async def _accept(self, accepted: Accepted) -> Answer | None:
         """Make it durable, then sign; None if it was decided upon what stands no more."""
