@@ -174,6 +174,12 @@ def test_a_third_state_witnesses_a_line_and_is_not_needed_for_it(
     arcadia.telcon("export", "--call", later, "--out", str(second))
     assert arcadia.stop() == borealis.stop() == 0
 
+    # What it had signed when it was killed it knows, by the same key.
+    corelia.start()
+    sizes = {one["origin"]: one["size"] for one in three.ask("corelia", "witness-list")["logs"]}
+    assert sizes[logs["arcadia"].name] == size
+    assert three.ask("corelia", "witness-key")["vkey"] == vkey
+
     words = "and 1 of 1 further witnesses saw the checkpoint by "
     status, said = verify(capfd, str(first), *cards, f"--witness={vkey}")
     assert (status, said.count(words)) == (0, 2)

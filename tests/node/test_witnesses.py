@@ -1,12 +1,14 @@
 """Further witnesses of a line: asked beside everything else, believed in what they signed alone."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fakes.push_service import push_service
 from fakes.signed_line import SignedLine
 from fakes.two_nodes import until
 from fakes.witness_node import WitnessNode, store_line
@@ -56,10 +58,11 @@ class Rig:
             self.nodes[name] = WitnessNode(self.folder / name, f"{name}.example")
         return self.nodes[name]
 
-    def made(self) -> Witnesses:
+    def made(self, trusted: ssl.SSLContext | None = None) -> Witnesses:
         return Witnesses(
             self.store,
             audit=lambda event, **fields: self.events.append((event, fields)),
+            trusted=trusted,
             settle_s=0.0,
             every_s=self.every_s,
         )
@@ -204,6 +207,26 @@ async def test_a_witness_that_has_forgotten_is_asked_from_where_it_says(it: Rig)
     await it.signed(it.corelia, size)
     olds = [parse_submission_untrusted(body).old for _, _, body in it.corelia.asked]
     assert olds == [0, 0, 2]
+
+
+@on_a_line
+async def test_a_witness_elsewhere_is_asked_by_https_with_a_good_certificate(it: Rig) -> None:
+    key = SigningKey(bytes([7]) * 32)
+    vkey = vkey_of("corelia.example/witness", number=7)
+    note = it.store.stored_log(it.record.own_origin).note(2)
+    assert note is not None
+    line = cosign(parse_note_untrusted(note).text, "corelia.example/witness", key, 5)
+    async with push_service(it.folder) as (service, trusted):
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(line)}\r\n\r\n"
+        service.answer = head.encode() + line
+        await it.witnesses.add(it.record, vkey, f"{service.origin}/w")
+        await until(lambda: "certificate" in it.witnesses.report(it.record)[0].trouble)
+        assert service.sent == []
+        await it.witnesses.close()
+        it.witnesses = it.made(trusted)
+        it.witnesses.start_line(it.record)
+        await until(lambda: it.witnesses.report(it.record)[0].newest is not None)
+        assert service.sent[0].target == "POST /w/add-checkpoint HTTP/1.1"
 
 
 STRANGER = SigningKey(bytes(range(32)))

@@ -331,17 +331,17 @@ class Witnesses:
         return read.text + b"\n" + b"".join(map(format_signature_line, ours))
 
     async def _ask(self, place: _Place, one: _Asked, size: int, note: bytes) -> None:
+        log = self._store.stored_log(place.record.own_origin).number
         try:
             cosigned = await self._cosigned(place.record, one, size, note)
-        except (NetworkError, PeerError) as error:
+            await self._store.commit(lambda c: witnesses.add_cosignature(c, log, cosigned))
+        except (NetworkError, PeerError, StorageError) as error:
             one.pause_s = min(LONGEST_S, max(self._every_s, 2 * one.pause_s))
             one.due_s = self._clock() + one.pause_s
             if str(error) != one.trouble:
                 self._failed(place, one, str(error))
             one.trouble = str(error)
             return
-        log = self._store.stored_log(place.record.own_origin).number
-        await self._store.commit(lambda c: witnesses.add_cosignature(c, log, cosigned))
         one.size, one.trouble, one.pause_s, one.due_s = size, "", 0.0, 0.0
 
     def _failed(self, place: _Place, one: _Asked, why: str) -> None:
