@@ -53,11 +53,22 @@ from telcon.core.frames import (
     Signal,
     format_frame,
 )
+from telcon.core.house import (
+    Detail,
+    compose_act,
+    compose_blank,
+    compose_opened,
+    format_details,
+    house_origin,
+)
 from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
 from telcon.core.signals import (
     AskSignal,
     GiveSignal,
     HintSignal,
+    HouseAnswerSignal,
+    HouseAskSignal,
+    HouseSignal,
     RecorderSignal,
     TrunkSignal,
     format_signal,
@@ -278,6 +289,35 @@ def _core() -> dict[str, Files]:
             "on": format_signal(RecorderSignal(True, 20)),
             "off": format_signal(RecorderSignal(False, None)),
         },
+    } | _house()
+
+
+def _house() -> dict[str, Files]:
+    log, witness = format_vkey(ARCADIA.card.log), format_vkey(ARCADIA.card.mirror)
+    ask = format_submission(1, consistency_proof(1, 3, read_hash), SIGNED)
+    nothing: dict[str, Detail] = {}
+    known: dict[str, Detail] = {"line": LINE, "left_out": 7, "is": True, "none": None}
+    origin = house_origin("arcadia.example", LINE)
+    act = compose_act(
+        "audit.web.signed-in", "principal", known, origin=origin, time_us=NOW_US, random=bytes
+    )
+    return {
+        "house_signal": {
+            "first": format_signal(HouseSignal(log, witness, b"")),
+            "again": format_signal(HouseSignal(log, witness, COSIGNED)),
+        },
+        "house_ask_signal": {"grown": format_signal(HouseAskSignal(ask))},
+        "house_answer_signal": {
+            "cosigned": format_signal(HouseAnswerSignal(200, COSIGNATURE)),
+            "size": format_signal(HouseAnswerSignal(409, b"2\n")),
+        },
+        "house_entry": {
+            "opened": compose_opened(None, NOW_US, bytes),
+            "renewed": compose_opened((origin, 64, bytes(32)), NOW_US, bytes),
+            "act": act.data,
+            "blank": compose_blank(NOW_US, bytes),
+        },
+        "house_details": {"some": act.opening.content, "none": format_details(nothing)},
     }
 
 

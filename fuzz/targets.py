@@ -47,6 +47,12 @@ from telcon.core.frames import (
     format_frame,
     parse_frame_untrusted,
 )
+from telcon.core.house import (
+    format_details,
+    format_house_entry,
+    parse_details_untrusted,
+    parse_house_entry_untrusted,
+)
 from telcon.core.seal import (
     MAX_CONTENT_BYTES,
     format_media,
@@ -62,6 +68,9 @@ from telcon.core.signals import (
     HintSignal,
     format_signal,
     parse_hint_untrusted,
+    parse_house_answer_untrusted,
+    parse_house_ask_untrusted,
+    parse_house_untrusted,
     parse_record_ask_untrusted,
     parse_record_give_untrusted,
     parse_recorder_untrusted,
@@ -583,6 +592,21 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     ),
     "recorder_signal": Target(
         parse_recorder_untrusted, _reads_again(parse_recorder_untrusted, format_signal)
+    ),
+    "house_signal": Target(
+        parse_house_untrusted, _reads_again(parse_house_untrusted, format_signal)
+    ),
+    "house_ask_signal": Target(
+        parse_house_ask_untrusted, _reads_again(parse_house_ask_untrusted, format_signal)
+    ),
+    "house_answer_signal": Target(
+        parse_house_answer_untrusted, _reads_again(parse_house_answer_untrusted, format_signal)
+    ),
+    "house_entry": Target(
+        parse_house_entry_untrusted, _one_spelling(format_house_entry), limit=MAX_ENTRY_BYTES
+    ),
+    "house_details": Target(
+        parse_details_untrusted, _one_spelling(format_details), limit=MAX_CONTENT_BYTES
     ),
     "certificate": Target(_parse_certificate, _check_certificate, limit=MAX_CERTIFICATE_OCTETS),
     "statement": Target(

@@ -33,7 +33,7 @@ def test_operators_name_logs_and_witnesses(
                 return printed.err if status else printed.out
 
             capfd.readouterr()
-            assert "No log yet" in await says("witness", "list")
+            assert LOG.name not in await says("witness", "list")
             admitted = await says("witness", "admit", format_vkey(LOG))
             assert f"{LOG.name} is witnessed from now on, from 0 entries" in admitted
             assert f"{LOG.name}  0 entries\n" in await says("witness", "list")

@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from telcon.cli import (
+        house,
         line,
         node,
         proof,
@@ -68,4 +69,5 @@ def _parser() -> argparse.ArgumentParser:
     witness.add_commands(commands)
     proof.add_commands(commands)
     record.add_commands(commands)
+    house.add_commands(commands)
     return parser

@@ -73,7 +73,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _export(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
     from telcon.ledger import parse_key_card
-    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
     from telcon.node.proof import export_call
     from telcon.node.store import Store
     from telcon.node.store.further import further_witnesses
@@ -81,6 +82,11 @@ def _export(arguments: argparse.Namespace) -> int:
     key = read_private_key(arguments.key) if arguments.key is not None else None
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
+        out = str(arguments.out)
+        if key is not None:
+            keeper = key.reader.id.hex()
+            note(arguments.data, AuditEvent.RECORD_UNSEALED, call=call, keeper=keeper, folder=out)
+        note(arguments.data, AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
         report = export_call(
             store.stored_log(record.own_origin),
             store.stored_log(record.peer_origin),
@@ -94,12 +100,6 @@ def _export(arguments: argparse.Namespace) -> int:
             further=further_witnesses(store, record),
             progress=progress,
         )
-    with AuditFile(arguments.data / "audit.jsonl") as audit:
-        out = str(arguments.out)
-        if key is not None:
-            keeper = key.reader.id.hex()
-            audit.event(AuditEvent.RECORD_OPENED, call=call, keeper=keeper, folder=out)
-        audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
         print(f"  left out, the other side has not signed that it holds it yet: {name}")

@@ -127,7 +127,8 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _open(arguments: argparse.Namespace) -> int:
-    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
     from telcon.node.proof.files import FolderWriter
     from telcon.node.proof.layout import recording_name
     from telcon.node.record.place import SUFFIX, RecordPlace
@@ -145,9 +146,8 @@ def _open(arguments: argparse.Namespace) -> int:
     keeper = key.reader.id.hex()
     with FolderWriter(arguments.out) as writer:
         journal = RecordPlace(arguments.data, rows[0].path).read(key)
-        with AuditFile(arguments.data / "audit.jsonl") as audit:  # before anything can be heard
-            fields = {"call": arguments.call, "keeper": keeper, "folder": str(arguments.out)}
-            audit.event(AuditEvent.RECORD_OPENED, **fields)
+        fields = {"call": arguments.call, "keeper": keeper, "folder": str(arguments.out)}
+        note(arguments.data, AuditEvent.RECORD_UNSEALED, **fields)  # before anything can be heard
         for track in journal.tracks():
             name = recording_name(track)
             digest, size = writer.write_pieces(

@@ -19,10 +19,16 @@ __all__ = [
     "GiveSignal",
     "HintKind",
     "HintSignal",
+    "HouseAnswerSignal",
+    "HouseAskSignal",
+    "HouseSignal",
     "RecorderSignal",
     "TrunkSignal",
     "format_signal",
     "parse_hint_untrusted",
+    "parse_house_answer_untrusted",
+    "parse_house_ask_untrusted",
+    "parse_house_untrusted",
     "parse_record_ask_untrusted",
     "parse_record_give_untrusted",
     "parse_recorder_untrusted",
@@ -35,6 +41,8 @@ MAX_LEAVES = 448  # hashes in one give: 14 KiB
 MAX_GIVEN = 256  # packets in one give
 MAX_PACKET_OCTETS = 1_338  # of payload: what fits on the trunk
 HASH_OCTETS = 32
+MAX_VKEY_OCTETS = 2_048  # a name of 255 octets and an ML-DSA-44 key of 1,312
+MAX_HOUSE_OCTETS = 12_000  # two keys beside it, and it is within what a signal may bear
 
 HintKind = Literal["hang-up", "cancel", "decline", "mute", "unmute", "leave"]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
@@ -102,13 +110,50 @@ class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was asked for and the sender does not hold."""
 
 
-Body = TrunkSignal | HintSignal | RecorderSignal | AskSignal | GiveSignal
+class HouseSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender's house log and witness key, and what it holds of the receiver's house log."""
+
+    log: Annotated[str, msgspec.Meta(max_length=MAX_VKEY_OCTETS)]
+    """The vkey that signs the sender's house log."""
+    witness: Annotated[str, msgspec.Meta(max_length=MAX_VKEY_OCTETS)]
+    """The vkey under which the sender cosigns house logs of others."""
+    last: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
+    """The receiver's newest house checkpoint that the sender has cosigned; empty if none."""
+
+
+class HouseAskSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender asks for a cosignature of its house log."""
+
+    body: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
+    """The body of `add-checkpoint`, see `telcon.ledger.witness`."""
+
+
+class HouseAnswerSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer to the one `house-ask` that is open."""
+
+    status: Annotated[int, msgspec.Meta(ge=100, le=599)]
+    body: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
+
+
+Body = (
+    TrunkSignal
+    | HintSignal
+    | RecorderSignal
+    | AskSignal
+    | GiveSignal
+    | HouseSignal
+    | HouseAskSignal
+    | HouseAnswerSignal
+)
 
 _trunk = msgspec.msgpack.Decoder(TrunkSignal)
 _hint = msgspec.msgpack.Decoder(HintSignal)
 _recorder = msgspec.msgpack.Decoder(RecorderSignal)
 _ask = msgspec.msgpack.Decoder(AskSignal)
 _give = msgspec.msgpack.Decoder(GiveSignal)
+_house = msgspec.msgpack.Decoder(HouseSignal)
+_house_ask = msgspec.msgpack.Decoder(HouseAskSignal)
+_house_answer = msgspec.msgpack.Decoder(HouseAnswerSignal)
 
 
 def format_signal(body: Body) -> bytes:
@@ -174,3 +219,39 @@ def parse_record_give_untrusted(data: bytes) -> GiveSignal:
         return _give.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"record-give signal: {error}") from error
+
+
+def parse_house_untrusted(data: bytes) -> HouseSignal:
+    """Read the body of a `house` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _house.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"house signal: {error}") from error
+
+
+def parse_house_ask_untrusted(data: bytes) -> HouseAskSignal:
+    """Read the body of a `house-ask` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _house_ask.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"house-ask signal: {error}") from error
+
+
+def parse_house_answer_untrusted(data: bytes) -> HouseAnswerSignal:
+    """Read the body of a `house-answer` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _house_answer.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"house-answer signal: {error}") from error

@@ -34,6 +34,9 @@ from telcon.node.commands import Commands
 from telcon.node.contents import Contents
 from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
+from telcon.node.house import House
+from telcon.node.house_acts import last_settings
+from telcon.node.house_link import HouseLink
 from telcon.node.interrupted import take_up_records
 from telcon.node.introductions import Introductions
 from telcon.node.line import Line
@@ -46,7 +49,7 @@ from telcon.node.people import SignIn
 from telcon.node.public import PublicAnswers, PublicListener
 from telcon.node.restraint import Restraint
 from telcon.node.running import Site
-from telcon.node.settings import NodeSettings
+from telcon.node.settings import NodeSettings, settings_hash
 from telcon.node.store import Store
 from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
@@ -85,9 +88,10 @@ class Node:
         self.store = store
         self.web_port = settings.web.port
         self._audit_file = AuditFile(folder / "audit.jsonl")
-        self.audit = Restraint(self._audit_file.event, time.monotonic).event
+        self._restraint = Restraint(self._audit_file.event, time.monotonic)
+        self.house: House
         self.desk = PrincipalDesk(settings.principal, settings.name)
-        self.sign_in = SignIn(store, os.urandom, lambda: time.time_ns() // 1_000)
+        self.sign_in = SignIn(store, os.urandom, _now_us)
         self._clock = clock
         self._contents = Contents(store)
         self._certificate = load_or_make_certificate(folder / "keys", settings.name)
@@ -116,8 +120,9 @@ class Node:
         self._tasks, self._writers = Tasks(), Tasks()
         self.push = self._push() if settings.push.services else None
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
+        self._house_links: dict[str, HouseLink] = {}  # by line
         self._telling: asyncio.Handle | None = None
-        self._is_started = False
+        self._is_started = self._is_housed = False
         self._plane: MediaPlane
         self._parts = AsyncExitStack()  # what is to be ended, the first begun last
 
@@ -156,8 +161,8 @@ class Node:
     async def _open(self) -> None:
         parts, media, link = self._parts, self.settings.media, self.settings.link
         parts.callback(self._audit_file.close)
-        parts.callback(lambda: self._is_started and self.audit(AuditEvent.NODE_STOPPED))
         parts.push_async_callback(self.store.close)
+        await self._open_house()
         self._plane = MediaPlane.open(media.host, media.port, media.hosts, audit=self.audit)
         parts.callback(self._plane.close)
         parts.push_async_callback(self._end_lines)
@@ -178,8 +183,59 @@ class Node:
         control = ControlServer(control_socket(self.folder), commands)
         parts.push_async_callback(control.close)
         await control.start()
-        self.audit(AuditEvent.NODE_STARTED, version=__version__)
+        self._say_started()
         self._is_started = True
+
+    # -- what is answered for
+
+    def audit(self, event: str, /, **fields: str | int | bool | None) -> None:
+        """Write one event to the audit file and, if it is an act, to the house log."""
+        self._restraint.event(event, **fields)
+        if self._is_housed:
+            self.house.append(event, **fields)
+
+    async def noted(self) -> None:
+        """Wait until all acts stand in the house log.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        await self.house.flush()
+
+    async def _open_house(self) -> None:
+        self.house = await House.open(
+            self.store,
+            self.settings.name,
+            self.audit,
+            now_us=_now_us,
+            clock=time.monotonic,
+            random=os.urandom,
+        )
+        self._is_housed = True
+        self.house.moved = self._house_moved
+        self._parts.push_async_callback(self._close_house)
+        await self.house.begin()
+
+    async def _close_house(self) -> None:
+        if self._is_started:
+            self.audit(AuditEvent.NODE_STOPPED)
+        self._is_housed = False
+        await self.house.close()
+
+    def _house_moved(self) -> None:
+        for link in self._house_links.values():
+            link.ask()
+
+    def house_link(self, line: str) -> HouseLink:
+        """Return what a line's two nodes tell each other of their house logs."""
+        return self._house_links[line]
+
+    def _say_started(self) -> None:
+        settings = settings_hash(self.folder)
+        was = last_settings(self.store)
+        if was is not None and was != settings:
+            self.audit(AuditEvent.SETTINGS_CHANGED, was=was, settings=settings)
+        self.audit(AuditEvent.NODE_STARTED, version=__version__, settings=settings)
 
     # -- the end
 
@@ -235,6 +291,14 @@ class Node:
             if older.line.identity.peer_name == record.peer_name and not _was_heard(older):
                 self.desk.remove(older)
         self._desks[record.line] = desk
+        self._house_links[record.line] = HouseLink(
+            line,
+            self.house,
+            self.witnessing,
+            self.store,
+            audit=self.audit,
+            spawn=self._tasks.spawn,
+        )
         self.desk.add(desk)
         self._writers.spawn(self._run(desk))
         board.resume()
@@ -315,6 +379,7 @@ class Node:
                 desk.broken = f"This line has ended: {reason}. Pair it anew."
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
         desk.board.event(event)
+        self._house_links[line].event(event)
 
     def _storage(self, line: str, error: StorageError | None) -> None:
         desk = self._desks[line]
@@ -337,6 +402,10 @@ class Node:
         _LOG.info("dialling %s for line %s failed: %s", address, line, error)
         if isinstance(error.__cause__, PinError):
             self.audit(AuditEvent.WRONG_PEER_KEY, line=line, address=address, reason=str(error))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _rings_here(desk: LineDesk) -> list[str]:

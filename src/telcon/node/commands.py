@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from telcon.errors import InvitationError, OperatorError
-from telcon.ledger import format_key_card, key_card_hash
+from telcon.errors import InvitationError, MisuseError, OperatorError
+from telcon.ledger import format_key_card, format_vkey, key_card_hash
 from telcon.node.audit import AuditEvent
 from telcon.node.control import Command, Progress
 from telcon.node.destruction import destroy_record
+from telcon.node.house_link import HouseLink
 from telcon.node.introductions import Introductions
 from telcon.node.line import now
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.pairing import Paired
+from telcon.node.noting import NOTED
 from telcon.node.pairings import peer_name
 from telcon.node.people import SignIn
 from telcon.node.record.keepers import parse_keeper_untrusted
@@ -46,6 +48,12 @@ class Host(Protocol):
     def pairing_port(self) -> int:
         """Return the port of the pairing listener."""
 
+    async def noted(self) -> None:
+        """Wait until all acts stand in the house log."""
+
+    def house_link(self, line: str) -> HouseLink:
+        """Return what a line's two nodes tell each other of their house logs."""
+
     def desks(self) -> list[LineDesk]:
         """Return the lines, those in use last."""
 
@@ -76,6 +84,8 @@ class Commands:
             "keeper-list": self._keeper_list,
             "keeper-remove": self._keeper_remove,
             "record-destroy": self._record_destroy,
+            "note": self._note,
+            "trust-house": self._trust_house,
         }
 
     # -- pairing
@@ -179,6 +189,21 @@ class Commands:
         if not found:
             raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
         return found[-1]
+
+    async def _trust_house(self, request: Answer, progress: Progress) -> Answer:
+        line = self._desk(request["peer"]).line.identity.line
+        pins = await self._node.house_link(line).trust()
+        return {"log": format_vkey(pins.log), "witness": format_vkey(pins.witness)}
+
+    # -- what commands do by themselves
+
+    async def _note(self, request: Answer, progress: Progress) -> Answer:
+        event = request["event"]
+        if event not in NOTED:
+            raise MisuseError(f"{event} is not written by a command")
+        self._node.audit(event, **request["fields"])
+        await self._node.noted()
+        return {}
 
     # -- people
 

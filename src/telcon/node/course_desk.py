@@ -21,6 +21,7 @@ from telcon.core.entry import (
 from telcon.node.call_desk import CallDesk, View, person_view, record_word, short
 from telcon.node.contents import Contents
 from telcon.node.course import Course, Fact, read_course
+from telcon.node.house_acts import readings
 from telcon.node.line import Line, now
 
 __all__ = ["course_view"]
@@ -47,6 +48,7 @@ async def course_view(
     course = await asyncio.to_thread(
         read_course, folder, own, peer, mirror, state, now_us, has_effect=fold.has_effect
     )
+    read = await asyncio.to_thread(readings, folder, call)
     teller = _Teller(line, contents, state)
     facts = await teller.facts(course)
     ended = calls.ended(state)
@@ -66,6 +68,7 @@ async def course_view(
         "recorders": list(teller.recorders(course)),
         "unsigned": [list(span) for span in course.unsigned],
         "record": _record_view(state, own, peer),
+        "readings": [{"at_us": one.time_us, "act": one.act, "by": one.by} for one in read],
     }
 
 

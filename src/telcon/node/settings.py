@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "NodeSettings",
     "PublicSettings",
     "WebSettings",
+    "settings_hash",
 ]
 
 FILE_NAME = "node.toml"
@@ -263,6 +265,19 @@ class _Table:
             f"{self._path}: {self._prefix}{key}: expected {expected}, got {got}",
             advice=f"Mend {self._prefix}{key} in {self._path} and start again.",
         )
+
+
+def settings_hash(folder: Path) -> str:
+    """Return SHA-256, in hex, of the settings' file in `folder`.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    path = folder / FILE_NAME
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}", advice="Mend the file.") from error
 
 
 def _settings(table: _Table) -> NodeSettings:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from telcon.errors import TelconError
-from telcon.web.desk_protocol import Desk, Message
+from telcon.web.desk_protocol import Audit, Desk, Message
 from telcon.web.session import Sessions
 from telcon.web.words import Catalogue, catalogue, sentences
 
@@ -131,6 +131,7 @@ class CoursePage:
     sessions: Sessions
     render: Callable[..., str]
     """Renders a template, by name, with what it shows."""
+    audit: Audit
 
     async def show(self, request: Request) -> Response:
         """Return the page of one call."""
@@ -143,6 +144,7 @@ class CoursePage:
             return PlainTextResponse(" ".join(sentences(error)).strip() + "\n", 503, HEADERS)
         if course is None:
             return PlainTextResponse(catalogue()["refused.not-found"] + "\n", 404, HEADERS)
+        self.audit("audit.record.opened", call=call)
         # Beside the loop: twenty thousand messages take a second, and audio does not wait.
         return HTMLResponse(await asyncio.to_thread(self._page, course), headers=HEADERS)
 
@@ -155,6 +157,14 @@ class CoursePage:
             facts=[_told(fact, course, words) for fact in course["facts"]],
             summary=_summary(course, words),
             record=_record(course["record"], words),
+            readings=[
+                {
+                    "at_us": one["at_us"],
+                    "what": words[f"course.reading.{one['act']}"],
+                    "by": words[f"course.reading.by.{one['by']}"],
+                }
+                for one in course["readings"]
+            ],
             chunks=[
                 say(words, f"course.chunks.{one['side']}", count=one["chunks"])
                 for one in course["recorders"]

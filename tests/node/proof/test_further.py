@@ -129,7 +129,7 @@ def test_a_policy_asks_for_what_all_receipts_bear(tmp_path: Path) -> None:
     assert said(report, RING).endswith(
         "; and 1 of 1 further witnesses saw the checkpoint by 2027-01-15 08:00:04 UTC on its own"
         " clock (corelia.example/witness); the author's clock said 2026-09-21 14:13:25.000000 UTC."
-            " Signed and cosigned with Ed25519."
+        " Signed and cosigned with Ed25519."
     )
 
 

@@ -44,11 +44,15 @@ from telcon.node.proof.wording import utc_from_us
 _READ_OCTETS: Final = 8 * 1024 * 1024
 
 
-class ExportedLog(StoredLog, Protocol):
-    """A stored log that can say which of its checkpoints both sides signed."""
+class CosignedLog(StoredLog, Protocol):
+    """A stored log that can say which of its checkpoints others signed."""
 
     def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
+
+
+class ExportedLog(CosignedLog, Protocol):
+    """A line's log, which others sign in two kinds."""
 
     def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return the same of the earliest that bears both sides' ML-DSA-44 signatures too."""

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telcon.core.entry import Entry, parse_entry_untrusted
+from telcon.core.house import (
+    HouseEntry,
+    house_opening_fits,
+    is_house_origin,
+    parse_house_entry_untrusted,
+)
 from telcon.core.seal import Opening, opening_fits
 from telcon.core.void import VoidError
-from telcon.errors import ProofError
+from telcon.errors import MalformedError, ProofError
 from telcon.ledger import (
     Policy,
     ProvenEntry,
@@ -39,6 +45,8 @@ class ProvenReceipt:
     line's."""
     further: frozenset[str] = frozenset()
     """Names of the further witnesses that the policy knows, of neither side of the line."""
+    house: HouseEntry | None = None
+    """The entry of a house log as telcon reads it."""
 
 
 def check_receipt(
@@ -55,9 +63,10 @@ def check_receipt(
     proven = verify_tlog_proof(read, data, policy)
     mirror = line_mirror(policy)
     entry = _read_entry(data) if mirror else None
-    openings = () if opened is None else _check_openings(entry, proven.origin, opened)
+    house = _read_house(data) if is_house_origin(policy.log.name) else None
+    openings = () if opened is None else _check_openings(entry or house, proven.origin, opened)
     further = further_witnesses(policy) if mirror else frozenset()
-    return ProvenReceipt(path, proven, data, entry, tuple(openings), mirror, further)
+    return ProvenReceipt(path, proven, data, entry, tuple(openings), mirror, further, house)
 
 
 def line_mirror(policy: Policy) -> str:
@@ -92,9 +101,24 @@ def _read_entry(data: bytes) -> Entry | None:
         return None
 
 
-def _check_openings(entry: Entry | None, origin: str, opened: bytes) -> Sequence[Opening]:
+def _read_house(data: bytes) -> HouseEntry | None:
+    try:
+        return parse_house_entry_untrusted(data)
+    except MalformedError:
+        return None
+
+
+def _check_openings(
+    entry: Entry | HouseEntry | None, origin: str, opened: bytes
+) -> Sequence[Opening]:
     openings = parse_openings_untrusted(opened)
     for opening in openings:
-        if entry is None or not opening_fits(entry, origin, opening):
+        if entry is None or not _fits(entry, origin, opening):
             raise ProofError(f"the opening of {opening.member!r} does not fit a seal of the entry")
     return openings
+
+
+def _fits(entry: Entry | HouseEntry, origin: str, opening: Opening) -> bool:
+    if isinstance(entry, HouseEntry):
+        return house_opening_fits(entry, origin, opening)
+    return opening_fits(entry, origin, opening)

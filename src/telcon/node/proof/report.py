@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from telcon.core.entry import entry_type
+from telcon.core.house import DETAILS, HouseAct, house_entry_type, parse_details_untrusted
 from telcon.core.seal import Opening, parse_person_untrusted, parse_text_untrusted
 from telcon.errors import MalformedError
 from telcon.ledger import (
@@ -38,6 +39,11 @@ NOT_SHOWN: Final = (
 NOT_SHOWN_WITHOUT_LOGS: Final = (
     "what else stands in the logs, and so whether these acts had effect",
     *NOT_SHOWN,
+)
+NOT_SHOWN_OF_HOUSE: Final = (
+    "that the node logged all that was done on it, or that nobody went round it",
+    "what else stands in its house log",
+    "that the clocks were right",
 )
 
 
@@ -116,7 +122,8 @@ def format_json(report: VerifyReport) -> str:
 def sentence(receipt: ProvenReceipt) -> str:
     """Say what a receipt proves, and by whose keys."""
     proven = receipt.proven
-    what = "this" if receipt.entry is not None else f"an entry of {len(receipt.data)} octets"
+    read = receipt.entry or receipt.house
+    what = "this" if read is not None else f"an entry of {len(receipt.data)} octets"
     words = [f"The holder of key {proven.origin} logged {what}"]
     words += [
         f"the holder of key {name}"
@@ -127,8 +134,8 @@ def sentence(receipt: ProvenReceipt) -> str:
     ]
     if receipt.further:
         words.append(witnessed_in_words(proven.cosigned, receipt.further))
-    if receipt.entry is not None:
-        words.append(f"the author's clock said {utc_from_us(receipt.entry.time)}")
+    if read is not None:
+        words.append(f"the author's clock said {utc_from_us(read.time)}")
     return f"{'; '.join(words)}. {_rests_on(proven)}."
 
 
@@ -182,6 +189,10 @@ def _path_words(path: PathReport) -> str:
 
 def _heading(receipt: ProvenReceipt) -> str:
     place = f"entry {receipt.proven.index} of {receipt.proven.origin}"
+    if isinstance(receipt.house, HouseAct):
+        return f"{receipt.path}: {receipt.house.act}, by the {receipt.house.by}, {place}"
+    if receipt.house is not None:
+        return f"{receipt.path}: {house_entry_type(receipt.house)}, {place}"
     if receipt.entry is None:
         return f"{receipt.path}: {place}"
     call = getattr(receipt.entry, "call", None)
@@ -198,7 +209,16 @@ def _opened(opening: Opening) -> str:
         return f"{', '.join(words)}, as the author's node states"
     if opening.member in _TEXTS:
         return quote(read["text"])
+    if opening.member == DETAILS:
+        return ", ".join(f"{escape(name)} {quote(str(value))}" for name, value in read.items())
     return f"{len(opening.content)} octets, as sealed"
+
+
+def _shown(opening: Opening) -> dict[str, Any]:
+    """Return the content as members; details have names of their own, which stand apart."""
+    read = _content(opening)
+    is_read = opening.member == DETAILS and "unreadable" not in read
+    return {DETAILS: read} if is_read else read
 
 
 def _content(opening: Opening) -> dict[str, Any]:
@@ -209,6 +229,8 @@ def _content(opening: Opening) -> dict[str, Any]:
         if opening.member in _TEXTS:
             text = parse_text_untrusted(opening.content)
             return {"lang": text.lang, "text": text.text}
+        if opening.member == DETAILS:
+            return dict(parse_details_untrusted(opening.content))
     except MalformedError:
         return {"unreadable": True, "content": opening.content}
     return {"content": opening.content}
@@ -246,8 +268,12 @@ def _receipt_members(receipt: ProvenReceipt) -> dict[str, Any]:
         members |= {"type": entry_type(entry), "author_time_us": entry.time}
         call: Sequence[object] | object = getattr(entry, "call", None)
         members |= {"call": call} if isinstance(call, str) else {}
+    if receipt.house is not None:
+        house = receipt.house
+        members |= {"type": house_entry_type(house), "author_time_us": house.time}
+        members |= {"act": house.act, "by": house.by} if isinstance(house, HouseAct) else {}
     members["opened"] = [
-        {"member": opening.member, **_content(opening)} for opening in receipt.openings
+        {"member": opening.member, **_shown(opening)} for opening in receipt.openings
     ]
     return members
 

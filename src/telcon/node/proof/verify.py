@@ -9,7 +9,13 @@ from telcon.node.proof import layout
 from telcon.node.proof.files import DiskFiles, read_plain
 from telcon.node.proof.folder import check_folder
 from telcon.node.proof.receipt import check_receipt
-from telcon.node.proof.report import NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict, VerifyReport
+from telcon.node.proof.report import (
+    NOT_SHOWN_OF_HOUSE,
+    NOT_SHOWN_WITHOUT_LOGS,
+    PathReport,
+    Verdict,
+    VerifyReport,
+)
 from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.trust import Keys, keys_from_cards, keys_from_policies
 
@@ -88,9 +94,8 @@ def _verify_receipt(path: Path, keys: Keys | None) -> PathReport:
         receipt = check_receipt(str(path), proof, data, opened, keys)
     except PeerError as error:
         return PathReport(str(path), Verdict.NOT_PROVEN, (str(error),))
-    return PathReport(
-        str(path), Verdict.PROVEN, receipts=(receipt,), not_shown=NOT_SHOWN_WITHOUT_LOGS
-    )
+    not_shown = NOT_SHOWN_WITHOUT_LOGS if receipt.house is None else NOT_SHOWN_OF_HOUSE
+    return PathReport(str(path), Verdict.PROVEN, receipts=(receipt,), not_shown=not_shown)
 
 
 def _with_advice(error: OperatorError | MalformedError) -> str:

@@ -25,6 +25,11 @@ __all__ = [
     "METADATA",
     "entry",
     "evidence",
+    "house_entry",
+    "house_log",
+    "house_note",
+    "house_opening",
+    "house_pin",
     "invitation",
     "keeper",
     "line",
@@ -284,4 +289,65 @@ witness_cosignature = Table(
     Column("time_s", BigInteger, nullable=False),
     ForeignKeyConstraint(["log", "size"], ["note.log", "note.size"]),
     sqlite_with_rowid=False,
+)
+
+# -- House logs.
+
+# This node's own house logs, the newest last; all but that one have ended.
+house_log = Table(
+    "house_log",
+    METADATA,
+    _house(),
+    Column("id", Integer, primary_key=True),
+    Column("origin", Text, nullable=False, unique=True),
+    Column("seed", LargeBinary, nullable=False),  # secret
+    Column("opened_at_us", BigInteger, nullable=False),
+    Column("ended", Text),  # why nothing of it is signed any more; NULL while it is
+)
+
+# As `entry`, `opening` and `note` of the logs of lines.
+house_entry = Table(
+    "house_entry",
+    METADATA,
+    _house(),
+    Column("log", Integer, ForeignKey("house_log.id"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+house_opening = Table(
+    "house_opening",
+    METADATA,
+    _house(),
+    Column("log", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("member", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["log", "position"], ["house_entry.log", "house_entry.position"]),
+    sqlite_with_rowid=False,
+)
+
+house_note = Table(
+    "house_note",
+    METADATA,
+    _house(),
+    Column("log", Integer, ForeignKey("house_log.id"), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("cosigned", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The keys to which the other node's house log and cosignatures are held, as it first stated them.
+house_pin = Table(
+    "house_pin",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("log_vkey", Text, nullable=False),
+    Column("witness_vkey", Text, nullable=False),
+    Column("pinned_at_us", BigInteger, nullable=False),
 )
