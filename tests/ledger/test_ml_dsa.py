@@ -16,6 +16,7 @@ from telcon.ledger import (
     MlDsaSigningKey,
     NoteSignature,
     Policy,
+    SigningKey,
     VerifierKey,
     Witness,
     add_signature_lines,
@@ -321,6 +322,26 @@ def test_the_logs_own_key_is_no_cosigner_under_another_name() -> None:
 def test_further_keys_of_a_log_are_of_that_log(other: VerifierKey) -> None:
     with pytest.raises(PolicyError):
         Policy(LOG_KEY, (Witness("peer", MIRROR_44_KEY),), (), "peer", other_logs=(other,))
+
+
+def test_a_log_has_at_most_32_keys() -> None:
+    keys = [
+        VerifierKey(LOG_KEY.name, 0x01, SigningKey(bytes([seed]) * 32).public) for seed in range(32)
+    ]
+    witness = (Witness("peer", MIRROR_44_KEY),)
+    assert Policy(LOG_KEY, witness, (), "peer", other_logs=tuple(keys[:31]))
+    with pytest.raises(PolicyError, match="at most 32"):
+        Policy(LOG_KEY, witness, (), "peer", other_logs=tuple(keys))
+
+
+def test_the_longest_names_fit_what_is_signed_and_sent() -> None:
+    """A frame `second` takes 8,192 octets; names are of at most 255."""
+    name = "a" * 255
+    log, key = SigningKey(bytes(32)), VerifierKey(name, COSIGNATURE_ML_DSA, MIRROR_44.public)
+    text = TEXT.replace(LOG_KEY.name.encode(), name.encode())
+    lines = [cosign(text, name, one, 2**63 - 1) for one in (log, MIRROR_44)]
+    assert open_cosignature(text, lines[1], key) == 2**63 - 1
+    assert len(text) + 1 + 2 * len(lines[0]) + len(lines[1]) < 8_192
 
 
 def test_the_mirrors_signature_is_not_taken_for_the_logs() -> None:
