@@ -274,7 +274,7 @@ def _read_tiled_log(data: bytes) -> list[bytes]:
         return files[path]
 
     verify_tiles(size, root, fetch)
-    return list(verify_bundles(size, fetch))
+    return [entry for bundle in verify_bundles(size, fetch) for entry in bundle]
 
 
 def _check_tiled_log(data: bytes, entries: list[bytes]) -> None:

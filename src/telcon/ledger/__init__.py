@@ -72,9 +72,12 @@ from telcon.ledger.proof import (
 )
 from telcon.ledger.signing import SigningKey, is_weak_public_key, verify_signature
 from telcon.ledger.tiles import (
+    fold_hashes,
     format_bundle,
     log_files,
     parse_bundle_untrusted,
+    read_bundle,
+    read_tile,
     tile_bytes,
     tile_path,
     tiles_of,
@@ -107,6 +110,7 @@ __all__ = [
     "consistency_proof",
     "cosign",
     "cosignature_time",
+    "fold_hashes",
     "format_bundle",
     "format_checkpoint",
     "format_key_card",
@@ -134,6 +138,8 @@ __all__ = [
     "parse_signature_lines_untrusted",
     "parse_tlog_proof",
     "parse_vkey",
+    "read_bundle",
+    "read_tile",
     "root_at",
     "sign_checkpoint",
     "sign_note",
