@@ -47,7 +47,17 @@ from telcon.core.frames import (
     Signal,
     format_frame,
 )
-from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
+from telcon.core.seal import (
+    Media,
+    Opening,
+    Person,
+    Persons,
+    Text,
+    format_media,
+    format_person,
+    format_persons,
+    format_text,
+)
 from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
 from telcon.errors import InvitationRefusal
 from telcon.ledger import (
@@ -195,6 +205,7 @@ def _core() -> dict[str, Files]:
         "entry": _numbered(entries),
         "stored_entry": {"opened": entries[0], "later": later},
         "person": {"ada": seals["person"]},
+        "persons": {"two": format_persons(Persons((_PERSON, _PERSON)))},
         "text": {"escaped": seals["text"]},
         "media": {
             "ring": format_media(Media(_HASH, _HASH, _HASH)),

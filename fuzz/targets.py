@@ -48,10 +48,12 @@ from telcon.core.seal import (
     MAX_CONTENT_BYTES,
     format_media,
     format_person,
+    format_persons,
     format_text,
     owed_members,
     parse_media_untrusted,
     parse_person_untrusted,
+    parse_persons_untrusted,
     parse_text_untrusted,
     sealed_members,
 )
@@ -476,6 +478,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "tiled_log": Target(_read_tiled_log, _check_tiled_log, (MalformedError, ProofError)),
     "entry": Target(parse_entry_untrusted, _check_entry, (VoidError,), MAX_ENTRY_BYTES),
     "stored_entry": Target(read_entry_untrusted, _check_stored_entry, ()),
+    "persons": Target(
+        parse_persons_untrusted, _one_spelling(format_persons), limit=MAX_CONTENT_BYTES
+    ),
     "person": Target(parse_person_untrusted, _one_spelling(format_person), limit=MAX_CONTENT_BYTES),
     "text": Target(parse_text_untrusted, _one_spelling(format_text), limit=MAX_CONTENT_BYTES),
     "media": Target(parse_media_untrusted, _one_spelling(format_media), limit=MAX_CONTENT_BYTES),

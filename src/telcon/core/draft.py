@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from telcon.core.entry import (
     ENTRY_TYPES,
+    MODES,
     SEALS,
     SUPPORTED_TYPES,
     Entry,
@@ -25,9 +26,11 @@ from telcon.core.seal import (
     Media,
     Opening,
     Person,
+    Persons,
     Text,
     format_media,
     format_person,
+    format_persons,
     format_text,
     make_seal,
 )
@@ -45,6 +48,7 @@ __all__ = [
     "hang_up",
     "join",
     "leave",
+    "line_coverage",
     "line_frozen",
     "line_opened",
     "line_terms",
@@ -169,6 +173,22 @@ def line_tested(test: Ref) -> Draft:
 def line_frozen(reason: Text) -> Draft:
     """Trust this line no more."""
     return Draft("line.frozen", sealed={"reason": format_text(reason)})
+
+
+def line_coverage(
+    since_us: int,
+    until_us: int | None,
+    hours: tuple[tuple[int, int], ...],
+    persons: tuple[Person, ...],
+    modes: tuple[Mode, ...] = MODES,
+) -> Draft:
+    """State what this side's log of the line covers; see `telcon.core.coverage` for `hours`."""
+    members: dict[str, object] = {"since": since_us}
+    if until_us is not None:
+        members["until"] = until_us
+    members |= {"hours": hours, "modes": modes}
+    sealed = {"persons": format_persons(Persons(persons))}
+    return Draft("line.coverage", members=members, sealed=sealed)
 
 
 def ring(

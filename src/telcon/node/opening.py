@@ -1,6 +1,7 @@
 """A line as its stored record begins it: who the sides are, where the peer is, the log's head."""
 
 from telcon.core import draft as drafts
+from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
 from telcon.ledger import SigningKey, key_card_hash, parse_key_card, root_at
 from telcon.node.line import Line
@@ -39,6 +40,8 @@ def link_peer_of(record: LineRecord) -> LinkPeer:
 async def open_log(line: Line, store: Store, record: LineRecord) -> None:
     """Write the first two entries of our log, those that are not there yet.
 
+    Terms are stated anew by a version that gives effect to more: nothing else would tell the peer.
+
     Raises:
         LinkDownError: the node is closing.
     """
@@ -49,7 +52,9 @@ async def open_log(line: Line, store: Store, record: LineRecord) -> None:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
         await line.act(drafts.line_opened(hashes, _previous(store, record)))
-    if identity.own_card.log.name not in fold.line.terms:
+    stated = fold.line.terms.get(identity.own_card.log.name)
+    is_older = stated is not None and not stated.types >= {name for name, _ in SUPPORTED_TYPES}
+    if stated is None or (is_older and not fold.is_frozen):
         await line.act(drafts.line_terms(record.link_lost))
 
 
