@@ -138,9 +138,11 @@ from telcon.node.media.sdp import (
     parse_offer_untrusted,
 )
 from telcon.node.proof.layout import (
+    format_account,
     format_openings,
     format_summary,
     format_sums,
+    parse_account_untrusted,
     parse_openings_untrusted,
     parse_summary_untrusted,
     parse_sums_untrusted,
@@ -522,6 +524,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "opus": Target(parse_opus_untrusted, _check_opus, limit=MAX_OPUS_OCTETS),
     "sums": Target(parse_sums_untrusted, _check_sums),
     "openings": Target(parse_openings_untrusted, _one_spelling(format_openings)),
+    "account": Target(
+        parse_account_untrusted, _reads_again(parse_account_untrusted, format_account)
+    ),
     "summary": Target(
         parse_summary_untrusted, _reads_again(parse_summary_untrusted, format_summary)
     ),

@@ -132,3 +132,32 @@ async def test_a_command_waits_for_nothing_when_the_node_ends(both: TwoNodes) ->
     await until(lambda: (both.folder / "another").exists())
     await both.arcadia.close()
     assert await inviting == 2
+
+
+def test_coverage_is_stated_held_and_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            out = str(tmp_path / "coverage")
+            assert await telcon(both.arcadia, "coverage") == 0
+            assert "arcadia.example has stated nothing" in capfd.readouterr().out
+            assert await telcon(both.arcadia, "coverage", "--out", out) == 2
+            stated = ("coverage", "set", "borealis.example", "--hours", "Mon-Fri 08:00-18:00")
+            assert await telcon(both.arcadia, *stated, "--from", "2020-01-01") == 0
+            said = capfd.readouterr().out
+            assert "Stated as entry 2 of our log, held by borealis.example." in said
+            assert "said afterwards" in said
+            assert await telcon(both.arcadia, *stated, "--to", "2020-01-01") == 2
+            assert await telcon(both.arcadia, "coverage", "set", "corelia.example") == 2
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+            capfd.readouterr()
+            assert await telcon(both.borealis, "coverage", "--line", "arcadia.example") == 0
+            shown = capfd.readouterr().out
+            assert "entry 2 of arcadia.example, held by both: its log of this line covers" in shown
+            assert "from 2020-01-01 00:00:00.000000 UTC until it says otherwise" in shown
+            assert await telcon(both.arcadia, "coverage", "--out", out) == 0
+            assert await telcon(both.arcadia, "verify", out) == 3
+            assert "“Adrian Rey”, “" in capfd.readouterr().out
+
+    asyncio.run(run())

@@ -45,7 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from telcon.cli import line, node, proof  # late: `verify` on a bare machine loads little
+    from telcon.cli import (
+        coverage,
+        line,
+        node,
+        proof,
+    )  # late: `verify` on a bare machine loads little
 
     parser = argparse.ArgumentParser(prog="telcon", description="A direct line between two nodes.")
     parser.add_argument("--version", action="version", version=f"telcon {__version__}")
@@ -60,4 +65,5 @@ def _parser() -> argparse.ArgumentParser:
     node.add_commands(commands)
     line.add_commands(commands)
     proof.add_commands(commands)
+    coverage.add_commands(commands)
     return parser

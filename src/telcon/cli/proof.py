@@ -2,8 +2,9 @@
 
 import argparse
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telcon.core.entry import LAYERS
 from telcon.errors import OperatorError
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "audit_export", "line_named", "logs_of", "read_time"]
 
+TIME_ADVICE = "Give it in UTC, like 2026-04-01 or 2026-04-01T08:30."
 LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 
 
@@ -58,18 +60,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _export(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
-    from telcon.ledger import parse_key_card
-    from telcon.node.audit import AuditEvent, AuditFile
     from telcon.node.proof import export_call
     from telcon.node.store import Store
 
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
         report = export_call(
-            store.stored_log(record.own_origin),
-            store.stored_log(record.peer_origin),
-            own_card=parse_key_card(record.own_card),
-            peer_card=parse_key_card(record.peer_card),
+            **logs_of(store, record),
             call=call,
             out=arguments.out,
             layer=arguments.show,
@@ -81,13 +78,60 @@ def _export(arguments: argparse.Namespace) -> int:
             ],
             progress=progress,
         )
-    with AuditFile(arguments.data / "audit.jsonl") as audit:
-        out = str(arguments.out)
-        audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
+    audit_export(arguments, layer=arguments.show, call=call)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
         print(f"  left out, the other side has not signed that it holds it yet: {name}")
     return 0
+
+
+def audit_export(arguments: argparse.Namespace, **fields: str) -> None:
+    """Note in the audit file that something was exported to `arguments.out`."""
+    from telcon.node.audit import AuditEvent, AuditFile
+
+    with AuditFile(arguments.data / "audit.jsonl") as audit:
+        audit.event(AuditEvent.EXPORT_MADE, **fields, folder=str(arguments.out))
+
+
+def logs_of(store: "StoreReader", record: "LineRecord") -> dict[str, Any]:
+    """Return both logs of a line and both key cards, as every export takes them."""
+    from telcon.ledger import parse_key_card
+
+    return {
+        "ours": store.stored_log(record.own_origin),
+        "theirs": store.stored_log(record.peer_origin),
+        "own_card": parse_key_card(record.own_card),
+        "peer_card": parse_key_card(record.peer_card),
+    }
+
+
+def line_named(store: "StoreReader", wanted: str) -> "LineRecord":
+    """Return the line with that id, or the newest one to that node.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    found = [one for one in store.lines() if wanted in (one.line, one.peer_name)]
+    if not found:
+        raise OperatorError(f"there is no line {wanted}", advice="See: telcon line list")
+    return max(found, key=lambda one: one.confirmed_at_us)
+
+
+def read_time(text: str) -> int:
+    """Read a date or time as ISO 8601 has it, in UTC unless it says otherwise, in microseconds.
+
+    Raises:
+        OperatorError: it reads otherwise, or lies before 1970.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        in_utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise OperatorError(f"{text!r} is no time", advice=TIME_ADVICE) from error
+    time_us = (in_utc - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if time_us < 0:
+        raise OperatorError(f"{text!r} lies before 1970", advice=TIME_ADVICE)
+    return time_us
 
 
 def _verify(arguments: argparse.Namespace) -> int:

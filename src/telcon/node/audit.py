@@ -124,7 +124,7 @@ class AuditEvent(StrEnum):
     RECORD_UNLOGGED = "audit.record.unlogged"
     """What was recorded could not be said in the log: call, act, why."""
     EXPORT_MADE = "audit.record.exported"
-    """call, layer, folder."""
+    """What was exported: layer (or coverage, absence, excerpt), folder, and call or line."""
 
     EVENTS_DROPPED = "audit.events-dropped"
     """More came than the disk took: count."""

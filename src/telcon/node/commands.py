@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from telcon.core import draft as drafts
+from telcon.core.entry import LineCoverage
 from telcon.errors import InvitationError, OperatorError
 from telcon.ledger import format_key_card, key_card_hash
 from telcon.node.audit import AuditEvent
@@ -20,6 +22,8 @@ from telcon.node.store.records import LineRecord
 __all__ = ["Commands", "Host"]
 
 Answer = Mapping[str, Any]
+
+COSIGNED_WITHIN_S = 5.0  # to be able to say so; nothing hangs on it
 
 
 class Host(Protocol):
@@ -64,6 +68,7 @@ class Commands:
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
+            "cover": self._cover,
         }
 
     # -- pairing
@@ -111,6 +116,25 @@ class Commands:
     async def _card(self, request: Answer, progress: Progress) -> Answer:
         card = self._desk(request["peer"]).line.identity.own_card
         return {"card": format_key_card(card).decode(), "hash": key_card_hash(card).hex()}
+
+    async def _cover(self, request: Answer, progress: Progress) -> Answer:
+        line = self._desk(request["peer"]).line
+        terms = line.machine.fold.line.terms.get(line.identity.peer_card.log.name)
+        if terms is None or LineCoverage.TYPE not in terms.types:
+            raise OperatorError(
+                f"the node of {line.identity.peer_name} does not take statements of coverage",
+                advice="It must have confirmed the line, and run a version that knows them.",
+            )
+        draft = drafts.line_coverage(
+            request["since_us"],
+            request["until_us"],
+            tuple(tuple(span) for span in request["hours"]),
+            (self._node.settings.principal,),
+            tuple(request["modes"]),
+        )
+        held = await line.act(draft)
+        await line.wait_cosigned(COSIGNED_WITHIN_S)
+        return {"index": held.index, "held": line.machine.cosigned_by_peer > held.index}
 
     def _desk(self, peer: str) -> LineDesk:
         found = [one for one in self._node.desks() if one.line.identity.peer_name == peer]

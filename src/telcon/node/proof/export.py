@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from telcon.core.entry import RecordOff, entry_type
-from telcon.core.seal import Opening, sealed_members
+from telcon.core.entry import Entry, RecordOff, entry_type
+from telcon.core.seal import sealed_members
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, StorageError
 from telcon.ledger import (
@@ -59,10 +59,22 @@ class ExportReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
+    """One of the two logs that a folder shows."""
+
     name: str  # "ours" or "theirs"
     log: ExportedLog
     policy: Policy
+
+
+def sides_of(
+    ours: ExportedLog, theirs: ExportedLog, own_card: KeyCard, peer_card: KeyCard
+) -> tuple[Side, Side]:
+    """Return both sides, each under the policy that asks for the other side's mirror."""
+    return (
+        Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
+        Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
+    )
 
 
 def export_call(
@@ -91,10 +103,7 @@ def export_call(
         PeerError: a stored checkpoint or recording is not what it should be.
     """
     shown = shown_by(layer)
-    sides = (
-        _Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
-        _Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
-    )
+    sides = sides_of(ours, theirs, own_card, peer_card)
     selection = select_call(ours, theirs, call, shown, progress)
     with FolderWriter(out) as writer:
         exporter = _Exporter(writer, sides, selection, shown.members, progress)
@@ -114,7 +123,7 @@ class _Exporter:
     def __init__(
         self,
         writer: FolderWriter,
-        sides: tuple[_Side, _Side],
+        sides: tuple[Side, Side],
         selection: Selection,
         members: frozenset[str],
         progress: Progress,
@@ -134,20 +143,12 @@ class _Exporter:
         entries = self._selection.entries
         for item in counted(entries, Step.RECEIPTS, len(entries), self._progress):
             side = self._sides[item.origin]
-            stem = layout.receipt_stem(item.index, entry_type(item.entry))
-            note = side.log.cosigned_note_over(item.index)
-            if note is None:
+            path = write_receipt(self._writer, side, item.index, item.entry, self._members)
+            if path is None:
+                stem = layout.receipt_stem(item.index, entry_type(item.entry))
                 self.not_countersigned.append(f"{side.name}: {stem}")
-                continue
-            path = f"{side.name}/{layout.RECEIPTS}/{stem}"
-            data = side.log.entries(item.index, 1)[0]
-            self._writer.write(path + layout.PROOF_SUFFIX, _receipt(side, item.index, data, *note))
-            self._writer.write(path + layout.ENTRY_SUFFIX, data)
-            openings = self._openings(side, item)
-            if openings:
-                opened = layout.format_openings(openings)
-                self._writer.write(path + layout.OPENED_SUFFIX, opened)
-            self.entries.append(self._summary_entry(path, item))
+            else:
+                self.entries.append(self._summary_entry(path, item))
 
     def copy_recordings(self, recordings: Sequence[tuple[str, Path]]) -> None:
         signed = {
@@ -170,13 +171,7 @@ class _Exporter:
             newest = newest_cosigned(side.log)
             if newest is None:
                 raise StorageError(f"no checkpoint of {side.log.origin} is cosigned yet")
-            size, note = newest
-            reader = _EntryReader(side.log)
-            files = log_files(size, side.log.hash, reader.read)
-            total = len(expected_files(size))
-            for path, data in counted(files, Step.TILES, total, self._progress):
-                self._writer.write(f"{side.name}/{layout.LOG}/{path}", data)
-            self._writer.write(f"{side.name}/{layout.LOG}/{layout.CHECKPOINT}", note)
+            write_log(self._writer, side, *newest, self._progress)
 
     def write_summary(
         self, own_card: KeyCard, peer_card: KeyCard, layer: str, *, whole_log: bool
@@ -197,11 +192,6 @@ class _Exporter:
         )
         self._writer.write(layout.SUMMARY, layout.format_summary(summary))
         self._writer.write(layout.README, readme(summary).encode())
-
-    def _openings(self, side: _Side, item: Selected) -> list[Opening]:
-        found = {opening.member: opening for _, opening in side.log.openings(item.index, 1)}
-        shown = [member for member in sealed_members(item.entry) if member in self._members]
-        return [found[member] for member in shown if member in found]
 
     def _summary_entry(self, path: str, item: Selected) -> SummaryEntry:
         effect = "none" if (item.origin, item.index) in self._selection.idle else ""
@@ -249,8 +239,43 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
     return newest
 
 
-def _receipt(side: _Side, index: int, data: bytes, size: int, note: bytes) -> bytes:
-    """Make a receipt and check it as a stranger would."""
-    proof = TlogProof(index, tuple(inclusion_proof(index, size, side.log.hash)), note)
+def write_log(
+    writer: FolderWriter, side: Side, size: int, note: bytes, progress: Progress = QUIET
+) -> None:
+    """Write all tiles and bundles of the first `size` entries of a log, and its checkpoint `note`.
+
+    Raises:
+        StorageError: the disk refused, or the store lacks an entry.
+    """
+    files = log_files(size, side.log.hash, _EntryReader(side.log).read)
+    for path, data in counted(files, Step.TILES, len(expected_files(size)), progress):
+        writer.write(f"{side.name}/{layout.LOG}/{path}", data)
+    writer.write(f"{side.name}/{layout.LOG}/{layout.CHECKPOINT}", note)
+
+
+def write_receipt(
+    writer: FolderWriter, side: Side, index: int, entry: Entry, members: frozenset[str]
+) -> str | None:
+    """Write the receipt of an entry, checked as a stranger would, and the openings of `members`.
+
+    Returns:
+        Its path without suffix; None, and nothing is written, if nobody has cosigned it yet.
+
+    Raises:
+        StorageError: the disk refused.
+        PeerError: what is stored is not what it should be.
+    """
+    note = side.log.cosigned_note_over(index)
+    if note is None:
+        return None
+    path = f"{side.name}/{layout.RECEIPTS}/{layout.receipt_stem(index, entry_type(entry))}"
+    data = side.log.entries(index, 1)[0]
+    proof = TlogProof(index, tuple(inclusion_proof(index, note[0], side.log.hash)), note[1])
     verify_tlog_proof(proof, data, side.policy)
-    return format_tlog_proof(proof)
+    writer.write(path + layout.PROOF_SUFFIX, format_tlog_proof(proof))
+    writer.write(path + layout.ENTRY_SUFFIX, data)
+    found = {opening.member: opening for _, opening in side.log.openings(index, 1)}
+    shown = [member for member in sealed_members(entry) if member in members]
+    if openings := [found[member] for member in shown if member in found]:
+        writer.write(path + layout.OPENED_SUFFIX, layout.format_openings(openings))
+    return path

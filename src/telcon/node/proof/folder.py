@@ -12,6 +12,7 @@ from telcon.core.entry import CallAnswer, RecordOff
 from telcon.errors import OperatorError
 from telcon.node.proof import layout
 from telcon.node.proof.check import FolderCheck
+from telcon.node.proof.coverage import CoverageCheck
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt
@@ -137,5 +138,8 @@ def _is_hash_of(receipt: ProvenReceipt, digest: tuple[str, int]) -> bool:
     return isinstance(entry, RecordOff) and (entry.sha256, entry.size) == digest
 
 
-_KINDS: Final[Mapping[str, type[FolderCheck[Any]]]] = {layout.SUMMARY: _CallCheck}
+_KINDS: Final[Mapping[str, type[FolderCheck[Any]]]] = {
+    layout.SUMMARY: _CallCheck,
+    layout.COVERAGE: CoverageCheck,
+}
 """By the file that says what a folder is about."""

@@ -158,6 +158,7 @@ def read_log(
     verify_tiles(size, root, fetch)
     for number, _ in enumerate(verify_bundles(size, fetch)):
         progress(Step.ENTRIES, TILE_ENTRIES * number, size)
+    progress(Step.ENTRIES, size, size)
     log = WholeLog(policy.log.name, size, fetch)
     return ReadLog(log, tuple((key.name, time_s) for key, time_s in accepted.cosigned))
 
