@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -159,5 +160,36 @@ def test_coverage_is_stated_held_and_shown(
             assert await telcon(both.arcadia, "coverage", "--out", out) == 0
             assert await telcon(both.arcadia, "verify", out) == 3
             assert "“Adrian Rey”, “" in capfd.readouterr().out
+
+    asyncio.run(run())
+
+
+def test_that_there_was_no_call_is_attested_where_there_was_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            out = str(tmp_path / "none")
+            none = ("attest", "--none", "--line", "borealis.example", "--out", out)
+            began = datetime.now(UTC).isoformat()
+            await both.phone(both.arcadia).ring()
+            over = datetime.now(UTC).isoformat()
+            quiet = (*none, "--from", "2020-01-01", "--to", "2020-01-02T12:00")
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+            assert await telcon(both.arcadia, *none, "--from", over, "--to", "2100-01-01") == 2
+            assert "does not reach beyond that time" in capfd.readouterr().err
+            assert await telcon(both.arcadia, *none, "--from", began, "--to", over) == 2
+            assert "a call touches that time" in capfd.readouterr().err
+            assert await telcon(both.arcadia, *none, "--from", over, "--to", began) == 2
+            assert await telcon(both.arcadia, *none, "--from", "noon", "--to", over) == 2
+            capfd.readouterr()
+            assert await telcon(both.arcadia, *quiet) == 0
+            said = capfd.readouterr().out
+            assert "no call on the line to borealis.example in that time" in said
+            assert "borealis.example never stated what its log covers" in said
+            assert await telcon(both.arcadia, "verify", out) == 3
+            assert "from 2020-01-01 00:00:00.000000 UTC to 2020-01-02 12:00:0" in (
+                capfd.readouterr().out
+            )
 
     asyncio.run(run())

@@ -38,6 +38,20 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
 
+    attest = commands.add_parser(
+        "attest", help="write the proof that a line had no call in a time, from both whole logs"
+    )
+    attest.add_argument("--none", action="store_true", required=True, help="that there was no call")
+    attest.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    attest.add_argument("--from", dest="since", required=True, metavar="TIME", help="in UTC")
+    attest.add_argument(
+        "--to", dest="until", required=True, metavar="TIME", help="in UTC, not itself part of it"
+    )
+    attest.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    attest.set_defaults(run=_attest)
+
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
     verify.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="proof folders or single receipts"
@@ -132,6 +146,32 @@ def read_time(text: str) -> int:
     if time_us < 0:
         raise OperatorError(f"{text!r} lies before 1970", advice=TIME_ADVICE)
     return time_us
+
+
+def _attest(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.proof import attest_none
+    from telcon.node.store import Store
+
+    since_us, until_us = read_time(arguments.since), read_time(arguments.until)
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        record = line_named(store, arguments.line)
+        found = attest_none(
+            **logs_of(store, record),
+            from_us=since_us,
+            to_us=until_us,
+            out=arguments.out,
+            progress=progress,
+        )
+    audit_export(arguments, layer="absence", line=record.line)
+    print(f"{arguments.out}: no call on the line to {record.peer_name} in that time")
+    print(f"  line tests answered in it: {found.tests}")
+    for origin in (record.own_origin, record.peer_origin):
+        if not found.statements.of(origin):
+            who = origin.partition("/")[0]
+            print(f"  {who} never stated what its log covers: see telcon coverage")
+    print("See what it shows and what not: telcon verify")
+    return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:

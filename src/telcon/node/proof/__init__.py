@@ -4,6 +4,7 @@
 receipts and says in words what is shown and what is not. `layout` has the files.
 """
 
+from telcon.node.proof.attest import attest_none
 from telcon.node.proof.coverage import export_coverage
 from telcon.node.proof.export import ExportedLog, ExportReport, export_call
 from telcon.node.proof.layout import LAYER_NAMES
@@ -17,6 +18,7 @@ __all__ = [
     "PathReport",
     "Verdict",
     "VerifyReport",
+    "attest_none",
     "export_call",
     "export_coverage",
     "format_json",

@@ -11,6 +11,7 @@ from typing import Any, Final
 from telcon.core.entry import CallAnswer, RecordOff
 from telcon.errors import OperatorError
 from telcon.node.proof import layout
+from telcon.node.proof.absence_check import AbsenceCheck
 from telcon.node.proof.check import FolderCheck
 from telcon.node.proof.coverage import CoverageCheck
 from telcon.node.proof.files import Files
@@ -141,5 +142,6 @@ def _is_hash_of(receipt: ProvenReceipt, digest: tuple[str, int]) -> bool:
 _KINDS: Final[Mapping[str, type[FolderCheck[Any]]]] = {
     layout.SUMMARY: _CallCheck,
     layout.COVERAGE: CoverageCheck,
+    layout.ABSENCE: AbsenceCheck,
 }
 """By the file that says what a folder is about."""
