@@ -1,4 +1,4 @@
-"""`telcon export` and `telcon verify`."""
+"""`telcon export`, `attest`, `excerpt` and `verify`."""
 
 import argparse
 import time
@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telcon.core.entry import LAYERS
-from telcon.errors import OperatorError
+from telcon.errors import MalformedError, OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from telcon.node.proof.steps import Progress
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
 __all__ = ["add_commands", "audit_export", "line_named", "logs_of", "read_time"]
 
+LISTED_CHARACTERS = 60
 TIME_ADVICE = "Give it in UTC, like 2026-04-01 or 2026-04-01T08:30."
 LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 
@@ -51,6 +54,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
     )
     attest.set_defaults(run=_attest)
+
+    excerpt = commands.add_parser(
+        "excerpt", help="write the proof of one message, and of how many others are left out"
+    )
+    excerpt.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    excerpt.add_argument(
+        "--message", metavar="PLACE", help="like ours:17; without it, all are listed"
+    )
+    excerpt.add_argument("--out", type=Path, metavar="FOLDER", help="a new or empty folder")
+    excerpt.set_defaults(run=_excerpt)
 
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
     verify.add_argument(
@@ -171,6 +184,52 @@ def _attest(arguments: argparse.Namespace) -> int:
             who = origin.partition("/")[0]
             print(f"  {who} never stated what its log covers: see telcon coverage")
     print("See what it shows and what not: telcon verify")
+    return 0
+
+
+def _excerpt(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.proof import export_message
+    from telcon.node.store import Store
+
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        record = line_named(store, arguments.line)
+        origins = {"ours": record.own_origin, "theirs": record.peer_origin}
+        if arguments.message is None:
+            return _list_messages(store, origins, progress)
+        side, _, index = arguments.message.partition(":")
+        if side not in origins or not index.isdecimal() or arguments.out is None:
+            raise OperatorError(
+                "it takes the place of a message, and a folder to write to",
+                advice="Like: --message ours:17 --out FOLDER",
+            )
+        talk = export_message(
+            **logs_of(store, record),
+            place=(origins[side], int(index)),
+            out=arguments.out,
+            progress=progress,
+        )
+    audit_export(arguments, layer="excerpt", line=record.line, call=talk.call)
+    print(f"{arguments.out}: one message of {talk.left_out + 1}; the others stay sealed")
+    return 0
+
+
+def _list_messages(store: "StoreReader", origins: "Mapping[str, str]", progress: "Progress") -> int:
+    """Print the place, time and words of every message of a line."""
+    from telcon.core.seal import parse_text_untrusted
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.proof.wording import quote, utc_from_us
+
+    logs = {side: store.stored_log(origin) for side, origin in origins.items()}
+    sides = {origin: side for side, origin in origins.items()}
+    for one in fold_line(logs["ours"], logs["theirs"], progress=progress).messages:
+        side = sides[one.origin]
+        shown = [o.content for _, o in logs[side].openings(one.index, 1) if o.member == "text"]
+        try:
+            words = quote(parse_text_untrusted(shown[0]).text[:LISTED_CHARACTERS])
+        except (IndexError, MalformedError):
+            words = "(unreadable)"
+        print(f"{side}:{one.index}  {utc_from_us(one.time_us)}  {words}")
     return 0
 
 

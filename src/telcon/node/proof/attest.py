@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from telcon.core.entry import Void, read_entry_untrusted
-from telcon.core.seal import Opening
 from telcon.errors import OperatorError, StorageError
 from telcon.ledger import KeyCard, format_policy, verify_checkpoint
 from telcon.node.proof import layout
 from telcon.node.proof.absence import Bounds, Findings, Until, survey
 from telcon.node.proof.absence_check import touch_words
-from telcon.node.proof.export import ExportedLog, Side, sides_of, write_log
+from telcon.node.proof.export import CutLog, ExportedLog, Side, sides_of, write_log
 from telcon.node.proof.files import FolderWriter
 from telcon.node.proof.layout import AbsenceAccount
 from telcon.node.proof.readme import absence_readme
@@ -37,30 +36,6 @@ class _Note:
     size: int
     time_s: int
     note: bytes
-
-
-class _CutLog:
-    """The first entries of a stored log; a `StoredLog`."""
-
-    def __init__(self, log: ExportedLog, size: int) -> None:
-        self._log = log
-        self.origin = log.origin
-        self.size = size
-
-    def hash(self, level: int, index: int) -> bytes:
-        return self._log.hash(level, index)
-
-    def entries(self, first: int, max_bytes: int) -> list[bytes]:
-        return self._log.entries(first, max_bytes)[: max(0, self.size - first)]
-
-    def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
-        return []  # none is shown
-
-    def note(self, size: int) -> bytes | None:
-        return self._log.note(size)
-
-    def newest_note(self) -> tuple[int, bytes] | None:
-        return self._log.newest_note()
 
 
 class _Prefix:
@@ -135,7 +110,7 @@ def attest_none(
         )
         for side, before, after in zip(sides, befores, afters, strict=True)
     }
-    cut = [_CutLog(side.log, end.size) for side, end in zip(sides, ends, strict=True)]
+    cut = [CutLog(side.log, end.size) for side, end in zip(sides, ends, strict=True)]
     found = survey(cut[0], cut[1], bounds, from_us, to_us, progress)  # 3
     _require_nothing(found)
     with FolderWriter(out) as writer:  # 4

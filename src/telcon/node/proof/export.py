@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from telcon.core.entry import Entry, RecordOff, entry_type
-from telcon.core.seal import sealed_members
+from telcon.core.seal import Opening, sealed_members
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, StorageError
 from telcon.ledger import (
@@ -220,6 +220,36 @@ class _EntryReader:
                 raise StorageError(f"{self._log.origin} lacks entry {first + len(found)}")
             found += batch
         return found[:count]
+
+
+class CutLog:
+    """The first entries of a stored log, as far as it is shown; a `StoredLog`."""
+
+    def __init__(self, log: ExportedLog, size: int) -> None:
+        """Show `size` entries of `log`."""
+        self._log = log
+        self.origin = log.origin
+        self.size = size
+
+    def hash(self, level: int, index: int) -> bytes:
+        """Return the hash of a perfect subtree."""
+        return self._log.hash(level, index)
+
+    def entries(self, first: int, max_bytes: int) -> list[bytes]:
+        """Return entries from `first` on; see `StoredLog`."""
+        return self._log.entries(first, max_bytes)[: max(0, self.size - first)]
+
+    def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
+        """Return none: none is shown."""
+        return []
+
+    def note(self, size: int) -> bytes | None:
+        """Return the checkpoint of that size."""
+        return self._log.note(size)
+
+    def newest_note(self) -> tuple[int, bytes] | None:
+        """Return the newest checkpoint, which may lie beyond."""
+        return self._log.newest_note()
 
 
 def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:

@@ -14,6 +14,7 @@ from telcon.node.proof import layout
 from telcon.node.proof.absence_check import AbsenceCheck
 from telcon.node.proof.check import FolderCheck
 from telcon.node.proof.coverage import CoverageCheck
+from telcon.node.proof.excerpt import ExcerptCheck
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt
@@ -143,5 +144,6 @@ _KINDS: Final[Mapping[str, type[FolderCheck[Any]]]] = {
     layout.SUMMARY: _CallCheck,
     layout.COVERAGE: CoverageCheck,
     layout.ABSENCE: AbsenceCheck,
+    layout.EXCERPT: ExcerptCheck,
 }
 """By the file that says what a folder is about."""
