@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, on_two_nodes, two_nodes, until, voice
+from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, two_nodes, until, voice
 from telcon.cli import main
+from telcon.core import draft as drafts
+from telcon.core.entry import SUPPORTED_TYPES
+from telcon.core.events import LineIdentity
 from telcon.errors import IllegalActError
 from telcon.node.assembly import Node
 
@@ -224,3 +227,33 @@ def test_one_message_of_three_is_shown(tmp_path: Path, capfd: pytest.CaptureFixt
             assert "This is one message of 3 of this line, in no call" in capfd.readouterr().out
 
     asyncio.run(run())
+
+
+def test_a_node_of_a_newer_version_states_its_terms_anew(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        older = [one for one in SUPPORTED_TYPES if one[0] != "line.coverage"]
+        stated = drafts.line_terms
+        monkeypatch.setattr(drafts, "line_terms", lambda link_lost: stated(link_lost, older))
+        async with two_nodes(tmp_path) as both:
+            name = both.borealis.settings.name
+            assert await telcon(both.arcadia, "coverage", "set", name) == 2
+            assert "does not take statements of coverage" in capfd.readouterr().err
+            monkeypatch.undo()
+            await both.restart(both.borealis)
+            await both.up()
+            arcadia = await both.restart(both.arcadia)
+            await both.up()
+            logs = [identity.own_card.log.name for identity in identities(both)]
+            fold = line_of(arcadia).machine.fold
+            await until(lambda: all("line.coverage" in fold.line.terms[o].types for o in logs))
+            sizes = [fold.size(origin) for origin in logs]
+            assert sizes == [3, 3], "opened, terms, terms"
+            assert await telcon(arcadia, "coverage", "set", name) == 0
+
+    asyncio.run(run())
+
+
+def identities(both: TwoNodes) -> list[LineIdentity]:
+    return [line_of(node).identity for node in both.nodes]
