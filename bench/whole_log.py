@@ -2,8 +2,9 @@
 
 The files are written by a process of its own, so that what this one holds is what the check needs.
 Beside it, in the same run, hashlib alone makes the same hashes of the same bytes (each leaf, each
-node), and hashes all the files whole: no check can be quicker than the first of these. One receipt
-out of that log is timed as well.
+node), and hashes all the files whole: no check can be quicker than the first of these. The ratio is
+of CPU time, system's included: all of it is work of one thread, and these take turns of many
+seconds, between which a busy machine changes. One receipt out of that log is timed as well.
 """
 
 import os
@@ -96,7 +97,7 @@ def put(folder: Path, path: str, data: bytes) -> None:
 
 
 def bare(folder: Path) -> tuple[float, float]:
-    """Return the seconds that hashlib takes for each hash there is, and for the files whole."""
+    """Return the CPU seconds that hashlib takes for each hash there is, and for the files whole."""
     each = whole = 0.0
     for level, index, width in tiles_of(ENTRIES):
         tile = (folder / tile_path(level, index, width)).read_bytes()
@@ -106,7 +107,7 @@ def bare(folder: Path) -> tuple[float, float]:
         if level == 0:
             bundle = (folder / tile_path("entries", index, width)).read_bytes()
             data, entries = tile + bundle, parse_bundle_untrusted(bundle, width)
-        began = time.perf_counter()
+        began = time.process_time()
         for one in entries:
             sha256(b"\x00" + one).digest()
         # Of a tile's inner levels the pairs are as many again but one; the bytes do not matter.
@@ -114,10 +115,10 @@ def bare(folder: Path) -> tuple[float, float]:
             sha256(b"\x01" + one).digest()
         for one in pairs[1:]:
             sha256(b"\x01" + one).digest()
-        each += time.perf_counter() - began
-        began = time.perf_counter()
+        each += time.process_time() - began
+        began = time.process_time()
         sha256(data).digest()
-        whole += time.perf_counter() - began
+        whole += time.process_time() - began
     return each, whole
 
 
@@ -154,11 +155,12 @@ def run() -> list[Row]:
         paths = sorted(expected_files(ENTRIES))
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
         start_mib = held_mib("VmRSS")
-        checks, eachs, wholes = [], [], []
+        checks, walls, eachs, wholes = [], [], [], []
         for _ in range(RUNS):
-            began = time.perf_counter()
+            began, began_cpu = time.perf_counter(), time.process_time()
             read_log(note, POLICY, paths, lambda path: files.read(path, MAX_FILE_OCTETS))
-            checks.append(time.perf_counter() - began)
+            checks.append(time.process_time() - began_cpu)
+            walls.append(time.perf_counter() - began)
             each, whole = bare(folder)
             eachs.append(each)
             wholes.append(whole)
@@ -166,6 +168,7 @@ def run() -> list[Row]:
         times = receipts(folder, files)
     ratios = [check / each for check, each in zip(checks, eachs, strict=True)]
     for what, values in (
+        ("checked, by the clock on the wall", walls),
         ("checked", checks),
         ("hashlib, the same hashes", eachs),
         ("hashlib, files whole", wholes),
@@ -177,7 +180,7 @@ def run() -> list[Row]:
     reference = (
         f"hashlib: the same hashes {median(eachs):.2f} s, the files whole {median(wholes):.2f} s"
     )
-    name = f"a log of {ENTRIES:,} entries checked, {median(checks):.1f} s"
+    name = f"a log of {ENTRIES:,} entries checked, {median(walls):.1f} s"
     return [
         at_most(name, median(ratios), "x hashlib", LIMIT, reference, ratios),
         at_most("its memory above start", grown_mib, "MiB", LIMIT_MIB),

@@ -1,7 +1,8 @@
 """The command line: `telcon --data FOLDER COMMAND`. Thin: parses, calls, prints.
 
-Commands about lines and people speak to the running node over its control socket; `export` opens
-the store read-only, beside a running node or without one; `verify` needs no node at all.
+Commands about lines and people, and `coverage set`, speak to the running node over its control
+socket; `export`, `attest`, `excerpt` and `coverage` open the store read-only, beside a running node
+or without one; `verify` needs no node at all.
 """
 
 import argparse

@@ -16,6 +16,7 @@ from telcon.core.coverage import ALWAYS, read_hours
 from telcon.errors import OperatorError
 from telcon.ledger import Checkpoint, log_files, root_at
 from telcon.node.proof import Verdict, VerifyReport, attest_none, format_words
+from telcon.node.proof import attest as attest_module
 
 HOUR_US = 3_600_000_000
 MIDNIGHT_US = 1_790_035_200_000_000  # 2026-09-22 00:00:00 UTC
@@ -42,6 +43,10 @@ def day(*, acts: dict[float, Act] | None = None, until: int = 12) -> SignedLine:
 
 def call(line: SignedLine) -> None:
     line.ring_off()
+
+
+def hologram(line: SignedLine) -> None:
+    line.write_bytes(line.arcadia, b'{"type":"call.hologram","v":1}')
 
 
 def attest(line: SignedLine, out: Path) -> dict[str, bytes]:
@@ -312,14 +317,59 @@ def test_a_line_that_is_younger_than_the_time_is_bounded_by_its_opening(tmp_path
 
 
 def test_what_a_later_version_wrote_cannot_be_told(tmp_path: Path) -> None:
-    def unknown(line: SignedLine) -> None:
-        line.write_bytes(line.arcadia, b'{"type":"call.hologram","v":1}')
-
     assert "does not know" not in words_of(
-        attest(line := day(acts={3.5: unknown}), tmp_path / "before"), line
+        attest(line := day(acts={3.5: hologram}), tmp_path / "before"), line
     )
-    guilty = day(acts={5.5: unknown})
+    guilty = day(acts={5.5: hologram})
     assert "of a kind that this version does not know" in refusal(guilty, tmp_path / "in")
+
+
+# -- folders of a node that did not look
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the exporter write whatever it finds."""
+    monkeypatch.setattr(attest_module, "_require_nothing", lambda _: None)
+
+
+@pytest.mark.usefixtures("blind")
+@pytest.mark.parametrize("hour", [4.0, 5.25, 7.999])
+def test_a_call_inside_is_found_by_whoever_verifies(hour: float, tmp_path: Path) -> None:
+    line = day(acts={hour: call})
+    assert "a call touches that time" in faults(attest(line, tmp_path / "out"), line)
+
+
+@pytest.mark.usefixtures("blind")
+def test_very_many_calls_are_named_by_ten_and_counted(tmp_path: Path) -> None:
+    def calls(line: SignedLine) -> None:
+        for n in range(12):
+            rung = line.ring(f"{n:032x}")
+            line.write(line.arcadia, drafts.cancel(f"{n:032x}", rung))
+
+    line = day(acts={5.5: calls})
+    assert faults(attest(line, tmp_path / "out"), line).endswith("and so do 2 more calls")
+
+
+@pytest.mark.usefixtures("blind")
+def test_what_cannot_be_told_is_unreadable_and_not_denied(tmp_path: Path) -> None:
+    line = day(acts={5.5: hologram})
+    report = check(attest(line, tmp_path / "out"), card_keys(line))
+    assert report.verdict is Verdict.UNREADABLE
+    assert "verify with a newer telcon" in report.faults[0]
+
+
+def test_no_bit_of_what_is_signed_can_be_turned(tmp_path: Path) -> None:
+    line = day(acts={3.5: call, 5.5: cover})
+    files, keys = attest(line, tmp_path / "out"), card_keys(line)
+    signed = [path for path in files if path.endswith("checkpoint") or "/tile/" in path]
+    assert len(signed) == 10
+    for path in signed:
+        for at in range(0, len(files[path]), 97):
+            data = bytearray(files[path])
+            data[at] ^= 1
+            report = check_forged(files | {path: bytes(data)}, keys)
+            assert report.verdict is Verdict.NOT_PROVEN, (path, at)
 
 
 # -- coverage

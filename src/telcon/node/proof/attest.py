@@ -148,8 +148,7 @@ def _note_over(side: Side, index: int) -> _Note | None:
     if found is None:
         return None
     size, note = found
-    (witness,) = side.policy.witnesses
-    times = [t for key, t in verify_checkpoint(note, side.policy).cosigned if key == witness.key]
+    times = [t for key, t in verify_checkpoint(note, side.policy).cosigned if key == side.mirror]
     return _Note(size, times[0], note)
 
 

@@ -21,6 +21,7 @@ from telcon.ledger import (
     KeyCard,
     Policy,
     TlogProof,
+    VerifierKey,
     format_policy,
     format_tlog_proof,
     inclusion_proof,
@@ -64,6 +65,8 @@ class Side:
 
     name: str  # "ours" or "theirs"
     log: ExportedLog
+    mirror: VerifierKey
+    """Of the other side, which cosigns this log."""
     policy: Policy
 
 
@@ -72,9 +75,13 @@ def sides_of(
 ) -> tuple[Side, Side]:
     """Return both sides, each under the policy that asks for the other side's mirror."""
     return (
-        Side(SIDES[0], ours, mirror_policy(own_card.log, peer_card.mirror)),
-        Side(SIDES[1], theirs, mirror_policy(peer_card.log, own_card.mirror)),
+        _side(SIDES[0], ours, own_card, peer_card),
+        _side(SIDES[1], theirs, peer_card, own_card),
     )
+
+
+def _side(name: str, log: ExportedLog, author: KeyCard, other: KeyCard) -> Side:
+    return Side(name, log, other.mirror, mirror_policy(author.log, other.mirror))
 
 
 def export_call(
