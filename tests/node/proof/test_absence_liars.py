@@ -19,8 +19,8 @@ from telcon.ledger import root_at
 from telcon.node.proof.absence import Bounds, Until, survey
 from telcon.node.proof.export import CutLog
 
-ACTS = 25
-CHOICES = 10
+ACTS = 14
+CHOICES = 8
 LIES_H = (-6, -3, -1, 0, 0, 1, 3, 6)
 MEDIA = Media("aa" * 32, "bb" * 32, "cc" * 32)
 
@@ -98,10 +98,10 @@ class World:
         random, by = self.random, handle(node)
         states = list(self.fold.calls.values())
         fresh = f"{random.getrandbits(128):032x}"
-        if not states or random.random() < 0.4:
+        if not states or random.random() < 0.3:
             ring = drafts.ring(fresh, by, mode="audio", track=1, person=ADA, media=MEDIA)
             quiet = (drafts.line_test(), drafts.message(ADA, BORIS, Text("en", "hm")))
-            return random.choice([ring, *quiet])
+            return random.choice([ring, *quiet, *quiet])
         state = random.choice(states[-2:])
         call, rung, words = state.call, state.rung, Text("en", "no more")
         answer = drafts.answer(call, by, rung, mode="audio", track=1, person=BORIS, media=MEDIA)
