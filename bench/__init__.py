@@ -21,6 +21,8 @@ both worse. What is not a time (a packet lost, a task left behind) does fail.
     media_hour      an hour of one voice as fast as it goes, over all wraps
     memory          what an idle node holds after a minute
     recorder_cost   CPU of the recorder for each packet
+    catch_up        10,000 messages that the far node missed, countersigned
+    whole_log       a log of a million entries checked, beside bare hashing; one receipt
     core_machine    CPU of the pure core for each message of a burst, without disk and network
     ledger_rates    hashing, proofs and signatures, and which Ed25519 is fastest
 """
@@ -41,6 +43,8 @@ NAMES = (
     "media_hour",
     "memory",
     "recorder_cost",
+    "catch_up",
+    "whole_log",
     "core_machine",
     "ledger_rates",
 )

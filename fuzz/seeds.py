@@ -61,7 +61,17 @@ from telcon.core.house import (
     format_details,
     house_origin,
 )
-from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
+from telcon.core.seal import (
+    Media,
+    Opening,
+    Person,
+    Persons,
+    Text,
+    format_media,
+    format_person,
+    format_persons,
+    format_text,
+)
 from telcon.core.signals import (
     AskSignal,
     GiveSignal,
@@ -118,9 +128,13 @@ from telcon.node.media.sdp import (
     format_offer,
 )
 from telcon.node.proof.layout import (
+    AbsenceAccount,
+    CoverageAccount,
+    ExcerptAccount,
     Summary,
     SummaryEntry,
     SummaryRecording,
+    format_account,
     format_openings,
     format_summary,
     format_sums,
@@ -137,6 +151,7 @@ _VECTORS = Path(__file__).parents[1] / "tests" / "vectors"
 _CALL = "c0ffee" + "0" * 26
 _HASH = "ab" * 32
 _PERSON = Person(lang="en", name="Ada Example", office="President", organisation="Arcadia")
+_NAMES = ("arcadia.example", "borealis.example")
 _WORDS = Text(lang="fr", text='demain à midi, "sans faute"')
 
 Files = dict[str, bytes]
@@ -259,6 +274,7 @@ def _core() -> dict[str, Files]:
         "entry": _numbered(entries),
         "stored_entry": {"opened": entries[0], "later": later},
         "person": {"ada": seals["person"]},
+        "persons": {"two": format_persons(Persons((_PERSON, _PERSON)))},
         "text": {"escaped": seals["text"]},
         "media": {
             "ring": format_media(Media(_HASH, _HASH, _HASH)),
@@ -473,6 +489,11 @@ def _outer() -> dict[str, Files]:
         "openings": {
             "ring": format_openings([Opening("person", bytes(32), format_person(_PERSON))]),
             "none": format_openings([]),
+        },
+        "account": {
+            "coverage": format_account(CoverageAccount(LINE, *_NAMES)),
+            "absence": format_account(AbsenceAccount(LINE, *_NAMES, from_us=1, to_us=2)),
+            "excerpt": format_account(ExcerptAccount(LINE, *_NAMES, "", 1, 2, 3, 4)),
         },
         "summary": {"call": format_summary(_summary())},
         "ask": _asks(),

@@ -57,10 +57,12 @@ from telcon.core.seal import (
     MAX_CONTENT_BYTES,
     format_media,
     format_person,
+    format_persons,
     format_text,
     owed_members,
     parse_media_untrusted,
     parse_person_untrusted,
+    parse_persons_untrusted,
     parse_text_untrusted,
     sealed_members,
 )
@@ -168,9 +170,11 @@ from telcon.node.media.sdp import (
     parse_offer_untrusted,
 )
 from telcon.node.proof.layout import (
+    format_account,
     format_openings,
     format_summary,
     format_sums,
+    parse_account_untrusted,
     parse_openings_untrusted,
     parse_summary_untrusted,
     parse_sums_untrusted,
@@ -352,7 +356,7 @@ def _read_tiled_log(data: bytes) -> list[bytes]:
         return files[path]
 
     verify_tiles(size, root, fetch)
-    return list(verify_bundles(size, fetch))
+    return [entry for bundle in verify_bundles(size, fetch) for entry in bundle]
 
 
 def _check_tiled_log(data: bytes, entries: list[bytes]) -> None:
@@ -565,6 +569,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "tiled_log": Target(_read_tiled_log, _check_tiled_log, (MalformedError, ProofError)),
     "entry": Target(parse_entry_untrusted, _check_entry, (VoidError,), MAX_ENTRY_BYTES),
     "stored_entry": Target(read_entry_untrusted, _check_stored_entry, ()),
+    "persons": Target(
+        parse_persons_untrusted, _one_spelling(format_persons), limit=MAX_CONTENT_BYTES
+    ),
     "person": Target(parse_person_untrusted, _one_spelling(format_person), limit=MAX_CONTENT_BYTES),
     "text": Target(parse_text_untrusted, _one_spelling(format_text), limit=MAX_CONTENT_BYTES),
     "media": Target(parse_media_untrusted, _one_spelling(format_media), limit=MAX_CONTENT_BYTES),
@@ -636,6 +643,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "opus": Target(parse_opus_untrusted, _check_opus, limit=MAX_OPUS_OCTETS),
     "sums": Target(parse_sums_untrusted, _check_sums),
     "openings": Target(parse_openings_untrusted, _one_spelling(format_openings)),
+    "account": Target(
+        parse_account_untrusted, _reads_again(parse_account_untrusted, format_account)
+    ),
     "summary": Target(
         parse_summary_untrusted, _reads_again(parse_summary_untrusted, format_summary)
     ),

@@ -14,6 +14,7 @@ ASKING = [
     ["line", "freeze", "borealis.example", "--reason", "no reason"],
     ["link", "Adrian Rey"],
     ["card", "borealis.example", "--out", "card"],
+    ["coverage", "set", "borealis.example"],
 ]
 INIT = ["node", "init", "--name", "arcadia.example", "--organisation", "Arcadia"]
 INIT += ["--principal", "Adrian Rey", "--office", "President of Arcadia"]

@@ -98,6 +98,8 @@ class SignedLine:
         self.arcadia = Node(names[0], seeds[0], line, ml_dsa=ml_dsa)
         self.borealis = Node(names[1], seeds[1], line, ml_dsa=ml_dsa)
         self.now_us = START_US
+        self.ahead_us = dict.fromkeys(names, 0)
+        """How far a node's clock is wrong."""
 
     @property
     def cards(self) -> tuple[KeyCard, KeyCard]:
@@ -113,7 +115,7 @@ class SignedLine:
         data, openings, _ = compose(
             draft,
             origin=node.log.origin,
-            time_us=self.now_us,
+            time_us=self.now_us + self.ahead_us[node.name],
             seen=(other.size, root_at(other.size, other.hash)),
             random=self.random.randbytes,
         )
@@ -152,7 +154,8 @@ class SignedLine:
         """Return a checkpoint signed by `node`'s log key and `cosigner`'s mirror key."""
         text = format_checkpoint(checkpoint)
         name = cosigner.card.mirror.name
-        line = cosign(text, name, cosigner.mirror_key, self.now_us // 1_000_000 + 1)
+        time_us = self.now_us + self.ahead_us.get(cosigner.name, 0)
+        line = cosign(text, name, cosigner.mirror_key, time_us // 1_000_000 + 1)
         return add_signature_lines(sign_checkpoint(checkpoint, node.log_key), [line])
 
     def open(self) -> "SignedLine":
@@ -163,6 +166,12 @@ class SignedLine:
         for node in (self.arcadia, self.borealis):
             self.write(node, drafts.line_terms("go on"))
         return self
+
+    def test(self, node: Node | None = None) -> None:
+        """Test the line from one side; the other answers."""
+        tester = node or self.arcadia
+        place = self.write(tester, drafts.line_test())
+        self.write(self.other(tester), drafts.line_tested(place))
 
     def ring(self, call: str = CALL, node: Node | None = None) -> tuple[str, int]:
         node = node or self.arcadia

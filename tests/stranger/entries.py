@@ -17,6 +17,7 @@ TYPES = {
     "line.test": "",
     "line.tested": "re",
     "line.frozen": "reason*",
+    "line.coverage": "since until? hours modes persons*",
     "call.ring": "call by mode track person* topic*? media*",
     "call.ringing": "call re devices",
     "call.answer": "call by re mode glare track person* media*",
@@ -42,6 +43,7 @@ HEAD = "type v nonce time seen"
 JSON_MEMBERS = {
     **dict.fromkeys(("person", "from", "to"), ("lang", "name", "office", "organisation")),
     **dict.fromkeys(("topic", "reason", "text"), ("lang", "text")),
+    "persons": ("persons",),
     "media": ("node", "device", "trunk"),
 }
 Entry = dict[str, Any]

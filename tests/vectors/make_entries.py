@@ -57,6 +57,7 @@ SEALS = {
     (kind, member): seal(kind, member, content.encode())
     for kind, members in {
         "line.frozen": {"reason": WORDS},
+        "line.coverage": {"persons": f'{{"persons":[{PERSON}]}}'},
         "call.ring": {"person": PERSON, "topic": WORDS, "media": MEDIA},
         "call.answer": {"person": PERSON, "media": MEDIA},
         "call.decline": {"reason": WORDS},
@@ -98,6 +99,17 @@ ENTRIES = [
     head("line.test"),
     head("line.tested") | {"re": [[BOREALIS, 3]]},
     head("line.frozen") | sealed("line.frozen", "reason"),
+    head("line.coverage")
+    | {"since": 1_790_000_000_000_000, "hours": [[0, 10_080]], "modes": ["audio"]}
+    | sealed("line.coverage", "persons"),
+    head("line.coverage")
+    | {
+        "since": 1_790_000_000_000_000,
+        "until": 1_800_000_000_000_000,
+        "hours": [[480, 1_080], [1_920, 2_520]],
+        "modes": ["transcript only", "existence only"],
+    }
+    | sealed("line.coverage", "persons"),
     act(
         "call.ring",
         {"mode": "audio", "track": 1} | sealed("call.ring", "person", "topic", "media"),

@@ -1,7 +1,8 @@
 """The command line: `telcon --data FOLDER COMMAND`. Thin: parses, calls, prints.
 
-Commands about lines and people speak to the running node over its control socket; `export` opens
-the store read-only, beside a running node or without one; `verify` needs no node at all.
+Commands about lines and people, and `coverage set`, speak to the running node over its control
+socket; `export`, `attest`, `excerpt` and `coverage` open the store read-only, beside a running node
+or without one; `verify` needs no node at all.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from telcon.cli import (
+        coverage,
         house,
         line,
         node,
@@ -70,4 +72,5 @@ def _parser() -> argparse.ArgumentParser:
     proof.add_commands(commands)
     record.add_commands(commands)
     house.add_commands(commands)
+    coverage.add_commands(commands)
     return parser

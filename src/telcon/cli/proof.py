@@ -1,24 +1,27 @@
-"""`telcon export` and `telcon verify`."""
+"""`telcon export`, `attest`, `excerpt` and `verify`."""
 
 import argparse
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telcon.cli.record import read_private_key
 from telcon.core.entry import LAYERS
-from telcon.errors import OperatorError, SealedError
+from telcon.errors import MalformedError, OperatorError, SealedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from telcon.node.proof.steps import Progress
     from telcon.node.record.sealing import PrivateKey
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "line_named", "logs_of", "note_export", "read_time"]
 
+LISTED_CHARACTERS = 60
+TIME_ADVICE = "Give it in UTC, like 2026-04-01 or 2026-04-01T08:30."
 LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 
 
@@ -42,6 +45,30 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
+
+    attest = commands.add_parser(
+        "attest", help="write the proof that a line had no call in a time, from both whole logs"
+    )
+    attest.add_argument("--none", action="store_true", required=True, help="that there was no call")
+    attest.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    attest.add_argument("--from", dest="since", required=True, metavar="TIME", help="in UTC")
+    attest.add_argument(
+        "--to", dest="until", required=True, metavar="TIME", help="in UTC, not itself part of it"
+    )
+    attest.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    attest.set_defaults(run=_attest)
+
+    excerpt = commands.add_parser(
+        "excerpt", help="write the proof of one message, and of how many others are left out"
+    )
+    excerpt.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    excerpt.add_argument(
+        "--message", metavar="PLACE", help="like ours:17; without it, all are listed"
+    )
+    excerpt.add_argument("--out", type=Path, metavar="FOLDER", help="a new or empty folder")
+    excerpt.set_defaults(run=_excerpt)
 
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
     verify.add_argument(
@@ -72,7 +99,6 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _export(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
-    from telcon.ledger import parse_key_card
     from telcon.node.audit import AuditEvent
     from telcon.node.noting import note
     from telcon.node.proof import export_call
@@ -88,10 +114,7 @@ def _export(arguments: argparse.Namespace) -> int:
             note(arguments.data, AuditEvent.RECORD_UNSEALED, call=call, keeper=keeper, folder=out)
         note(arguments.data, AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
         report = export_call(
-            store.stored_log(record.own_origin),
-            store.stored_log(record.peer_origin),
-            own_card=parse_key_card(record.own_card),
-            peer_card=parse_key_card(record.peer_card),
+            **logs_of(store, record),
             call=call,
             out=arguments.out,
             layer=arguments.show,
@@ -155,6 +178,127 @@ def _recordings(
         )
         found.append((recording_name(track), pieces))
     return found
+
+
+def note_export(arguments: argparse.Namespace, **fields: str) -> None:
+    """Write into the house log that something is about to be exported to `arguments.out`."""
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
+
+    note(arguments.data, AuditEvent.EXPORT_MADE, **fields, folder=str(arguments.out))
+
+
+def logs_of(store: "StoreReader", record: "LineRecord") -> dict[str, Any]:
+    """Return both logs of a line and both key cards, as every export takes them."""
+    from telcon.ledger import parse_key_card
+
+    return {
+        "ours": store.stored_log(record.own_origin),
+        "theirs": store.stored_log(record.peer_origin),
+        "own_card": parse_key_card(record.own_card),
+        "peer_card": parse_key_card(record.peer_card),
+    }
+
+
+def line_named(store: "StoreReader", wanted: str) -> "LineRecord":
+    """Return the line with that id, or the newest one to that node.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    found = [one for one in store.lines() if wanted in (one.line, one.peer_name)]
+    if not found:
+        raise OperatorError(f"there is no line {wanted}", advice="See: telcon line list")
+    return max(found, key=lambda one: one.confirmed_at_us)
+
+
+def read_time(text: str) -> int:
+    """Read a date or time as ISO 8601 has it, in UTC unless it says otherwise, in microseconds.
+
+    Raises:
+        OperatorError: it reads otherwise, or lies before 1970.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        in_utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise OperatorError(f"{text!r} is no time", advice=TIME_ADVICE) from error
+    time_us = (in_utc - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if time_us < 0:
+        raise OperatorError(f"{text!r} lies before 1970", advice=TIME_ADVICE)
+    return time_us
+
+
+def _attest(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.proof import attest_none
+    from telcon.node.store import Store
+
+    since_us, until_us = read_time(arguments.since), read_time(arguments.until)
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        record = line_named(store, arguments.line)
+        note_export(arguments, layer="absence", line=record.line)
+        found = attest_none(
+            **logs_of(store, record),
+            from_us=since_us,
+            to_us=until_us,
+            out=arguments.out,
+            progress=progress,
+        )
+    print(f"{arguments.out}: no call on the line to {record.peer_name} in that time")
+    print(f"  line tests answered in it: {found.tests}")
+    for origin in (record.own_origin, record.peer_origin):
+        if not found.statements.of(origin):
+            who = origin.partition("/")[0]
+            print(f"  {who} never stated what its log covers: see telcon coverage")
+    print("See what it shows and what not: telcon verify")
+    return 0
+
+
+def _excerpt(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.proof import export_message
+    from telcon.node.store import Store
+
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        record = line_named(store, arguments.line)
+        origins = {"ours": record.own_origin, "theirs": record.peer_origin}
+        if arguments.message is None:
+            return _list_messages(store, origins, progress)
+        side, _, index = arguments.message.partition(":")
+        if side not in origins or not index.isdecimal() or arguments.out is None:
+            raise OperatorError(
+                "it takes the place of a message, and a folder to write to",
+                advice="Like: --message ours:17 --out FOLDER",
+            )
+        note_export(arguments, layer="excerpt", line=record.line)
+        talk = export_message(
+            **logs_of(store, record),
+            place=(origins[side], int(index)),
+            out=arguments.out,
+            progress=progress,
+        )
+    print(f"{arguments.out}: one message of {talk.left_out + 1}; the others stay sealed")
+    return 0
+
+
+def _list_messages(store: "StoreReader", origins: "Mapping[str, str]", progress: "Progress") -> int:
+    """Print the place, time and words of every message of a line."""
+    from telcon.core.seal import parse_text_untrusted
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.proof.wording import quote, utc_from_us
+
+    logs = {side: store.stored_log(origin) for side, origin in origins.items()}
+    sides = {origin: side for side, origin in origins.items()}
+    for one in fold_line(logs["ours"], logs["theirs"], progress=progress).messages:
+        side = sides[one.origin]
+        shown = [o.content for _, o in logs[side].openings(one.index, 1) if o.member == "text"]
+        try:
+            words = quote(parse_text_untrusted(shown[0]).text[:LISTED_CHARACTERS])
+        except (IndexError, MalformedError):
+            words = "(unreadable)"
+        print(f"{side}:{one.index}  {utc_from_us(one.time_us)}  {words}")
+    return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:

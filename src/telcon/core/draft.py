@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 from telcon.core.call import AgreedTracks
 from telcon.core.entry import (
     ENTRY_TYPES,
+    MODES,
     SEALS,
     SUPPORTED_TYPES,
     Entry,
@@ -26,9 +27,11 @@ from telcon.core.seal import (
     Media,
     Opening,
     Person,
+    Persons,
     Text,
     format_media,
     format_person,
+    format_persons,
     format_text,
     make_seal,
 )
@@ -48,6 +51,7 @@ __all__ = [
     "hang_up",
     "join",
     "leave",
+    "line_coverage",
     "line_frozen",
     "line_opened",
     "line_terms",
@@ -183,6 +187,22 @@ def line_tested(test: Ref) -> Draft:
 def line_frozen(reason: Text) -> Draft:
     """Trust this line no more."""
     return Draft("line.frozen", sealed={"reason": format_text(reason)})
+
+
+def line_coverage(
+    since_us: int,
+    until_us: int | None,
+    hours: tuple[tuple[int, int], ...],
+    persons: tuple[Person, ...],
+    modes: tuple[Mode, ...] = MODES,
+) -> Draft:
+    """State what this side's log of the line covers; see `telcon.core.coverage` for `hours`."""
+    members: dict[str, object] = {"since": since_us}
+    if until_us is not None:
+        members["until"] = until_us
+    members |= {"hours": hours, "modes": modes}
+    sealed = {"persons": format_persons(Persons(persons))}
+    return Draft("line.coverage", members=members, sealed=sealed)
 
 
 def ring(

@@ -38,6 +38,7 @@ __all__ = [
     "Entry",
     "Head",
     "Layer",
+    "LineCoverage",
     "LineFrozen",
     "LineOpened",
     "LineTerms",
@@ -75,6 +76,7 @@ Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9.-]{1,200}/line/[0-9a-f]{32}\Z")]
 TypeName = Annotated[str, Meta(pattern=r"^[a-z][a-z.-]{0,63}\Z")]
 Condition = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9 -]{0,63}\Z")]
+WeekMinute = Annotated[int, Meta(ge=0, le=10_080)]  # after Monday 00:00 UTC
 Track = Annotated[int, Meta(ge=1, le=255)]
 Seen = tuple[Count, Hash]
 Ref = tuple[Origin, Count]
@@ -143,6 +145,26 @@ class LineFrozen(Head, frozen=True, kw_only=True, tag="line.frozen"):
     TYPE: ClassVar[str] = "line.frozen"
 
     reason: Hash
+
+
+class LineCoverage(Head, frozen=True, kw_only=True, tag="line.coverage"):
+    """What the author's log of this line covers, so that its silence means something."""
+
+    TYPE: ClassVar[str] = "line.coverage"
+
+    since: Count
+    until: Count | UnsetType = UNSET
+    hours: Annotated[tuple[tuple[WeekMinute, WeekMinute], ...], Meta(min_length=1, max_length=64)]
+    modes: Annotated[tuple[Mode, ...], Meta(min_length=1, max_length=len(MODES))]
+    persons: Hash
+
+    def __post_init__(self) -> None:
+        """Hold times, hours and modes to one spelling, and to some time at all."""
+        if self.until is not UNSET and self.until <= self.since:
+            msg = "it ends before it begins"
+            raise ValueError(msg)
+        _require_rising(tuple(minute for span in self.hours for minute in span))
+        _require_rising(tuple(MODES.index(mode) for mode in self.modes))
 
 
 class CallRing(Head, frozen=True, kw_only=True, tag="call.ring"):
@@ -390,6 +412,7 @@ Entry: TypeAlias = (
     | LineTest
     | LineTested
     | LineFrozen
+    | LineCoverage
     | CallRing
     | CallRinging
     | CallAnswer
@@ -439,6 +462,7 @@ _REASON = SealRule("reason", optional=True)
 
 SEALS: Final[Mapping[str, tuple[SealRule, ...]]] = dict.fromkeys(ENTRY_TYPES, ()) | {
     "line.frozen": _required("reason"),
+    "line.coverage": _required("persons"),
     "call.ring": (*_required("person"), SealRule("topic", optional=True), *_required("media")),
     "call.answer": _required("person", "media"),
     "call.decline": (_REASON,),
@@ -471,7 +495,7 @@ LAYERS: Final[tuple[Layer, ...]] = (
         frozenset(),
     ),
     Layer("duration", frozenset({"call.hang-up", "call.fail"}), frozenset()),
-    Layer("participants", frozenset({"call.join", "call.leave"}), frozenset({"person"})),
+    Layer("participants", frozenset({"call.join", "call.leave"}), frozenset({"person", "persons"})),
     Layer("topic", frozenset(), frozenset({"topic", "reason"})),
     Layer(
         "content",

@@ -156,7 +156,8 @@ class AuditEvent(StrEnum):
     RECORD_OPENED = "audit.record.opened"
     """The timeline of a call was shown: call."""
     EXPORT_MADE = "audit.record.exported"
-    """A proof folder is about to be written: call, layer, folder."""
+    """A folder is about to be written: layer (or coverage, absence, excerpt), folder, and call
+    or line."""
 
     HOUSE_ENDED = "audit.house.ended"
     """The house log could not go on, and a new one was opened: origin, reason."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from telcon.core import draft as drafts
+from telcon.core.entry import LineCoverage
 from telcon.errors import InvitationError, MisuseError, OperatorError
 from telcon.ledger import format_key_card, format_vkey, key_card_hash
 from telcon.node.audit import AuditEvent
@@ -28,6 +30,8 @@ from telcon.node.store.records import LineRecord
 __all__ = ["Commands", "Host"]
 
 Answer = Mapping[str, Any]
+
+COSIGNED_WITHIN_S = 5.0  # to be able to say so; nothing hangs on it
 
 
 class Host(Protocol):
@@ -86,6 +90,7 @@ class Commands:
             "record-destroy": self._record_destroy,
             "note": self._note,
             "trust-house": self._trust_house,
+            "cover": self._cover,
         }
 
     # -- pairing
@@ -183,6 +188,25 @@ class Commands:
                 self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
                 return {}
         raise OperatorError(f"no call {call} here", advice="The timeline of a call names it.")
+
+    async def _cover(self, request: Answer, progress: Progress) -> Answer:
+        line = self._desk(request["peer"]).line
+        terms = line.machine.fold.line.terms.get(line.identity.peer_card.log.name)
+        if terms is None or LineCoverage.TYPE not in terms.types:
+            raise OperatorError(
+                f"the node of {line.identity.peer_name} does not take statements of coverage",
+                advice="It must have confirmed the line, and run a version that knows them.",
+            )
+        draft = drafts.line_coverage(
+            request["since_us"],
+            request["until_us"],
+            tuple(tuple(span) for span in request["hours"]),
+            (self._node.settings.principal,),
+            tuple(request["modes"]),
+        )
+        held = await line.act(draft)
+        await line.wait_cosigned(COSIGNED_WITHIN_S)
+        return {"index": held.index, "held": line.machine.cosigned_by_peer > held.index}
 
     def _desk(self, peer: str) -> LineDesk:
         found = [one for one in self._node.desks() if one.line.identity.peer_name == peer]

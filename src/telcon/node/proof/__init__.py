@@ -4,6 +4,9 @@
 receipts and says in words what is shown and what is not. `layout` has the files.
 """
 
+from telcon.node.proof.attest import attest_none
+from telcon.node.proof.coverage import export_coverage
+from telcon.node.proof.excerpt import export_message
 from telcon.node.proof.export import ExportedLog, ExportReport, export_call
 from telcon.node.proof.further import FurtherWitnesses
 from telcon.node.proof.layout import LAYER_NAMES
@@ -18,7 +21,10 @@ __all__ = [
     "PathReport",
     "Verdict",
     "VerifyReport",
+    "attest_none",
     "export_call",
+    "export_coverage",
+    "export_message",
     "format_json",
     "format_words",
     "verify_paths",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from telcon.core.entry import RecordAgreed, RecordOff, entry_type
+from telcon.core.entry import Entry, RecordAgreed, RecordOff, entry_type
 from telcon.core.seal import Opening, sealed_members
 from telcon.core.stored import StoredLog
 from telcon.errors import MisuseError, StorageError
@@ -22,6 +22,7 @@ from telcon.ledger import (
     KeyCard,
     Policy,
     TlogProof,
+    VerifierKey,
     format_policy,
     format_tlog_proof,
     inclusion_proof,
@@ -69,10 +70,47 @@ class ExportReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
+    """One of the two logs that a folder shows."""
+
     name: str  # "ours" or "theirs"
     log: ExportedLog
-    policies: dict[str, Policy]  # by file name
+    mirror: VerifierKey
+    """Of the other side, which cosigns this log."""
+    policies: dict[str, Policy]
+    """By file name: what asks for Ed25519, and for ML-DSA-44 if the cards name such keys."""
+
+    @property
+    def policy(self) -> Policy:
+        """Return what every receipt of this side meets."""
+        return self.policies[layout.POLICY]
+
+
+def sides_of(
+    ours: ExportedLog,
+    theirs: ExportedLog,
+    own_card: KeyCard,
+    peer_card: KeyCard,
+    own_policy: Policy | None = None,
+) -> tuple[Side, Side]:
+    """Return both sides, each under the policy that asks for the other side's mirror.
+
+    With `own_policy` that of `ours` asks for what it says, further witnesses perhaps.
+    """
+    return (
+        _side(SIDES[0], ours, own_card, peer_card, own_policy),
+        _side(SIDES[1], theirs, peer_card, own_card, None),
+    )
+
+
+def _side(
+    name: str, log: ExportedLog, author: KeyCard, other: KeyCard, policy: Policy | None
+) -> Side:
+    policies = {layout.POLICY: policy or mirror_policy(author.log, other.mirror)}
+    second = ml_dsa_policy(author, other)
+    if second is not None:
+        policies[layout.ML_DSA_POLICY] = second
+    return Side(name, log, other.mirror, policies)
 
 
 def export_call(
@@ -104,14 +142,10 @@ def export_call(
     shown = shown_by(layer)
     selection = select_call(ours, theirs, call, shown, progress)
     own_policy = mirror_policy(own_card.log, peer_card.mirror)
-    peer_policy = mirror_policy(peer_card.log, own_card.mirror)
     if further is not None:
         ours = WitnessedLog(ours, further)
         own_policy = policy_met(own_policy, further, _notes(ours, selection, whole_log=whole_log))
-    sides = (
-        _Side(SIDES[0], ours, _policies(own_policy, own_card, peer_card)),
-        _Side(SIDES[1], theirs, _policies(peer_policy, peer_card, own_card)),
-    )
+    sides = sides_of(ours, theirs, own_card, peer_card, own_policy)
     with FolderWriter(out) as writer:
         exporter = _Exporter(writer, sides, selection, shown.members, progress)
         exporter.write_receipts()
@@ -130,7 +164,7 @@ class _Exporter:
     def __init__(
         self,
         writer: FolderWriter,
-        sides: tuple[_Side, _Side],
+        sides: tuple[Side, Side],
         selection: Selection,
         members: frozenset[str],
         progress: Progress,
@@ -146,28 +180,16 @@ class _Exporter:
 
     def write_receipts(self) -> None:
         for side in self._sides.values():
-            for name, policy in side.policies.items():
-                self._writer.write(f"{side.name}/{name}", format_policy(policy))
+            write_policies(self._writer, side)
         entries = self._selection.entries
         for item in counted(entries, Step.RECEIPTS, len(entries), self._progress):
             side = self._sides[item.origin]
-            stem = layout.receipt_stem(item.index, entry_type(item.entry))
-            second = side.log.seconded_note_over(item.index)
-            note = second or side.log.cosigned_note_over(item.index)
-            if note is None:
+            path = write_receipt(self._writer, side, item.index, item.entry, self._members)
+            if path is None:
+                stem = layout.receipt_stem(item.index, entry_type(item.entry))
                 self.not_countersigned.append(f"{side.name}: {stem}")
-                continue
-            path = f"{side.name}/{layout.RECEIPTS}/{stem}"
-            data = side.log.entries(item.index, 1)[0]
-            names = side.policies if second else (layout.POLICY,)
-            receipt = _receipt(side, item.index, data, *note, names)
-            self._writer.write(path + layout.PROOF_SUFFIX, receipt)
-            self._writer.write(path + layout.ENTRY_SUFFIX, data)
-            openings = self._openings(side, item)
-            if openings:
-                opened = layout.format_openings(openings)
-                self._writer.write(path + layout.OPENED_SUFFIX, opened)
-            self.entries.append(self._summary_entry(path, item))
+            else:
+                self.entries.append(self._summary_entry(path, item))
 
     def write_recordings(self, recordings: Sequence[tuple[str, Iterable[bytes]]]) -> None:
         signed: dict[tuple[str, int], str] = {}
@@ -194,12 +216,7 @@ class _Exporter:
             if newest is None:
                 raise StorageError(f"no checkpoint of {side.log.origin} is cosigned yet")
             size, note = side.log.seconded_note_over(newest[0] - 1) or newest
-            reader = _EntryReader(side.log)
-            files = log_files(size, side.log.hash, reader.read)
-            total = len(expected_files(size))
-            for path, data in counted(files, Step.TILES, total, self._progress):
-                self._writer.write(f"{side.name}/{layout.LOG}/{path}", data)
-            self._writer.write(f"{side.name}/{layout.LOG}/{layout.CHECKPOINT}", note)
+            write_log(self._writer, side, size, note, self._progress)
 
     def write_summary(
         self, own_card: KeyCard, peer_card: KeyCard, layer: str, *, whole_log: bool
@@ -221,11 +238,6 @@ class _Exporter:
         self._writer.write(layout.SUMMARY, layout.format_summary(summary))
         is_second = any(layout.ML_DSA_POLICY in side.policies for side in self._sides.values())
         self._writer.write(layout.README, readme(summary, has_ml_dsa=is_second).encode())
-
-    def _openings(self, side: _Side, item: Selected) -> list[Opening]:
-        found = {opening.member: opening for _, opening in side.log.openings(item.index, 1)}
-        shown = [member for member in sealed_members(item.entry) if member in self._members]
-        return [found[member] for member in shown if member in found]
 
     def _summary_entry(self, path: str, item: Selected) -> SummaryEntry:
         effect = "none" if (item.origin, item.index) in self._selection.idle else ""
@@ -256,6 +268,40 @@ class _EntryReader:
         return found[:count]
 
 
+class CutLog:
+    """The first entries of a stored log, as far as it is shown; a `StoredLog`."""
+
+    def __init__(self, log: ExportedLog, size: int) -> None:
+        """Show `size` entries of `log`."""
+        self._log = log
+        self.origin = log.origin
+        self.size = size
+
+    def hash(self, level: int, index: int) -> bytes:
+        """Return the hash of a perfect subtree."""
+        return self._log.hash(level, index)
+
+    def entries(self, first: int, max_bytes: int) -> list[bytes]:
+        """Return entries from `first` on; see `StoredLog`."""
+        return self._log.entries(first, max_bytes)[: max(0, self.size - first)]
+
+    def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
+        """Return none: none is shown."""
+        return []
+
+    def note(self, size: int) -> bytes | None:
+        """Return the checkpoint of that size."""
+        return self._log.note(size)
+
+    def newest_note(self) -> tuple[int, bytes] | None:
+        """Return the newest checkpoint, which may lie beyond."""
+        return self._log.newest_note()
+
+    def seconded_size(self) -> int:
+        """Return the size of the newest seconded checkpoint, which may lie beyond."""
+        return self._log.seconded_size()
+
+
 def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
     """Return size and note of the newest checkpoint that both sides signed, None if there is none.
 
@@ -282,18 +328,55 @@ def _notes(log: ExportedLog, selection: Selection, *, whole_log: bool) -> list[b
     return [note for _, note in filter(None, notes)]
 
 
-def _policies(first: Policy, author: KeyCard, holder: KeyCard) -> dict[str, Policy]:
-    """Return by file name what asks for Ed25519, and for ML-DSA-44 if the cards name such keys."""
-    second = ml_dsa_policy(author, holder)
-    policies = {layout.POLICY: first}
-    return policies if second is None else policies | {layout.ML_DSA_POLICY: second}
+def write_policies(writer: FolderWriter, side: Side) -> None:
+    """Write the policies of a side.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    for name, policy in side.policies.items():
+        writer.write(f"{side.name}/{name}", format_policy(policy))
 
 
-def _receipt(
-    side: _Side, index: int, data: bytes, size: int, note: bytes, policies: Iterable[str]
-) -> bytes:
-    """Make a receipt and check it as a stranger would, under each of `policies` alone."""
-    proof = TlogProof(index, tuple(inclusion_proof(index, size, side.log.hash)), note)
-    for name in policies:
+def write_log(
+    writer: FolderWriter, side: Side, size: int, note: bytes, progress: Progress = QUIET
+) -> None:
+    """Write all tiles and bundles of the first `size` entries of a log, and its checkpoint `note`.
+
+    Raises:
+        StorageError: the disk refused, or the store lacks an entry.
+    """
+    files = log_files(size, side.log.hash, _EntryReader(side.log).read)
+    for path, data in counted(files, Step.TILES, len(expected_files(size)), progress):
+        writer.write(f"{side.name}/{layout.LOG}/{path}", data)
+    writer.write(f"{side.name}/{layout.LOG}/{layout.CHECKPOINT}", note)
+
+
+def write_receipt(
+    writer: FolderWriter, side: Side, index: int, entry: Entry, members: frozenset[str]
+) -> str | None:
+    """Write the receipt of an entry, checked as a stranger would, and the openings of `members`.
+
+    Returns:
+        Its path without suffix; None, and nothing is written, if nobody has cosigned it yet.
+
+    Raises:
+        StorageError: the disk refused.
+        PeerError: what is stored is not what it should be.
+    """
+    second = side.log.seconded_note_over(index)
+    note = second or side.log.cosigned_note_over(index)
+    if note is None:
+        return None
+    path = f"{side.name}/{layout.RECEIPTS}/{layout.receipt_stem(index, entry_type(entry))}"
+    data = side.log.entries(index, 1)[0]
+    proof = TlogProof(index, tuple(inclusion_proof(index, note[0], side.log.hash)), note[1])
+    for name in side.policies if second else (layout.POLICY,):
         verify_tlog_proof(proof, data, side.policies[name])
-    return format_tlog_proof(proof)
+    writer.write(path + layout.PROOF_SUFFIX, format_tlog_proof(proof))
+    writer.write(path + layout.ENTRY_SUFFIX, data)
+    found = {opening.member: opening for _, opening in side.log.openings(index, 1)}
+    shown = [member for member in sealed_members(entry) if member in members]
+    if openings := [found[member] for member in shown if member in found]:
+        writer.write(path + layout.OPENED_SUFFIX, layout.format_openings(openings))
+    return path

@@ -1,38 +1,29 @@
-"""Checks a proof folder, step by step.
+"""Checks a proof folder: which kind it is, and, for that of a call, what is told of the call.
 
-1. SHA256SUMS: every altered, missing and additional file is named.
-2. call.json says which log stands on which side; the keys are those given, else the folder's.
-3. Receipts: entry, tlog-proof and policy; each under its own side's log, all of one call.
-4. Openings fit their seals (with 3, in `receipt`).
-5. Whole logs: tiles lead to the cosigned root, entries to the tiles, receipts agree, and the fold
-   of both logs tells what call.json says.
-6. Recordings: which of them a logged act bears the hash of.
-
-Nothing that only the folder says (names of files, call.json, its policies) makes a thing proven.
+What every folder is checked for stands in `telcon.node.proof.check`; of a call's folder besides:
+receipts are all acts of that one call, the fold of both whole logs tells what call.json says, and
+which recordings a logged act bears the hash of.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from telcon.core.entry import CallAnswer, RecordAgreed, RecordOff, entry_type
-from telcon.errors import MalformedError, OperatorError, PeerError, PolicyError, ProofError
-from telcon.ledger import Policy, parse_policy
+from telcon.core.entry import CallAnswer, RecordAgreed, RecordOff
+from telcon.errors import OperatorError
 from telcon.node.proof import layout
+from telcon.node.proof.absence_check import AbsenceCheck
+from telcon.node.proof.check import FolderCheck
+from telcon.node.proof.coverage import CoverageCheck
+from telcon.node.proof.excerpt import ExcerptCheck
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
-from telcon.node.proof.receipt import ProvenReceipt, check_receipt, further_witnesses
-from telcon.node.proof.report import (
-    NOT_SHOWN,
-    NOT_SHOWN_WITHOUT_LOGS,
-    PathReport,
-    Verdict,
-    witnessed_in_words,
-)
-from telcon.node.proof.steps import QUIET, Progress, Step, counted
+from telcon.node.proof.receipt import ProvenReceipt
+from telcon.node.proof.report import PathReport
+from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.summary import tell
-from telcon.node.proof.trust import Keys, keys_from_policies, seconded_by
-from telcon.node.proof.whole import Unseen, WholeLog, fold_call, read_log
-from telcon.node.proof.wording import utc_from_seconds
+from telcon.node.proof.trust import Keys
+from telcon.node.proof.whole import Unseen, fold_call
 
 
 def check_folder(
@@ -46,161 +37,38 @@ def check_folder(
         OperatorError: it is no proof folder, or the system refuses it.
     """
     paths = files.paths()
-    if layout.SUMS not in paths and layout.SUMMARY not in paths:
+    kinds = [kind for file, kind in _KINDS.items() if file in paths]
+    if layout.SUMS not in paths and not kinds:
         raise OperatorError(
             "it is no proof folder: there is no SHA256SUMS in it",
             advice="Give the folder that `telcon export` wrote, or a .tlog-proof file.",
         )
-    check = _FolderCheck(files, paths, given, progress)
-    check.run()
-    if check.faults:
-        verdict = Verdict.NOT_PROVEN
-    else:
-        verdict = Verdict.CONSISTENT if given is None else Verdict.PROVEN
-    general = NOT_SHOWN if len(check.logs) == len(SIDES) else NOT_SHOWN_WITHOUT_LOGS
-    return PathReport(
-        path=name,
-        verdict=verdict,
-        faults=tuple(check.faults),
-        receipts=tuple(check.receipts),
-        also=tuple(check.also),
-        unsigned=tuple(check.unsigned()),
-        not_shown=(*check.not_shown, *general),
-    )
+    kind = kinds[0] if kinds else _CallCheck  # two: SHA256SUMS names both, and one is unsigned
+    return kind(files, paths, given, progress).report(name)
 
 
-class _FolderCheck:
-    """One folder under check; what holds and what does not is collected as it goes."""
+class _CallCheck(FolderCheck[Summary]):
+    """The folder of one call."""
 
-    def __init__(
-        self, files: Files, paths: Sequence[str], given: Keys | None, progress: Progress
-    ) -> None:
-        self._progress = progress
-        self._files = files
-        self._paths = paths
-        self._present = frozenset(paths)
-        self._given = given
-        self._signed: set[str] = set()  # paths of files that signatures reach
-        self._digests: dict[str, tuple[str, int]] = {}
-        self.faults: list[str] = []
-        self.receipts: list[ProvenReceipt] = []
-        self.logs: dict[str, WholeLog] = {}
-        self.also: list[str] = []
-        self.not_shown: list[str] = []
+    SUMMARY = layout.SUMMARY
 
-    def run(self) -> None:
-        self._check_sums()  # 1
-        if self.faults:
-            return
-        try:
-            summary = layout.parse_summary_untrusted(
-                self._files.read(layout.SUMMARY, layout.MAX_SMALL_OCTETS)
-            )
-            keys = self._keys(summary)  # 2
-        except PeerError as error:
-            self.faults.append(str(error))
-            return
+    def parse(self, data: bytes) -> Summary:
+        """Read call.json."""
+        return layout.parse_summary_untrusted(data)
+
+    def check(self, summary: Summary, keys: Keys) -> None:
+        """Check receipts, logs, fold and recordings."""
         for side in SIDES:
-            self._check_receipts(side, summary, keys)  # 3 and 4
+            self.check_receipts(side, summary, keys)
         self._check_calls(summary)
-        self._check_roots()
+        self.check_roots()
         for side in SIDES:
-            self._check_log(side, summary, keys)  # 5
+            if summary.whole_log or self.below(f"{side}/{layout.LOG}/"):
+                self.check_log(side, summary, keys)
         self._check_fold(summary)
-        self._check_recordings(summary)  # 6
+        self._check_recordings(summary)
         if not self.receipts and not self.faults:
             self.faults.append("there is nothing in it that could be proven")
-
-    def unsigned(self) -> list[str]:
-        """Return the files that stand in SHA256SUMS alone."""
-        return [path for path in self._paths if path not in self._signed and path != layout.SUMS]
-
-    def _check_sums(self) -> None:
-        if layout.SUMS not in self._present:
-            self.faults.append(f"{layout.SUMS} is missing")
-            return
-        try:
-            data = self._files.read(layout.SUMS, layout.MAX_SUMS_OCTETS)
-            sums = layout.parse_sums_untrusted(data)
-        except MalformedError as error:
-            self.faults.append(str(error))
-            return
-        present = self._present - {layout.SUMS}
-        self.faults += [
-            f"{p} is additional: SHA256SUMS does not name it" for p in sorted(present - sums.keys())
-        ]
-        self.faults += [f"{p} is missing" for p in sorted(sums.keys() - present)]
-        both = sorted(present & sums.keys())
-        for path in counted(both, Step.FILES, len(both), self._progress):
-            try:
-                self._digests[path] = self._files.digest(path)
-            except MalformedError as error:
-                self.faults.append(str(error))
-                continue
-            if self._digests[path][0] != sums[path]:
-                self.faults.append(f"{path} was altered")
-
-    def _keys(self, summary: Summary) -> Keys:
-        if self._given is not None:
-            return self._given
-        policies = [self._policy(side, summary) for side in SIDES]
-        return keys_from_policies(policies, are_given=False)
-
-    def _policy(self, side: str, summary: Summary) -> Policy:
-        path = f"{side}/{layout.POLICY}"
-        if path not in self._present:
-            raise PolicyError(f"{path} is missing")
-        policy = self._read_policy(path, summary.origin(side))
-        second = f"{side}/{layout.ML_DSA_POLICY}"
-        if second not in self._present:
-            return policy
-        try:
-            return seconded_by(policy, self._read_policy(second, summary.origin(side)))
-        except PolicyError as error:
-            raise PolicyError(f"{path} and {second}: {error}") from error
-
-    def _read_policy(self, path: str, origin: str) -> Policy:
-        try:
-            policy = parse_policy(self._files.read(path, layout.MAX_SMALL_OCTETS))
-        except PolicyError as error:
-            raise PolicyError(f"{path}: {error}") from error
-        if policy.log.name != origin:
-            raise PolicyError(f"{path} is for another log than {origin}")
-        return policy
-
-    def _check_receipts(self, side: str, summary: Summary, keys: Keys) -> None:
-        folder = f"{side}/{layout.RECEIPTS}/"
-        suffixes = (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX, layout.OPENED_SUFFIX)
-        stems = {
-            path.removesuffix(suffix)
-            for path in self._below(folder)
-            for suffix in suffixes
-            if path.endswith(suffix)
-        }
-        for stem in sorted(stems):
-            try:
-                receipt = self._read_receipt(folder + stem, keys)
-                _check_place(receipt, stem, summary.origin(side))
-            except PeerError as error:
-                self.faults.append(f"{folder + stem}: {error}")
-                continue
-            self.receipts.append(receipt)
-            self._signed.update(folder + stem + suffix for suffix in suffixes)
-
-    def _read_receipt(self, path: str, keys: Keys) -> ProvenReceipt:
-        for suffix in (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX):
-            if path + suffix not in self._present:
-                raise ProofError(f"the file {suffix} is missing")
-        opened = None
-        if path + layout.OPENED_SUFFIX in self._present:
-            opened = self._files.read(path + layout.OPENED_SUFFIX, layout.MAX_SMALL_OCTETS)
-        return check_receipt(
-            path,
-            self._files.read(path + layout.PROOF_SUFFIX, layout.MAX_SMALL_OCTETS),
-            self._files.read(path + layout.ENTRY_SUFFIX, layout.MAX_ENTRY_OCTETS),
-            opened,
-            keys,
-        )
 
     def _check_calls(self, summary: Summary) -> None:
         """Refuse acts of other calls: they would lend this one what is not its own."""
@@ -216,56 +84,10 @@ class _FolderCheck:
             if call != summary.call and place not in merged:
                 self.faults.append(f"{receipt.path} is no act of the call {summary.call}")
 
-    def _check_roots(self) -> None:
-        """Refuse two roots for one size: the author signed two histories."""
-        roots: dict[tuple[str, int], bytes] = {}
-        for receipt in self.receipts:
-            place = (receipt.proven.origin, receipt.proven.size)
-            if roots.setdefault(place, receipt.proven.root) != receipt.proven.root:
-                self.faults.append(f"two roots of {place[0]} at {place[1]}, both signed: a fork")
-
-    def _check_log(self, side: str, summary: Summary, keys: Keys) -> None:
-        folder = f"{side}/{layout.LOG}/"
-        paths = self._below(folder)
-        if not paths and not summary.whole_log:
-            return
-        origin = summary.origin(side)
-        try:
-            if layout.CHECKPOINT not in paths:
-                raise ProofError("the checkpoint is missing")
-            checkpoint = self._files.read(folder + layout.CHECKPOINT, layout.MAX_SMALL_OCTETS)
-            tiles = [path for path in paths if path != layout.CHECKPOINT]
-            policy = keys.policy_for(origin)
-            read = read_log(
-                checkpoint,
-                policy,
-                tiles,
-                lambda path: self._read_tile(folder + path),
-                self._progress,
-            )
-            for receipt in self.receipts:
-                if receipt.proven.origin == origin:
-                    read.log.check_receipt(receipt)
-        except PeerError as error:
-            self.faults.append(f"{folder}: {error}")
-            return
-        self.logs[origin] = read.log
-        self._signed.update(folder + path for path in paths)
-        further = further_witnesses(policy)
-        self.also += [
-            f"The whole log {origin}, {read.log.size} entries, is in this folder;"
-            f" the holder of key {name} held it by {utc_from_seconds(time_s)}."
-            for name, time_s in dict.fromkeys(read.cosigned)  # by two keys of one time, once
-            if name not in further
-        ]
-        if further:
-            said = witnessed_in_words(read.cosigned, further, f"{origin} at this size")
-            self.also.append(f"{said[0].upper()}{said[1:]}.")
-
     def _check_fold(self, summary: Summary) -> None:
         if len(self.logs) < len(SIDES):
             return
-        call, unseen = fold_call(self.logs, summary.call, self._progress)
+        call, unseen = fold_call(self.logs, summary.call, self.progress)
         self.not_shown += [_unseen_words(one, self.logs[one.log].size) for one in unseen]
         if call is None:
             self.faults.append(f"the whole logs know no call {summary.call}")
@@ -284,21 +106,15 @@ class _FolderCheck:
     def _check_recordings(self, summary: Summary) -> None:
         hashed = _hashed_recordings(self.receipts)
         claimed = {recording.file: recording.signed_in for recording in summary.recordings}
-        for name in self._below(f"{layout.RECORDINGS}/"):
+        for name in self.below(f"{layout.RECORDINGS}/"):
             path = f"{layout.RECORDINGS}/{name}"
-            digest = self._digests[path]
+            digest = self.digests[path]
             found = [one for one in hashed if (one.name, one.digest) == (name, digest)]
             if found:
-                self._signed.add(path)
+                self.signed.add(path)
                 self.also.append(f"{path}, {digest[1]} octets, {_recording_words(found)}.")
             elif claimed.get(path) or any(one.name == name and one.is_own for one in hashed):
                 self.faults.append(f"{path} is not the recording whose hash was logged")
-
-    def _read_tile(self, path: str) -> bytes:
-        return self._files.read(path, 256 * (2 + layout.MAX_ENTRY_OCTETS))
-
-    def _below(self, folder: str) -> list[str]:
-        return [path.removeprefix(folder) for path in self._paths if path.startswith(folder)]
 
 
 def _unseen_words(unseen: Unseen, size: int) -> str:
@@ -306,16 +122,6 @@ def _unseen_words(unseen: Unseen, size: int) -> str:
         f"what stands in {unseen.log} from entry {size} on, if anything: {unseen.count} entries of"
         f" {unseen.author} claim to have seen {unseen.size} entries of it, and count for nothing"
     )
-
-
-def _check_place(receipt: ProvenReceipt, stem: str, origin: str) -> None:
-    """Refuse a receipt under another name or side than its own."""
-    if receipt.proven.origin != origin:
-        raise ProofError(f"it is of the log {receipt.proven.origin}, not of {origin}")
-    kind = "entry" if receipt.entry is None else entry_type(receipt.entry)
-    expected = layout.receipt_stem(receipt.proven.index, kind)
-    if stem != expected:
-        raise ProofError(f"it proves {expected}, not what its name says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,3 +166,12 @@ def _recording_words(found: Sequence[_Hashed]) -> str:
         return f"is the recording that {agreed[0]} states that it holds"
     places = " and ".join(one.receipt for one in found)
     return f"is the recording hashed in {places}"
+
+
+_KINDS: Final[Mapping[str, type[FolderCheck[Any]]]] = {
+    layout.SUMMARY: _CallCheck,
+    layout.COVERAGE: CoverageCheck,
+    layout.ABSENCE: AbsenceCheck,
+    layout.EXCERPT: ExcerptCheck,
+}
+"""By the file that says what a folder is about."""

@@ -8,9 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from telcon.core.entry import entry_type
+from telcon.core.entry import LineCoverage, entry_type
 from telcon.core.house import DETAILS, HouseAct, house_entry_type, parse_details_untrusted
-from telcon.core.seal import Opening, parse_person_untrusted, parse_text_untrusted
+from telcon.core.seal import (
+    Opening,
+    parse_person_untrusted,
+    parse_persons_untrusted,
+    parse_text_untrusted,
+)
 from telcon.errors import MalformedError
 from telcon.ledger import (
     COSIGNATURE_ED25519,
@@ -20,7 +25,13 @@ from telcon.ledger import (
     organisation,
 )
 from telcon.node.proof.receipt import ProvenReceipt
-from telcon.node.proof.wording import escape, quote, utc_from_seconds, utc_from_us
+from telcon.node.proof.wording import (
+    coverage_in_words,
+    escape,
+    quote,
+    utc_from_seconds,
+    utc_from_us,
+)
 
 _PERSONS: Final = frozenset({"person", "from", "to"})
 _KINDS: Final = {
@@ -28,6 +39,7 @@ _KINDS: Final = {
     COSIGNATURE_ED25519: "Ed25519",
     COSIGNATURE_ML_DSA: "ML-DSA-44",
 }
+_NAMED: Final = ("name", "office", "organisation")
 _TEXTS: Final = frozenset({"topic", "reason", "text"})
 
 NOT_SHOWN: Final = (
@@ -177,6 +189,8 @@ def _path_words(path: PathReport) -> str:
         lines.append(f"  {_CAUTION}")
     for receipt in path.receipts:
         lines += ["", f"  {escape(_heading(receipt))}", f"    {escape(sentence(receipt))}"]
+        if isinstance(receipt.entry, LineCoverage):
+            lines.append(f"    It states that {coverage_in_words(receipt.entry)}.")
         lines += [f"    {opening.member}: {_opened(opening)}" for opening in receipt.openings]
     if path.also:
         lines += ["", *(f"  {escape(also)}" for also in path.also)]
@@ -204,8 +218,11 @@ def _opened(opening: Opening) -> str:
     read = _content(opening)
     if "unreadable" in read:
         return f"unreadable, {len(opening.content)} octets; they are what was sealed"
+    if opening.member == "persons":
+        names = (f"{quote(one['name'])}, {quote(one['office'])}" for one in read["persons"])
+        return "; ".join(names)
     if opening.member in _PERSONS:
-        words = (quote(read[part]) for part in ("name", "office", "organisation"))
+        words = (quote(read[part]) for part in _NAMED)
         return f"{', '.join(words)}, as the author's node states"
     if opening.member in _TEXTS:
         return quote(read["text"])
@@ -225,7 +242,10 @@ def _content(opening: Opening) -> dict[str, Any]:
     try:
         if opening.member in _PERSONS:
             person = parse_person_untrusted(opening.content)
-            return {key: getattr(person, key) for key in ("name", "office", "organisation")}
+            return {part: getattr(person, part) for part in _NAMED}
+        if opening.member == "persons":
+            persons = parse_persons_untrusted(opening.content).persons
+            return {"persons": [{part: getattr(one, part) for part in _NAMED} for one in persons]}
         if opening.member in _TEXTS:
             text = parse_text_untrusted(opening.content)
             return {"lang": text.lang, "text": text.text}

@@ -7,6 +7,11 @@ breaks could make a sentence say something else than what was proven.
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
+from msgspec import UNSET
+
+from telcon.core.coverage import hours_in_words
+from telcon.core.entry import LineCoverage
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,6 +31,15 @@ def utc_from_seconds(time_s: int) -> str:
     except OverflowError:
         return f"{time_s} seconds after 1970 UTC"
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def coverage_in_words(entry: LineCoverage) -> str:
+    """Say what a `line.coverage` says, but for the persons, who are under seal."""
+    until = "until it says otherwise" if entry.until is UNSET else f"to {utc_from_us(entry.until)}"
+    return (
+        f"its log of this line covers the time from {utc_from_us(entry.since)} {until},"
+        f" {hours_in_words(entry.hours)}, in the record modes {', '.join(entry.modes)}"
+    )
 
 
 def escape(text: str) -> str:
