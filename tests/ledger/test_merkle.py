@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakes.tree import MemoryTree, literal_root
 from ledger.vectors import VECTORS
@@ -15,9 +17,11 @@ from telcon.ledger import (
     inclusion_proof,
     leaf_hash,
     node_hash,
+    range_proof,
     root_at,
     verify_consistency,
     verify_inclusion,
+    verify_range,
 )
 
 MERKLE = VECTORS["merkle"]
@@ -182,3 +186,75 @@ def test_negative_sizes_are_misuse() -> None:
         root_at(-1, TREE.read)
     with pytest.raises(MisuseError):
         Frontier.load(-1, TREE.read)
+
+
+# -- ranges
+
+
+def test_every_run_of_small_trees_is_proven() -> None:
+    for size in range(1, 34):
+        for first in range(size):
+            for count in range(1, size - first + 1):
+                proof = range_proof(first, count, size, TREE.read)
+                leaves = [TREE.read(0, index) for index in range(first, first + count)]
+                verify_range(first, size, leaves, proof, ROOTS[size])
+
+
+def test_a_run_of_one_is_an_inclusion_proof_and_a_whole_tree_needs_none() -> None:
+    for size in (1, 2, 7, 64, 255, 300):
+        for index in {0, size // 2, size - 1}:
+            found = range_proof(index, 1, size, TREE.read)
+            assert sorted(found) == sorted(inclusion_proof(index, size, TREE.read))
+        assert range_proof(0, size, size, TREE.read) == []
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[int, int, int]:
+    size = draw(st.integers(1, 300))
+    first = draw(st.integers(0, size - 1))
+    return first, draw(st.integers(1, size - first)), size
+
+
+@given(runs(), st.data())
+def test_a_run_that_is_bent_anywhere_is_refused(
+    run: tuple[int, int, int], data: st.DataObject
+) -> None:
+    first, count, size = run
+    leaves = [TREE.read(0, index) for index in range(first, first + count)]
+    proof = range_proof(first, count, size, TREE.read)
+    # The root as the RFC's text has it, of nothing but what a verifier is given and the rest.
+    rest = [TREE.read(0, index) for index in range(size)]
+    root = literal_root([*rest[:first], *leaves, *rest[first + count :]])
+    verify_range(first, size, leaves, proof, root)
+    bent = data.draw(st.sampled_from(["leaf", "hash", "drop", "add", "move", "swap", "more"]))
+    other = bytes(32)
+    at = data.draw(st.integers(0, count - 1))
+    if bent == "leaf":
+        leaves[at] = other
+    elif bent == "drop":
+        del leaves[at]
+    elif bent == "add":
+        leaves.insert(at, leaves[at])
+    elif bent == "move":
+        first += data.draw(st.sampled_from([-1, 1]))
+    elif bent == "swap" and count > 1:
+        leaves[at], leaves[at - 1] = leaves[at - 1], leaves[at]
+    elif bent == "hash" and proof:
+        proof[data.draw(st.integers(0, len(proof) - 1))] = other
+    else:
+        proof.insert(data.draw(st.integers(0, len(proof))), other)
+    with pytest.raises(ProofError):
+        verify_range(first, size, leaves, proof, root)
+
+
+def test_hashes_of_another_length_and_too_many_are_refused() -> None:
+    leaf = TREE.read(0, 0)
+    for leaves, proof in (([leaf[:31]], []), ([leaf], [b""]), ([leaf], [leaf] * 127), ([], [])):
+        with pytest.raises(ProofError):
+            verify_range(0, 1, leaves, proof, ROOTS[1])
+
+
+@pytest.mark.parametrize("run", [(0, 0, 1), (-1, 1, 2), (0, 2, 1), (1, 1, 1)])
+def test_no_proof_is_made_of_leaves_that_are_not_there(run: tuple[int, int, int]) -> None:
+    with pytest.raises(MisuseError):
+        range_proof(*run, TREE.read)

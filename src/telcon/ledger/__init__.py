@@ -32,9 +32,11 @@ from telcon.ledger.merkle import (
     inclusion_proof,
     leaf_hash,
     node_hash,
+    range_proof,
     root_at,
     verify_consistency,
     verify_inclusion,
+    verify_range,
 )
 from telcon.ledger.note import (
     COSIGNATURE_ED25519,
@@ -150,6 +152,7 @@ __all__ = [
     "parse_signature_lines_untrusted",
     "parse_tlog_proof",
     "parse_vkey",
+    "range_proof",
     "read_bundle",
     "read_tile",
     "root_at",
@@ -164,6 +167,7 @@ __all__ = [
     "verify_inclusion",
     "verify_ml_dsa_signature",
     "verify_note",
+    "verify_range",
     "verify_signature",
     "verify_tiles",
     "verify_tlog_proof",

@@ -138,6 +138,31 @@ def consistency_proof(old: int, new: int, read: HashReader) -> list[bytes]:
     return proof[::-1]
 
 
+def range_proof(first: int, count: int, size: int, read: HashReader) -> list[bytes]:
+    """Prove that `count` leaves from `first` on stand together in the tree of `size` leaves.
+
+    The hashes of what lies before them, largest subtree first (the frontier of the tree of `first`
+    leaves), then of what lies after them, smallest first. Of one leaf this is its inclusion proof,
+    sorted by side.
+
+    Raises:
+        MisuseError: there are no such leaves, or none is asked for.
+    """
+    if not (first >= 0 and count >= 1 and first + count <= size):
+        raise MisuseError(f"no leaves {first} to {first + count - 1} in a tree of {size}")
+    before = [read(level, index) for level, index in _subtrees(0, first)]
+    after: list[bytes] = []
+    start, end = 0, size
+    while end > first + count:
+        middle = start + _split(end - start)
+        if first + count <= middle:
+            after.append(_range_root(middle, end, read))
+            end = middle
+        else:
+            start = middle
+    return before + after[::-1]
+
+
 def verify_inclusion(
     index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes
 ) -> None:
@@ -165,6 +190,43 @@ def verify_inclusion(
         raise ProofError(f"inclusion proof of {index} in {size} is too short")
     if computed != root:
         raise ProofError(f"inclusion proof of {index} in {size} leads to another root")
+
+
+def verify_range(
+    first: int, size: int, leaves: Sequence[bytes], proof: Sequence[bytes], root: bytes
+) -> None:
+    """Check that `leaves` (leaf hashes) stand from `first` on in the tree of `size` and `root`.
+
+    Raises:
+        ProofError: they do not, or the proof has another length than it must have.
+    """
+    if len(proof) > 2 * MAX_PROOF_HASHES:
+        raise ProofError(f"a range proof has at most {2 * MAX_PROOF_HASHES} hashes")
+    for value in (root, *leaves, *proof):
+        _check_hashes(value)
+    if not (first >= 0 and leaves and first + len(leaves) <= size):
+        raise ProofError(f"no leaves {first} to {first + len(leaves) - 1} in a tree of {size}")
+    split = first.bit_count()
+    before, after = list(proof[:split]), list(reversed(proof[split:]))
+    level = list(leaves)
+    # One level after the other: a node without a sibling is its own parent (RFC 6962 §2.1).
+    start, width = first, size
+    while width > 1:
+        if start % 2 == 1:
+            level.insert(0, _next_of(before))
+            start -= 1
+        if len(level) % 2 == 1 and start + len(level) < width:
+            level.append(_next_of(after))
+        pairs = range(0, len(level) - 1, 2)
+        parents = [node_hash(level[at], level[at + 1]) for at in pairs]
+        level = parents + level[len(parents) * 2 :]
+        start, width = start // 2, (width + 1) // 2
+    if before or after:
+        raise ProofError(f"range proof of {len(leaves)} from {first} in {size} is too long")
+    if level != [root]:
+        raise ProofError(
+            f"range proof of {len(leaves)} from {first} in {size} leads to another root"
+        )
 
 
 def verify_consistency(
@@ -212,6 +274,12 @@ def _climb(node: int, last: int, path: list[bytes], old_root: bytes, new_root: b
         raise ProofError("consistency proof does not start from the old root")
     if new_computed != new_root:
         raise ProofError("consistency proof does not lead to the new root")
+
+
+def _next_of(hashes: list[bytes]) -> bytes:
+    if not hashes:
+        raise ProofError("range proof is too short")
+    return hashes.pop()
 
 
 def _check_hashes(*hashes: bytes) -> None:
