@@ -1,6 +1,7 @@
 """`telcon export`, `attest`, `excerpt` and `verify`."""
 
 import argparse
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
-__all__ = ["add_commands", "line_named", "logs_of", "note_export", "read_time"]
+__all__ = ["add_commands", "line_named", "logs_of", "note_export", "read_moment", "read_time"]
 
 LISTED_CHARACTERS = 60
 TIME_ADVICE = "Give it in UTC, like 2026-04-01 or 2026-04-01T08:30."
@@ -61,11 +62,35 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     attest.set_defaults(run=_attest)
 
     excerpt = commands.add_parser(
-        "excerpt", help="write the proof of one message, and of how many others are left out"
+        "excerpt",
+        help="write the proof of one message, or of some seconds of a recording, and of how much"
+        " is left out",
     )
-    excerpt.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    what = excerpt.add_mutually_exclusive_group(required=True)
+    what.add_argument("--line", metavar="NAME", help="of a message: the other node, or the id")
+    what.add_argument("--call", metavar="ID", help="of seconds: 32 hex digits")
     excerpt.add_argument(
         "--message", metavar="PLACE", help="like ours:17; without it, all are listed"
+    )
+    excerpt.add_argument(
+        "--track", metavar="NODE:NUMBER", help="whose seconds; without it, all are listed"
+    )
+    excerpt.add_argument(
+        "--from",
+        dest="since",
+        metavar="SECONDS",
+        help="like 65, 65.5 or 1:05, as a player shows them for the track's recording",
+    )
+    excerpt.add_argument("--to", dest="until", metavar="SECONDS", help="not itself part of it")
+    excerpt.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NODE:NUMBER",
+        help="another track to show for that time, or all; of those not shown, packets are counted",
+    )
+    excerpt.add_argument(
+        "--key", type=Path, metavar="FILE", help="a record-keeper's private key, for seconds"
     )
     excerpt.add_argument("--out", type=Path, metavar="FOLDER", help="a new or empty folder")
     excerpt.set_defaults(run=_excerpt)
@@ -260,6 +285,13 @@ def _excerpt(arguments: argparse.Namespace) -> int:
     from telcon.node.proof import export_message
     from telcon.node.store import Store
 
+    if arguments.call is not None:
+        return _excerpt_of_call(arguments)
+    if arguments.track or arguments.since or arguments.until or arguments.also or arguments.key:
+        raise OperatorError(
+            "seconds are of a call, messages of a line",
+            advice="Like: --call ID --track NODE:NUMBER --from 1:05 --to 1:25 --out FOLDER",
+        )
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         record = line_named(store, arguments.line)
         origins = {"ours": record.own_origin, "theirs": record.peer_origin}
@@ -280,6 +312,101 @@ def _excerpt(arguments: argparse.Namespace) -> int:
         )
     print(f"{arguments.out}: one message of {talk.left_out + 1}; the others stay sealed")
     return 0
+
+
+def _excerpt_of_call(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
+    from telcon.node.proof import export_span
+    from telcon.node.record.place import SUFFIX, RecordPlace
+    from telcon.node.store import Store
+
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        call, record = _find_call(store, arguments.call, progress)
+        if arguments.track is None:
+            return _list_tracks(store, call, record, progress)
+        if None in (arguments.since, arguments.until, arguments.out) or arguments.message:
+            raise OperatorError(
+                "it takes a track, two moments, and a folder to write to",
+                advice="Like: --track borealis.example:1 --from 1:05 --to 1:25 --out FOLDER",
+            )
+        from_ms, to_ms = read_moment(arguments.since), read_moment(arguments.until)
+        if from_ms >= to_ms:
+            raise OperatorError("it ends before it begins", advice="Give the earlier one first.")
+        track = _read_track(arguments.track, record)
+        others = [_read_track(one, record) for one in arguments.also if one != "all"]
+        paths = {row.path for row in store.recordings(call) if row.path.endswith(SUFFIX)}
+        paths = {path for path in paths if path.split("/")[1] == record.line}
+        if not paths:
+            raise OperatorError(
+                f"this node has no record of the call {call} that could be shown in part",
+                advice="Recordings of older versions are exported whole: telcon export",
+            )
+        key = read_private_key(arguments.key) if arguments.key is not None else None
+        place = RecordPlace(arguments.data, paths.pop())
+        if key is not None:
+            keeper, out = key.reader.id.hex(), str(arguments.out)
+            note(arguments.data, AuditEvent.RECORD_UNSEALED, call=call, keeper=keeper, folder=out)
+        note_export(arguments, layer="excerpt", call=call)
+        report = export_span(
+            **logs_of(store, record),
+            call=call,
+            track=track,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            open_journal=lambda: place.read(key),
+            out=arguments.out,
+            also=None if "all" in arguments.also else others,
+            progress=progress,
+        )
+    print(
+        f"{arguments.out}: packets {report.first} to {report.first + report.count - 1} of"
+        f" {arguments.track}; {report.before} before and {report.after} after are left out"
+    )
+    for (origin, number), packets in report.not_shown:
+        print(f"  not shown: {origin.partition('/')[0]}:{number}, {packets} packets in that time")
+    return 0
+
+
+def _list_tracks(
+    store: "StoreReader", call: str, record: "LineRecord", progress: "Progress"
+) -> int:
+    """Print every track of a call, with the packets that its speaker's node logged of it."""
+    from telcon.node.proof.span import survey_record
+
+    logs = [store.stored_log(origin) for origin in (record.own_origin, record.peer_origin)]
+    found = survey_record(logs[0], logs[1], call, progress=progress)
+    for track in [] if found is None else found.tracks():
+        packets = 0 if found is None else found.count(track)
+        print(f"{track[0].partition('/')[0]}:{track[1]}  {packets} packets")
+    return 0
+
+
+def _read_track(text: str, record: "LineRecord") -> tuple[str, int]:
+    """Read a track as it is listed.
+
+    Raises:
+        OperatorError: it is of no node of the line, or no number.
+    """
+    node, _, number = text.rpartition(":")
+    for origin in (record.own_origin, record.peer_origin):
+        if origin.partition("/")[0] == node and number.isascii() and number.isdecimal():
+            return origin, int(number)
+    raise OperatorError(f"{text!r} is no track", advice="Leave out --track to see which there are.")
+
+
+def read_moment(text: str) -> int:
+    """Read a moment of a recording, like 65, 65.5, 1:05 or 1:01:05, in milliseconds.
+
+    Raises:
+        OperatorError: it reads otherwise.
+    """
+    read = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6})(?:\.(\d{1,3}))?", text, re.ASCII)
+    if read is None:
+        raise OperatorError(f"{text!r} is no moment", advice="Give seconds, or minutes:seconds.")
+    hours, minutes, seconds, rest = read.groups(default="0")
+    return ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1_000 + int(rest.ljust(3, "0"))
 
 
 def _list_messages(store: "StoreReader", origins: "Mapping[str, str]", progress: "Progress") -> int:

@@ -4,7 +4,8 @@ Nothing is stored here. A log's hashes are read through a `HashReader`; appendin
 `Frontier` alone. Whoever keeps a log stores what `Frontier.append` returns. Equal entries have
 equal leaf hashes: an entry is named by origin and index, never by its hash alone.
 
-The verifiers follow RFC 9162 §2.1.3.2 and §2.1.4.2 step by step and share no code with the makers.
+The verifiers follow RFC 9162 §2.1.3.2 and §2.1.4.2 step by step and share no code with the makers;
+that of a run of leaves, which no RFC has, makes the tree again level by level.
 """
 
 from collections.abc import Callable, Sequence

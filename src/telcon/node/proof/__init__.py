@@ -11,6 +11,7 @@ from telcon.node.proof.export import ExportedLog, ExportReport, export_call
 from telcon.node.proof.further import FurtherWitnesses
 from telcon.node.proof.layout import LAYER_NAMES
 from telcon.node.proof.report import PathReport, Verdict, VerifyReport, format_json, format_words
+from telcon.node.proof.span_export import SpanReport, export_span
 from telcon.node.proof.verify import verify_paths
 
 __all__ = [
@@ -19,12 +20,14 @@ __all__ = [
     "ExportedLog",
     "FurtherWitnesses",
     "PathReport",
+    "SpanReport",
     "Verdict",
     "VerifyReport",
     "attest_none",
     "export_call",
     "export_coverage",
     "export_message",
+    "export_span",
     "format_json",
     "format_words",
     "verify_paths",

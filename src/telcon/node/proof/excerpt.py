@@ -21,8 +21,7 @@ from telcon.node.proof.check import FolderCheck
 from telcon.node.proof.export import (
     CutLog,
     ExportedLog,
-    Side,
-    newest_cosigned,
+    cosigned_end,
     sides_of,
     write_log,
     write_policies,
@@ -113,7 +112,7 @@ def export_message(
         PeerError: a stored checkpoint is not what it should be.
     """
     sides = sides_of(ours, theirs, own_card, peer_card)
-    ends = [_end(side) for side in sides]
+    ends = [cosigned_end(side) for side in sides]
     cut = [CutLog(side.log, size) for side, (size, _) in zip(sides, ends, strict=True)]
     talk = talk_around(cut[0], cut[1], place, progress)
     if talk is None:
@@ -134,16 +133,6 @@ def export_message(
         writer.write(layout.README, excerpt_readme(account).encode())
         writer.finish()
     return talk
-
-
-def _end(side: Side) -> tuple[int, bytes]:
-    newest = newest_cosigned(side.log)
-    if newest is None:
-        raise OperatorError(
-            f"the other side has not cosigned {side.log.origin} yet",
-            advice="Try again when the line is up.",
-        )
-    return newest
 
 
 def _account(line: str, ours: str, theirs: str, talk: Talk) -> ExcerptAccount:

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from telcon.core.entry import Entry, RecordAgreed, RecordOff, entry_type
 from telcon.core.seal import Opening, sealed_members
 from telcon.core.stored import StoredLog
-from telcon.errors import MisuseError, StorageError
+from telcon.errors import MisuseError, OperatorError, StorageError
 from telcon.ledger import (
     KeyCard,
     Policy,
@@ -316,6 +316,21 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
             high = middle
         else:
             newest, low = found, found[0]
+    return newest
+
+
+def cosigned_end(side: Side) -> tuple[int, bytes]:
+    """Return size and note of the newest checkpoint of a side that both signed.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    newest = newest_cosigned(side.log)
+    if newest is None:
+        raise OperatorError(
+            f"the other side has not cosigned {side.log.origin} yet",
+            advice="Try again when the line is up.",
+        )
     return newest
 
 

@@ -20,10 +20,11 @@ from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt
 from telcon.node.proof.report import PathReport
+from telcon.node.proof.span_check import SpanCheck
 from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.summary import tell
 from telcon.node.proof.trust import Keys
-from telcon.node.proof.whole import Unseen, fold_call
+from telcon.node.proof.whole import fold_call
 
 
 def check_folder(
@@ -88,7 +89,7 @@ class _CallCheck(FolderCheck[Summary]):
         if len(self.logs) < len(SIDES):
             return
         call, unseen = fold_call(self.logs, summary.call, self.progress)
-        self.not_shown += [_unseen_words(one, self.logs[one.log].size) for one in unseen]
+        self.not_shown += [one.in_words(self.logs[one.log].size) for one in unseen]
         if call is None:
             self.faults.append(f"the whole logs know no call {summary.call}")
             return
@@ -115,13 +116,6 @@ class _CallCheck(FolderCheck[Summary]):
                 self.also.append(f"{path}, {digest[1]} octets, {_recording_words(found)}.")
             elif claimed.get(path) or any(one.name == name and one.is_own for one in hashed):
                 self.faults.append(f"{path} is not the recording whose hash was logged")
-
-
-def _unseen_words(unseen: Unseen, size: int) -> str:
-    return (
-        f"what stands in {unseen.log} from entry {size} on, if anything: {unseen.count} entries of"
-        f" {unseen.author} claim to have seen {unseen.size} entries of it, and count for nothing"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +167,6 @@ _KINDS: Final[Mapping[str, type[FolderCheck[Any]]]] = {
     layout.COVERAGE: CoverageCheck,
     layout.ABSENCE: AbsenceCheck,
     layout.EXCERPT: ExcerptCheck,
+    layout.SPAN: SpanCheck,
 }
 """By the file that says what a folder is about."""

@@ -10,7 +10,8 @@ In place of call.json stands one of these, with what it needs of the rest:
 
     coverage.json   receipts of the exporting side's `line.coverage`
     absence.json    SIDE/log/ of both, SIDE/before.checkpoint, SIDE/after.checkpoint
-    excerpt.json    SIDE/log/ of both, the receipt of one message; `tracks/` is kept for audio
+    excerpt.json    SIDE/log/ of both, the receipt of one message
+    span.json       SIDE/log/ of both, receipts of chunks, tracks/NAME.leaves and tracks/NAME.opus
 
 `ours` is the log that the exporting side wrote, `theirs` the other side's as it was mirrored.
 Readers here are fed with files that anybody may have written: `MalformedError` alone.
@@ -34,6 +35,7 @@ SUMMARY: Final = "call.json"
 COVERAGE: Final = "coverage.json"
 ABSENCE: Final = "absence.json"
 EXCERPT: Final = "excerpt.json"
+SPAN: Final = "span.json"
 POLICY: Final = "policy.txt"
 ML_DSA_POLICY: Final = "policy-ml-dsa-44.txt"
 RECEIPTS: Final = "receipts"
@@ -42,11 +44,13 @@ CHECKPOINT: Final = "checkpoint"
 BEFORE: Final = "before.checkpoint"
 AFTER: Final = "after.checkpoint"
 RECORDINGS: Final = "recordings"
+TRACKS: Final = "tracks"
 SIDES: Final = ("ours", "theirs")
 
 PROOF_SUFFIX: Final = ".tlog-proof"
 ENTRY_SUFFIX: Final = ".entry"
 OPENED_SUFFIX: Final = ".opened.json"
+LEAVES_SUFFIX: Final = ".leaves"
 
 LAYER_NAMES: Final = tuple(layer.name for layer in LAYERS)
 
@@ -80,6 +84,11 @@ def recording_name(track: tuple[str, int]) -> str:
     """Return the name of a track's file: its speaker's node and its number."""
     origin, number = track
     return f"{origin.partition('/')[0]}-{number}.opus"
+
+
+def leaves_name(track: tuple[str, int]) -> str:
+    """Return the name of the file of a track's packets with their proofs."""
+    return recording_name(track).removesuffix(".opus") + LEAVES_SUFFIX
 
 
 class SummaryRecording(Struct, frozen=True):
@@ -151,6 +160,25 @@ class ExcerptAccount(Account, frozen=True, tag="telcon excerpt summary v1"):
     other_after: Count
 
 
+class SpanAccount(Account, frozen=True, tag="telcon span summary v1"):
+    """span.json: which packets of one track are shown, and how many of it are not."""
+
+    call: Hex32
+    speaker: str  # node of the track, ours or theirs
+    track: Annotated[int, Meta(ge=1, le=255)]
+    from_ms: Count  # what was asked for, in the file of the whole track
+    to_ms: Count
+    first: Count  # index of the first packet shown
+    count: Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+    before: Count
+    after: Count
+
+    @property
+    def of(self) -> tuple[str, int]:
+        """Return the track: origin and number."""
+        return log_origin(self.speaker, self.line), self.track
+
+
 class _Opened(Struct, frozen=True, forbid_unknown_fields=True):
     member: Annotated[str, Meta(pattern=r"^[a-z]{1,16}\Z")]
     key: Hex64
@@ -162,7 +190,7 @@ class _OpenedFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _SUMMARY = msgspec.json.Decoder(Summary)
-AnyAccount: TypeAlias = CoverageAccount | AbsenceAccount | ExcerptAccount
+AnyAccount: TypeAlias = CoverageAccount | AbsenceAccount | ExcerptAccount | SpanAccount
 
 _ACCOUNT: Final[msgspec.json.Decoder[AnyAccount]] = msgspec.json.Decoder(AnyAccount)
 _OPENED = msgspec.json.Decoder(_OpenedFile)
@@ -254,12 +282,12 @@ def parse_summary_untrusted(data: bytes) -> Summary:
 
 
 def format_account(account: Account) -> bytes:
-    """Write coverage.json, absence.json or excerpt.json, to be read by people as it is."""
+    """Write the file of a folder that is not of one call, to be read by people as it is."""
     return msgspec.json.format(msgspec.json.encode(account), indent=2) + b"\n"
 
 
 def parse_account_untrusted(data: bytes) -> AnyAccount:
-    """Read coverage.json, absence.json or excerpt.json.
+    """Read coverage.json, absence.json, excerpt.json or span.json.
 
     Raises:
         MalformedError: a member is missing or wrong, or the names are no two nodes.
@@ -274,4 +302,6 @@ def parse_account_untrusted(data: bytes) -> AnyAccount:
         raise MalformedError("the summary does not name two nodes")
     if isinstance(account, AbsenceAccount) and account.from_us >= account.to_us:
         raise MalformedError(f"{ABSENCE} names no time: it ends before it begins")
+    if isinstance(account, SpanAccount) and account.speaker not in (account.ours, account.theirs):
+        raise MalformedError(f"{SPAN} is of a speaker of another node")
     return account

@@ -5,6 +5,7 @@ from telcon.node.proof.layout import (
     Account,
     CoverageAccount,
     ExcerptAccount,
+    SpanAccount,
     Summary,
 )
 from telcon.node.proof.wording import utc_from_us
@@ -122,6 +123,27 @@ _EXCERPT_FILES = """\
 """
 
 
+_SPAN = """\
+This folder shows some seconds of what one person said in a call between {ours} and {theirs}, and
+how much of that call's recording it does not show.
+
+While they talk, the node of each speaker logs every few seconds one hash over all packets of sound
+that it sent for each speaker. The packets here are proven to be among those; packets that are not
+here cannot be guessed from it. That a voice is a certain person's, no such proof can show."""
+_SPAN_FILES = """\
+  span.json          which packets of which speaker are shown, and how many are not.
+  tracks/            for each speaker shown, two files, named after the speaker's node and number:
+                     NAME.opus, to listen to; it was made from the packets in NAME.leaves alone, and
+                     `telcon verify` makes it again and compares;
+                     NAME.leaves, the packets themselves, each with its number, its time mark and
+                     16 random-looking octets that its hash needs, and the proofs.
+                     Of other speakers than the one in span.json, whole chunks are shown, about
+                     five seconds each: all that the two logs do not place before or after.
+  SIDE/receipts/     the acts that bear those hashes: NAME.entry, the bytes that were logged;
+                     NAME.tlog-proof, the proof that they were.
+"""
+
+
 def coverage_readme(account: CoverageAccount) -> str:
     """Return the text for a folder of coverage."""
     return _framed(account, _COVERAGE, _COVERAGE_FILES)
@@ -137,6 +159,11 @@ def absence_readme(account: AbsenceAccount) -> str:
 def excerpt_readme(account: ExcerptAccount) -> str:
     """Return the text for a folder of one message."""
     return _framed(account, _EXCERPT, _EXCERPT_FILES + _LOG_FILES)
+
+
+def span_readme(account: SpanAccount) -> str:
+    """Return the text for a folder of some seconds of a track."""
+    return _framed(account, _SPAN, _SPAN_FILES + _LOG_FILES)
 
 
 def _framed(account: Account, about: str, files: str) -> str:

@@ -181,23 +181,42 @@ class Unseen:
     size: int
     """How many entries of `log` they claim to have seen, at most."""
 
+    def in_words(self, held: int) -> str:
+        """Say it of a `log` of which `held` entries are here."""
+        return (
+            f"what stands in {self.log} from entry {held} on, if anything: {self.count} entries of"
+            f" {self.author} claim to have seen {self.size} entries of it, and count for nothing"
+        )
+
+
+class Claims:
+    """What entries claim to have seen of the other log; told of each while both are folded."""
+
+    def __init__(self, logs: Mapping[str, WholeLog]) -> None:
+        """Hold what is claimed against both `logs`, by origin."""
+        first, second = logs.values()
+        self._other = {first.origin: second, second.origin: first}
+        self._beyond: dict[str, list[int]] = {origin: [] for origin in self._other}
+
+    def note(self, origin: str, _: int, applied: Applied) -> None:
+        """Take what one entry claims."""
+        if applied.entry is not None and applied.entry.seen[0] > self._other[origin].size:
+            self._beyond[origin].append(applied.entry.seen[0])
+
+    def unseen(self) -> tuple[Unseen, ...]:
+        """Return what is claimed of entries that are not here."""
+        return tuple(
+            Unseen(author, self._other[author].origin, len(sizes), max(sizes))
+            for author, sizes in self._beyond.items()
+            if sizes
+        )
+
 
 def fold_call(
     logs: Mapping[str, WholeLog], call: str, progress: Progress = QUIET
 ) -> tuple[CallState | None, tuple[Unseen, ...]]:
     """Fold both whole logs, by origin, and return what they tell of `call`, and what they lack."""
+    claims = Claims(logs)
     first, second = logs.values()
-    other = {first.origin: second, second.origin: first}
-    claims: dict[str, list[int]] = {origin: [] for origin in other}
-
-    def note(origin: str, _: int, applied: Applied) -> None:
-        if applied.entry is not None and applied.entry.seen[0] > other[origin].size:
-            claims[origin].append(applied.entry.seen[0])
-
-    state = fold_line(first, second, note, progress).calls.get(call)
-    unseen = (
-        Unseen(author, other[author].origin, len(sizes), max(sizes))
-        for author, sizes in claims.items()
-        if sizes
-    )
-    return state, tuple(unseen)
+    state = fold_line(first, second, claims.note, progress).calls.get(call)
+    return state, claims.unseen()

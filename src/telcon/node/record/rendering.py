@@ -80,6 +80,11 @@ class Rendering:
         twin.file.hash = self.file.hash.copy()
         return twin
 
+    @property
+    def position(self) -> int:
+        """Where the file ends so far, in samples: 48,000 a second."""
+        return 0 if self._ogg is None else self._ogg.position
+
     def add(self, packets: Iterable[Packet]) -> bytes:
         """Add packets, in order; return the octets that are ready."""
         return self.file.add(b"".join(self._add(packet) for packet in packets))
