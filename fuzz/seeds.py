@@ -99,6 +99,7 @@ from telcon.ledger import (
     format_policy,
     format_tlog_proof,
     format_vkey,
+    leaf_hash,
     log_files,
 )
 from telcon.ledger.note import COSIGNATURE_ED25519
@@ -131,6 +132,7 @@ from telcon.node.proof.layout import (
     AbsenceAccount,
     CoverageAccount,
     ExcerptAccount,
+    SpanAccount,
     Summary,
     SummaryEntry,
     SummaryRecording,
@@ -139,6 +141,8 @@ from telcon.node.proof.layout import (
     format_summary,
     format_sums,
 )
+from telcon.node.proof.leaves import ShownPiece, format_leaves, parse_leaf_untrusted
+from telcon.node.record.chunks import format_leaf
 from telcon.node.record.keepers import format_keeper, format_private_key
 from telcon.node.record.sealing import PrivateKey
 from telcon.web import asks
@@ -494,11 +498,29 @@ def _outer() -> dict[str, Files]:
             "coverage": format_account(CoverageAccount(LINE, *_NAMES)),
             "absence": format_account(AbsenceAccount(LINE, *_NAMES, from_us=1, to_us=2)),
             "excerpt": format_account(ExcerptAccount(LINE, *_NAMES, "", 1, 2, 3, 4)),
+            "span": format_account(
+                SpanAccount(LINE, *_NAMES, "ca11" * 8, _NAMES[1], 1, 500, 900, 25, 20, 25, 15)
+            ),
         },
+        "leaf": {"packet": _leaf(7), "empty": _leaf(7)[:33]},
+        "leaves": _leaves(),
         "summary": {"call": format_summary(_summary())},
         "ask": _asks(),
         "subscription": {"browser": _subscription()},
     }
+
+
+def _leaf(index: int) -> bytes:
+    return format_leaf(bytes(32), index, 960 * index, b"\xf8said")
+
+
+def _leaves() -> dict[str, bytes]:
+    leaves = [parse_leaf_untrusted(_leaf(index)) for index in range(4)]
+    pieces = [
+        ShownPiece(12, tuple(leaves[1:]), (leaf_hash(leaves[0].octets),)),
+        ShownPiece(14, (parse_leaf_untrusted(_leaf(4)),), ()),
+    ]
+    return {"two": format_leaves(pieces), "none": format_leaves([])}
 
 
 def _summary() -> Summary:

@@ -179,6 +179,14 @@ from telcon.node.proof.layout import (
     parse_summary_untrusted,
     parse_sums_untrusted,
 )
+from telcon.node.proof.leaves import (
+    MAX_LEAVES_OCTETS,
+    Leaf,
+    ShownPiece,
+    format_leaves,
+    parse_leaf_untrusted,
+    parse_leaves_untrusted,
+)
 from telcon.node.push.subscription import Subscription, is_service, parse_subscription_untrusted
 from telcon.node.record.keepers import (
     MAX_KEY_FILE_OCTETS,
@@ -501,6 +509,19 @@ def _check_sums(data: bytes, sums: dict[str, str]) -> None:
         assert not {"", ".", ".."} & set(path.split("/")), "a path that leads elsewhere"
 
 
+def _check_leaf(data: bytes, leaf: Leaf) -> None:
+    assert leaf.octets == data
+    assert leaf.index.to_bytes(8) + leaf.timestamp.to_bytes(8) + b"\0" + leaf.payload == data[16:]
+
+
+def _check_leaves(data: bytes, pieces: tuple[ShownPiece, ...]) -> None:
+    assert format_leaves(pieces) == data, "a second spelling was accepted"
+    for piece in pieces:
+        assert piece.leaves, "a piece of nothing"
+        for leaf in piece.leaves:
+            _check_leaf(leaf.octets, leaf)
+
+
 def _check_ask(data: bytes, ask: AnyAsk) -> None:
     assert "ask" not in message_of(ask)
     assert 0 <= ask.ask < 2**53
@@ -646,6 +667,8 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "account": Target(
         parse_account_untrusted, _reads_again(parse_account_untrusted, format_account)
     ),
+    "leaf": Target(parse_leaf_untrusted, _check_leaf, limit=33 + MAX_OPUS_OCTETS),
+    "leaves": Target(parse_leaves_untrusted, _check_leaves, limit=MAX_LEAVES_OCTETS),
     "summary": Target(
         parse_summary_untrusted, _reads_again(parse_summary_untrusted, format_summary)
     ),

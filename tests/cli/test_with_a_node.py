@@ -9,10 +9,11 @@ import pytest
 
 from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, two_nodes, until, voice
 from telcon.cli import main
+from telcon.cli.proof import read_moment
 from telcon.core import draft as drafts
 from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
-from telcon.errors import IllegalActError
+from telcon.errors import IllegalActError, OperatorError
 from telcon.node.assembly import Node
 
 
@@ -227,6 +228,63 @@ def test_one_message_of_three_is_shown(tmp_path: Path, capfd: pytest.CaptureFixt
             assert "This is one message of 3 of this line, in no call" in capfd.readouterr().out
 
     asyncio.run(run())
+
+
+def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            key, out = str(tmp_path / "archive.key"), str(tmp_path / "seconds")
+            assert await telcon(both.arcadia, "keeper", "new", "--out", key) == 0
+            keep = ("keeper", "add", "borealis.example", f"{key}.pub")
+            assert await telcon(both.arcadia, *keep) == 0
+            rey, voss, call = await both.call()
+            await asyncio.gather(rey.say(voice("Rey", 20)), voss.say(voice("Voss", 20)))
+            await rey.do("hang-up", call=call)
+            own = line_of(both.arcadia).identity.own_card.log.name
+            fold = line_of(both.borealis).machine.fold
+            await voss.wait(lambda _: own in fold.calls[call].sealed)
+            capfd.readouterr()
+            excerpt = ("excerpt", "--call", call)
+            assert await telcon(both.arcadia, *excerpt) == 0
+            listed = ["arcadia.example:1  20 packets", "borealis.example:1  20 packets"]
+            assert capfd.readouterr().out.splitlines() == listed
+            span = ("--track", "borealis.example:1", "--from", "0.1", "--to", "0:00.3")
+            assert await telcon(both.arcadia, *excerpt, *span) == 2
+            assert await telcon(both.arcadia, *excerpt, *span, "--out", out) == 2
+            assert "telcon record open --key" in capfd.readouterr().err
+            made = (*excerpt, *span, "--out", out, "--key", key)
+            assert await telcon(both.arcadia, *made) == 0
+            printed = capfd.readouterr().out
+            assert "packets 5 to 14 of borealis.example:1; 5 before and 5 after" in printed
+            assert "not shown: arcadia.example:1, 20 packets in that time" in printed
+            assert await telcon(both.arcadia, "verify", out) == 3
+            words = capfd.readouterr().out
+            assert "Shown are 10 packets of track 1 of borealis.example" in words
+            assert "Both sides state that they hold the same record of this call." in words
+            everything = (*excerpt, *span, "--also", "all", "--out", str(tmp_path / "all"))
+            assert await telcon(both.borealis, *everything) == 0
+            assert await telcon(both.borealis, "verify", str(tmp_path / "all")) == 3
+            assert await telcon(both.arcadia, "excerpt", "--line", "x", "--track", "x:1") == 2
+            for wrong in ("--track=x:1", "--from=now", "--from=9", "--also=borealis.example"):
+                assert await telcon(both.borealis, *everything, "--out", f"{out}-2", wrong) == 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("65", 65_000), ("65.5", 65_500), ("1:05", 65_000), ("1:01:05.25", 3_665_250), ("0.001", 1)],
+)
+def test_a_moment_is_read_as_a_player_shows_it(text: str, ms: int) -> None:
+    assert read_moment(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1:", ":5", "1.5:00", "1e3", "1.0001", "٣", "1:1:1:1"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(OperatorError, match="is no moment"):
+        read_moment(text)
 
 
 def test_a_node_of_a_newer_version_states_its_terms_anew(
