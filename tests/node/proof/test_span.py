@@ -4,9 +4,11 @@ import hmac
 import json
 import struct
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from fakes.signed_line import ADA, CALL, Node, SignedLine, handle
 from fakes.tree import literal_root
 from node.proof.rig import card_keys, check, check_forged, read_folder
+from node.proof.test_fuzz import bent
 from telcon.core import draft as drafts
 from telcon.core.seal import Media, Text
 from telcon.errors import MalformedError, OperatorError, SealedError
@@ -476,6 +479,69 @@ def test_an_opened_seal_is_refused(files: dict[str, bytes], recorded: Recorded) 
     opening = recorded.line.arcadia.log.opened[index]
     path = f"ours/receipts/{index:06}-call.record-chunk.opened.json"
     assert "opens a seal" in faults(files | {path: format_openings(opening)}, recorded.line)
+
+
+def test_a_claim_of_any_size_costs_nothing_to_check(recorded: Recorded, tmp_path: Path) -> None:
+    line = Recorded(tmp_path).line
+    stated = [(1, 60, 2**53 - 1, bytes(32))]
+    place = line.write(line.arcadia, drafts.record_chunk(CALL, stated, bytes(32)))
+    partly = Journal.open(tmp_path / "call.record", KEEPER)
+    liar = copy(recorded)
+    liar.line, liar.journal = line, partly
+    liar.export(tmp_path / "out")
+    files = read_folder(tmp_path / "out")
+    report = check(files, card_keys(line))
+    assert report.verdict is Verdict.PROVEN, report.faults
+    claimed = with_account(files, first=60, before=60, count=2**53 - 1, after=0)
+    pieces = list(parse_leaves_untrusted(files[MAIN]))
+    claimed[MAIN] = format_leaves([replace(pieces[0], chunk=place[1])])
+    assert faults(claimed, line)
+
+
+def test_what_the_logs_lack_of_each_other_is_said(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    line = recorded.line
+    line.write(line.borealis, drafts.blank(), cosigned=False)
+    line.write(line.arcadia, drafts.blank())
+    recorded.export(tmp_path / "out")
+    report = check(read_folder(tmp_path / "out"), card_keys(line))
+    assert report.verdict is Verdict.PROVEN, report.faults
+    assert any("1 entries of arcadia.example/line" in one for one in report.not_shown)
+
+
+def test_no_clock_decides_what_lies_in_the_span(
+    recorded: Recorded, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    class Late(SignedLine):
+        def open(self) -> SignedLine:
+            self.ahead_us["borealis.example"] = 3_600_000_000
+            return super().open()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("node.proof.test_span.SignedLine", Late)
+        late = Recorded(tmp_path)
+    late.export(tmp_path / "out")
+    shown = read_folder(tmp_path / "out")
+    assert shown[MAIN] == files[MAIN]
+    assert shown.keys() == files.keys()
+
+
+def test_bent_files_end_in_a_verdict_and_its_words(
+    all_tracks: dict[str, bytes], recorded: Recorded
+) -> None:
+    keys = card_keys(recorded.line)
+    paths = sorted(path for path in all_tracks if path.startswith(("tracks/", "span", "README")))
+    for seed in range(150):
+        random = Random(seed)
+        path = random.choice(paths)
+        forged = all_tracks | {path: bent(all_tracks[path], random)}
+        report = check_forged(forged, random.choice([keys, None]))
+        assert format_words(VerifyReport((report,)))
+        assert (
+            report.verdict is Verdict.NOT_PROVEN
+            or path in report.unsigned
+            or (forged[path] == all_tracks[path])
+        )
 
 
 # -- what cannot be made

@@ -66,6 +66,7 @@ _SUM = re.compile(rf"([0-9a-f]{{64}})  ({_NAME}(?:/{_NAME})*)", re.ASCII)
 
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Sum = Annotated[int, Meta(ge=0)]  # of what many entries claim: each of these is bounded
 Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -168,10 +169,10 @@ class SpanAccount(Account, frozen=True, tag="telcon span summary v1"):
     track: Annotated[int, Meta(ge=1, le=255)]
     from_ms: Count  # what was asked for, in the file of the whole track
     to_ms: Count
-    first: Count  # index of the first packet shown
+    first: Sum  # index of the first packet shown
     count: Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
-    before: Count
-    after: Count
+    before: Sum
+    after: Sum
 
     @property
     def of(self) -> tuple[str, int]:

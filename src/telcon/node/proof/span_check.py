@@ -23,7 +23,7 @@ from telcon.node.proof.leaves import (
 from telcon.node.proof.span import Piece, Record, Span, Stretch, survey_record
 from telcon.node.proof.trust import Keys
 from telcon.node.proof.whole import Claims
-from telcon.node.record.journal import Packet
+from telcon.node.record.packet import Packet
 from telcon.node.record.rendering import Rendering
 
 __all__ = ["SpanCheck"]
@@ -203,8 +203,8 @@ def _check_piece(shown: ShownPiece, piece: Piece, begin: int, end: int) -> None:
     Raises:
         ProofError: another packet, one too many, or one that is not in the chunk.
     """
-    indexes = [leaf.index for leaf in shown.leaves]
-    if indexes != list(range(begin, end)):
+    due = enumerate(shown.leaves, begin)
+    if len(shown.leaves) != end - begin or any(leaf.index != index for index, leaf in due):
         raise ProofError(
             f"of entry {piece.chunk} the packets {begin} to {end - 1} are due, in this order;"
             " there is one missing, too many, or moved"

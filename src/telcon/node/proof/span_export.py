@@ -11,7 +11,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from telcon.core.call import TrackRef
 from telcon.core.entry import Entry, read_entry_untrusted
@@ -44,8 +44,11 @@ from telcon.node.proof.span import Piece, Record, Span, Stretch, survey_record
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.record.chunks import format_leaf
 from telcon.node.record.claims import MAX_PACKETS
-from telcon.node.record.journal import Journal, Packet
+from telcon.node.record.packet import Packet
 from telcon.node.record.rendering import Rendering
+
+if TYPE_CHECKING:
+    from telcon.node.record.journal import Journal
 
 __all__ = ["SpanReport", "export_span"]
 
@@ -79,7 +82,7 @@ def export_span(
     track: TrackRef,
     from_ms: int,
     to_ms: int,
-    open_journal: Callable[[], Journal],
+    open_journal: Callable[[], "Journal"],
     out: Path,
     also: Collection[TrackRef] | None = (),
     progress: Progress = QUIET,
@@ -147,7 +150,7 @@ def export_span(
 class _Maker:
     """Makes the files of tracks from this node's record."""
 
-    def __init__(self, sides: dict[str, Side], journal: Journal, call: str) -> None:
+    def __init__(self, sides: dict[str, Side], journal: "Journal", call: str) -> None:
         self._sides = sides
         self._journal = journal
         self._call = call
@@ -277,7 +280,7 @@ def _leaf(track: TrackRef, octets: bytes) -> Leaf:
         ) from error
 
 
-def _read(journal: Journal, track: TrackRef, first: int, count: int) -> dict[int, Packet]:
+def _read(journal: "Journal", track: TrackRef, first: int, count: int) -> dict[int, Packet]:
     try:
         return journal.read(track, first, count)
     except OSError as error:

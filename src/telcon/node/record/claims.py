@@ -12,7 +12,7 @@ from typing import Final
 
 from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
 from telcon.node.record.chunks import format_leaf
-from telcon.node.record.journal import How, Packet, Track
+from telcon.node.record.packet import How, Packet, Track
 
 __all__ = [
     "MAX_PACKETS",

@@ -23,7 +23,6 @@ import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -32,6 +31,7 @@ import msgspec
 
 from telcon.errors import MalformedError, MisuseError, SealedError
 from telcon.node.record.disk import sync_folder, write_whole
+from telcon.node.record.packet import How, Packet, Track
 from telcon.node.record.sealing import ID_BYTES, DataKey, PrivateKey, Reader
 
 __all__ = ["SEGMENT_S", "Head", "How", "Journal", "Packet", "Track"]
@@ -49,30 +49,6 @@ _PACKET: Final = struct.Struct(">BBBQQH")
 _SEGMENT_PART, _BLOCK_PART = 1, 2
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _AGAIN: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-
-Track = tuple[str, int]
-"""Whose (origin of the line log), and its number there."""
-
-
-class How(IntEnum):
-    """How a packet came here."""
-
-    CAME = 0
-    """Forwarded by this node, or received over the trunk."""
-    REPAIRED = 1
-    """Given by the other node afterwards, because it had not come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One packet of a track."""
-
-    index: int
-    """The author node's count, from 0."""
-    timestamp: int
-    """48 kHz, 64 bits."""
-    payload: bytes
-    how: How = How.CAME
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

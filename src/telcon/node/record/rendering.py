@@ -9,12 +9,15 @@ file's time is the track's time.
 from collections.abc import Collection, Iterable, Iterator
 from copy import deepcopy
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from telcon.errors import MalformedError
 from telcon.node.media.oggopus import OggOpusWriter
 from telcon.node.media.opus import SAMPLE_RATE, lost_frame, parse_opus_untrusted
-from telcon.node.record.journal import How, Journal, Packet, Track
+from telcon.node.record.packet import How, Packet, Track
+
+if TYPE_CHECKING:
+    from telcon.node.record.journal import Journal
 
 __all__ = ["Rendering", "TrackFile", "render_agreed", "render_recorded"]
 
@@ -138,7 +141,7 @@ class Rendering:
         return pages
 
 
-def render_recorded(journal: Journal, track: Track) -> Iterator[bytes]:
+def render_recorded(journal: "Journal", track: Track) -> Iterator[bytes]:
     """Return the file of what came of `track` by itself: `call.record-off` bears its hash.
 
     Blocks on the disk; raises what `Journal.read` does.
@@ -149,7 +152,7 @@ def render_recorded(journal: Journal, track: Track) -> Iterator[bytes]:
     yield rendering.finish()
 
 
-def render_agreed(journal: Journal, track: Track, bound: int) -> Iterator[bytes]:
+def render_agreed(journal: "Journal", track: Track, bound: int) -> Iterator[bytes]:
     """Return the file of all that is held of `track` below index `bound`, with what was repaired.
 
     `call.record-agreed` bears its hash, for `bound` the sum of all chunks. Blocks on the disk;
@@ -161,6 +164,6 @@ def render_agreed(journal: Journal, track: Track, bound: int) -> Iterator[bytes]
     yield rendering.finish()
 
 
-def _windows(journal: Journal, track: Track, bound: int) -> Iterator[Collection[Packet]]:
+def _windows(journal: "Journal", track: Track, bound: int) -> Iterator[Collection[Packet]]:
     for first in range(0, bound, _WINDOW):
         yield journal.read(track, first, min(_WINDOW, bound - first)).values()
