@@ -144,7 +144,7 @@ from telcon.node.proof.layout import (
     format_sums,
 )
 from telcon.node.proof.leaves import ShownPiece, format_leaves, parse_leaf_untrusted
-from telcon.node.record.chunks import format_leaf
+from telcon.node.record.chunks import RETURNED, format_leaf
 from telcon.node.record.keepers import format_keeper, format_private_key
 from telcon.node.record.sealing import PrivateKey
 from telcon.web import asks
@@ -509,7 +509,11 @@ def _outer() -> dict[str, Files]:
                 SpanAccount(LINE, *_NAMES, "ca11" * 8, _NAMES[1], 1, 500, 900, 25, 20, 25, 15)
             ),
         },
-        "leaf": {"packet": _leaf(7), "empty": _leaf(7)[:33]},
+        "leaf": {
+            "packet": _leaf(7),
+            "returned": format_leaf(bytes(32), 7, 6_720, b"\xf8said", RETURNED),
+            "empty": _leaf(7)[:33],
+        },
         "leaves": _leaves(),
         "summary": {"call": format_summary(_summary())},
         "ask": _asks(),

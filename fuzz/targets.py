@@ -513,7 +513,8 @@ def _check_sums(data: bytes, sums: dict[str, str]) -> None:
 
 def _check_leaf(data: bytes, leaf: Leaf) -> None:
     assert leaf.octets == data
-    assert leaf.index.to_bytes(8) + leaf.timestamp.to_bytes(8) + b"\0" + leaf.payload == data[16:]
+    assert leaf.index.to_bytes(8) + leaf.timestamp.to_bytes(8) == data[16:32]
+    assert bytes((leaf.kind,)) + leaf.payload == data[32:]
 
 
 def _check_leaves(data: bytes, pieces: tuple[ShownPiece, ...]) -> None:

@@ -35,6 +35,7 @@ from telcon.node.audit import AuditEvent
 from telcon.node.line import Line
 from telcon.node.record.claims import (
     MAX_PACKETS,
+    MAX_RETURNED,
     Claim,
     Finding,
     leaves_of,
@@ -57,9 +58,6 @@ SETTLE_S: Final = 1.5
 ASK_AGAIN_S: Final = 2.0
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
-
-MAX_RETURNED: Final = 600
-"""Packets that a kill can take of a track: what is 1.2 s old at most."""
 
 RETURN_AGAIN_S: Final = 1.0
 BRING_BACK_S: Final = 10.0

@@ -29,7 +29,7 @@ from telcon.node.proof.leaves import (
     parse_leaf_untrusted,
     parse_leaves_untrusted,
 )
-from telcon.node.record.chunks import ChunkTree, format_leaf
+from telcon.node.record.chunks import OPUS, RETURNED, ChunkTree, format_leaf
 from telcon.node.record.journal import Head, Journal, Packet
 from telcon.node.record.rendering import Rendering
 from telcon.node.record.sealing import PrivateKey
@@ -64,18 +64,19 @@ class Recorded:
         self.sent: dict[tuple[str, int], int] = {}
         for number in range(6):
             self.chunk(a, [1, 2] if number in (2, 3) else [1])
-            self.chunk(b, [1])
+            self.chunk(b, [1], returned=3 if number == 5 else 0)
         self.journal.close()
         self.line.write(a, drafts.hang_up(CALL, handle(a)))
 
-    def chunk(self, node: Node, tracks: list[int]) -> None:
+    def chunk(self, node: Node, tracks: list[int], returned: int = 0) -> None:
         key = sha256(f"{node.name} {len(self.keys)}".encode()).digest()
         tree = ChunkTree(key)
         for track in tracks:
             first = self.sent.get((node.log.origin, track), 0)
             for index in range(first, first + EACH):
                 one = packet(node.name, track, index)
-                tree.append(track, one.index, one.timestamp, one.payload)
+                kind = RETURNED if index >= first + EACH - returned else OPUS
+                tree.append(track, one.index, one.timestamp, one.payload, kind)
                 self.journal.append([((node.log.origin, track), one)], now=0.0)
             self.sent[node.log.origin, track] = first + EACH
         chunk = tree.close()
@@ -247,6 +248,13 @@ def test_the_other_side_shows_the_same_track_the_same(
     theirs = read_folder(tmp_path / "out")
     assert theirs[MAIN] == files[MAIN]
     assert check(theirs, card_keys(line)).verdict is Verdict.PROVEN
+
+
+def test_what_a_killed_node_got_back_is_shown_and_said(recorded: Recorded, tmp_path: Path) -> None:
+    recorded.export(tmp_path / "out", track=(recorded.origin("b"), 1), from_ms=1_100, to_ms=9_000)
+    report = check(read_folder(tmp_path / "out"), card_keys(recorded.line))
+    assert report.verdict is Verdict.PROVEN, report.faults
+    assert any("3 are marked by borealis.example as lost" in one for one in report.also)
 
 
 def test_where_both_agreed_the_words_say_so(tmp_path: Path) -> None:
@@ -616,7 +624,7 @@ def test_a_chunk_whose_key_is_gone_cannot_be_shown(tmp_path: Path) -> None:
 def test_a_file_of_leaves_is_bounded() -> None:
     good = format_leaf(bytes(32), 1, 2, b"x" * 1_500)
     assert parse_leaf_untrusted(good).payload == b"x" * 1_500
-    for bad in (good + b"x", good[:32], good[:32] + b"\x01" + good[33:]):
+    for bad in (good + b"x", good[:32], good[:32] + b"\x02" + good[33:]):
         with pytest.raises(MalformedError):
             parse_leaf_untrusted(bad)
     head = b"telcon leaves v1\n"

@@ -7,8 +7,10 @@ import pytest
 from telcon.node.record.chunks import OPUS, RETURNED, ChunkTree
 from telcon.node.record.claims import (
     MAX_PACKETS,
+    MAX_RETURNED,
     Claim,
     Finding,
+    claimed_leaves,
     leaves_of,
     missing,
     runs,
@@ -134,3 +136,34 @@ def test_what_a_killed_author_got_back_is_whole_here_though_its_leaf_is_marked()
     assert found.is_whole
     assert found.root == marked.root
     assert found.repaired == ((131, 1),)
+
+
+@pytest.mark.parametrize("back", [0, 1, 7, COUNT])
+def test_the_leaves_of_a_killed_author_are_found_by_who_knows_not_which_are_marked(
+    back: int,
+) -> None:
+    tree = ChunkTree(KEY)
+    marked = range(FIRST + COUNT - back, FIRST + COUNT)
+    for packet in said().values():
+        kind = RETURNED if packet.index in marked else OPUS
+        tree.append(1, packet.index, packet.timestamp, packet.payload, kind)
+    chunk = tree.close()
+    assert chunk is not None
+    claimed = Claim(TRACK, FIRST, COUNT, chunk.tracks[0].root, KEY)
+    found = claimed_leaves(claimed, list(said().values()))
+    assert found is not None
+    assert [leaf[32] for leaf in found] == [OPUS] * (COUNT - back) + [RETURNED] * back
+
+
+def test_no_leaves_are_found_of_what_differs_nor_of_more_than_a_kill_can_take() -> None:
+    assert claimed_leaves(claim(), list(without(110).values())) is None
+    packets = [Packet(n, n * 960, b"\xf8") for n in range(MAX_RETURNED + 2)]
+    for marked, is_found in ((MAX_RETURNED, True), (MAX_RETURNED + 1, False)):
+        tree = ChunkTree(KEY)
+        for n, packet in enumerate(packets):
+            kind = OPUS if n < len(packets) - marked else RETURNED
+            tree.append(1, packet.index, packet.timestamp, packet.payload, kind)
+        chunk = tree.close()
+        assert chunk is not None
+        claimed = Claim(TRACK, 0, len(packets), chunk.tracks[0].root, KEY)
+        assert (claimed_leaves(claimed, packets) is not None) == is_found

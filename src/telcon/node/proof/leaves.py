@@ -17,7 +17,7 @@ from typing import Final
 from telcon.errors import MalformedError
 from telcon.ledger.merkle import HASH_OCTETS, MAX_PROOF_HASHES
 from telcon.node.media.opus import MAX_PACKET_BYTES
-from telcon.node.record.chunks import OPUS
+from telcon.node.record.chunks import OPUS, RETURNED
 from telcon.node.record.claims import MAX_PACKETS
 
 __all__ = [
@@ -49,6 +49,8 @@ class Leaf:
     index: int
     timestamp: int
     """48 kHz, 64 bits."""
+    kind: int
+    """OPUS, or RETURNED: of that its speaker's node says that it had it back from the other."""
     payload: bytes
     """An Opus packet, or whatever its speaker's node took for one."""
 
@@ -108,14 +110,14 @@ def parse_leaf_untrusted(data: bytes) -> Leaf:
     """Read one leaf.
 
     Raises:
-        MalformedError: too short, too long, or of another kind than an Opus packet.
+        MalformedError: too short, too long, or of a kind that is not known.
     """
     if not _LEAF.size <= len(data) <= _LEAF.size + MAX_PACKET_BYTES:
         raise MalformedError(f"a leaf has no {len(data)} octets")
     _, index, timestamp, kind = _LEAF.unpack_from(data)
-    if kind != OPUS:
+    if kind not in (OPUS, RETURNED):
         raise MalformedError(f"a leaf of unknown kind {kind}")
-    return Leaf(data, index, timestamp, data[_LEAF.size :])
+    return Leaf(data, index, timestamp, kind, data[_LEAF.size :])
 
 
 def _take(data: bytes, at: int, octets: int) -> bytes:

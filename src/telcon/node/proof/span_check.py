@@ -23,6 +23,7 @@ from telcon.node.proof.leaves import (
 from telcon.node.proof.span import Piece, Record, Span, Stretch, survey_record
 from telcon.node.proof.trust import Keys
 from telcon.node.proof.whole import Claims
+from telcon.node.record.chunks import RETURNED
 from telcon.node.record.packet import Packet
 from telcon.node.record.rendering import Rendering
 
@@ -127,6 +128,7 @@ class SpanCheck(FolderCheck[SpanAccount]):
         self.signed.add(path)
         seconds = self._check_file(summary.call, stretch.track, leaves)  # 4
         self._tell_shown(summary, stretch, (first, count), record, seconds)  # 5
+        self._tell_returned(stretch.track, leaves)
 
     def _check_file(self, call: str, track: TrackRef, leaves: list[Leaf]) -> float:
         """Make the file of `leaves` again; return how many seconds it lasts."""
@@ -172,6 +174,15 @@ class SpanCheck(FolderCheck[SpanAccount]):
             f"Of the {chunks} chunks of it in the span, {other} states of {alike} that it holds the"
             " same packets."
         )
+
+    def _tell_returned(self, track: TrackRef, leaves: list[Leaf]) -> None:
+        returned = sum(leaf.kind == RETURNED for leaf in leaves)
+        if returned:
+            node = organisation(track[0])
+            self.also.append(
+                f"Of these packets, {returned} are marked by {node} as lost when it was killed, and"
+                " got back from the other side: it cannot vouch for them."
+            )
 
     def _tell_left_out(self, stretch: Stretch) -> None:
         of = f"track {stretch.track[1]} of {organisation(stretch.track[0])}"

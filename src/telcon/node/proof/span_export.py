@@ -42,8 +42,7 @@ from telcon.node.proof.leaves import (
 from telcon.node.proof.readme import span_readme
 from telcon.node.proof.span import Piece, Record, Span, Stretch, survey_record
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
-from telcon.node.record.chunks import format_leaf
-from telcon.node.record.claims import MAX_PACKETS
+from telcon.node.record.claims import MAX_PACKETS, Claim, claimed_leaves
 from telcon.node.record.packet import Packet
 from telcon.node.record.rendering import Rendering
 
@@ -200,16 +199,17 @@ class _Maker:
     ) -> ShownPiece:
         """Prove the packets from index `begin` to `end` of a chunk of which all are given."""
         key = self._key(track[0], piece.chunk)
-        octets = [format_leaf(key, one.index, one.timestamp, one.payload) for one in packets]
-        tree, rows = EMPTY_FRONTIER, []
-        for one in octets:
-            tree, completed = tree.append(leaf_hash(one))
-            rows.append(completed)
-        if tree.root() != piece.root:
+        claim = Claim(track, piece.first, piece.count, piece.root, key)
+        octets = claimed_leaves(claim, packets)
+        if octets is None:
             raise OperatorError(
                 f"what this node holds of {_named(track)} is not what the speaker's node logged",
                 advice="The other side may hold it; see the timeline of the call.",
             )
+        tree, rows = EMPTY_FRONTIER, []
+        for one in octets:
+            tree, completed = tree.append(leaf_hash(one))
+            rows.append(completed)
 
         def read(level: int, index: int) -> bytes:
             return rows[((index + 1) << level) - 1][level]

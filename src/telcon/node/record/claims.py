@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
+from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
 from telcon.node.record.chunks import OPUS, RETURNED, format_leaf
 from telcon.node.record.packet import How, Packet, Track
 
 __all__ = [
     "MAX_PACKETS",
+    "MAX_RETURNED",
     "Claim",
     "Finding",
+    "claimed_leaves",
     "leaves_of",
     "missing",
     "runs",
@@ -28,6 +30,9 @@ __all__ = [
 MAX_PACKETS: Final = 5_000
 """Of one track in one chunk: ten seconds of the shortest usual packets. Nobody speaks more, and of
 a longer claim nothing is asked for."""
+
+MAX_RETURNED: Final = 600
+"""Packets that a kill can take of a track: what is 1.2 s old at most."""
 
 Runs = tuple[tuple[int, int], ...]
 
@@ -134,6 +139,27 @@ def weigh_by_leaves(
     )
 
 
+def claimed_leaves(claim: Claim, packets: Sequence[Packet]) -> list[bytes] | None:
+    """Return the leaves that lead to the claimed root, not hashed; None if there are none.
+
+    Only its author knows which of its packets it has back from the other node (RETURNED). They are
+    what a kill took, so the last of a chunk; the other node finds where they begin by trying.
+    """
+    fields = [(claim.key, one.index, one.timestamp, one.payload) for one in packets]
+    own = [format_leaf(*one) for one in fields]
+    back = [format_leaf(*one, RETURNED) for one in fields[-MAX_RETURNED:]]
+    at = len(own) - len(back)
+    trees = list(_growing(map(leaf_hash, own)))
+    hashed = [leaf_hash(leaf) for leaf in back]
+    for first in range(len(own), at - 1, -1):
+        tree = trees[first]
+        for leaf in hashed[first - at :]:
+            tree, _ = tree.append(leaf)
+        if tree.root() == claim.root:
+            return own[:first] + back[first - at :]
+    return None
+
+
 def leaves_of(claim: Claim, packets: Mapping[int, Packet]) -> list[bytes]:
     """Return the hashes of the leaves of `packets`, in order."""
     return [_leaf(claim, packet) for _, packet in sorted(packets.items())]
@@ -165,6 +191,15 @@ def _fold(leaves: Iterable[bytes]) -> bytes:
     for leaf in leaves:
         tree, _ = tree.append(leaf)
     return tree.root()
+
+
+def _growing(leaves: Iterable[bytes]) -> Iterable[Frontier]:
+    """Return the tree of no leaf, of the first, and so on."""
+    tree = EMPTY_FRONTIER
+    yield tree
+    for leaf in leaves:
+        tree, _ = tree.append(leaf)
+        yield tree
 
 
 def _between(claim: Claim, held: Mapping[int, Packet]) -> Iterable[tuple[int, int]]:
