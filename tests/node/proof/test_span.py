@@ -19,10 +19,10 @@ from node.proof.rig import card_keys, check, check_forged, read_folder
 from node.proof.test_fuzz import bent
 from telcon.core import draft as drafts
 from telcon.core.seal import Media, Text
-from telcon.errors import MalformedError, OperatorError, SealedError
+from telcon.errors import MalformedError, OperatorError, SealedError, StorageError
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.proof import SpanReport, Verdict, VerifyReport, export_span, format_words
-from telcon.node.proof.layout import format_openings
+from telcon.node.proof.layout import ExcerptAccount, format_account, format_openings
 from telcon.node.proof.leaves import (
     MAX_LEAVES_OCTETS,
     format_leaves,
@@ -75,6 +75,7 @@ class Recorded:
             first = self.sent.get((node.log.origin, track), 0)
             for index in range(first, first + EACH):
                 one = packet(node.name, track, index)
+                one = replace(one, payload=self.payload(one))
                 kind = RETURNED if index >= first + EACH - returned else OPUS
                 tree.append(track, one.index, one.timestamp, one.payload, kind)
                 self.journal.append([((node.log.origin, track), one)], now=0.0)
@@ -87,6 +88,9 @@ class Recorded:
         self.keys.append(key)
         held = [(number, root.hex(), (), (), ()) for number, _, _, root in stated]
         self.line.write(self.line.other(node), drafts.record_held(CALL, place, held))
+
+    def payload(self, one: Packet) -> bytes:
+        return one.payload
 
     def origin(self, name: str) -> str:
         node = self.line.arcadia if name.startswith("a") else self.line.borealis
@@ -616,6 +620,60 @@ def test_a_chunk_whose_key_is_gone_cannot_be_shown(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     recorded.line.arcadia.log.opened[recorded.chunks["arcadia.example"][3]] = []
     refused(recorded, tmp_path / "out", "the key of entry")
+
+
+class Odd(Recorded):
+    """A call of one chunk in which one packet is what `odd` says."""
+
+    def __init__(self, folder: Path, odd: bytes) -> None:
+        self.odd = odd
+        super().__init__(folder)
+
+    def payload(self, one: Packet) -> bytes:
+        return self.odd if one.index == 5 else one.payload
+
+
+def test_what_no_decoder_could_frame_is_proven_and_not_heard(tmp_path: Path) -> None:
+    recorded = Odd(tmp_path, b"\xff\x00")
+    report = recorded.export(tmp_path / "out", from_ms=90, to_ms=130)
+    assert (report.first, report.count) == (4, 3)
+    files = read_folder(tmp_path / "out")
+    assert check(files, card_keys(recorded.line)).verdict is Verdict.PROVEN
+    (piece,) = parse_leaves_untrusted(files[MAIN])
+    assert [leaf.payload for leaf in piece.leaves][1] == b"\xff\x00"
+    heard = parse_ogg_opus_untrusted(files["tracks/arcadia.example-1.opus"]).packets
+    assert b"\xff\x00" not in [one.payload for one in heard]
+
+
+def test_a_packet_that_no_reader_would_take_cannot_be_shown(tmp_path: Path) -> None:
+    recorded = Odd(tmp_path, b"\xf8" + bytes(1_500))
+    refused(recorded, tmp_path / "out", "cannot be shown", from_ms=0)
+    recorded.export(tmp_path / "later")
+
+
+def test_more_than_a_folder_takes_is_refused(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telcon.node.proof.span_export.MAX_LEAVES_OCTETS", 1_000)
+    refused(recorded, tmp_path / "out", "more than one folder takes")
+
+
+def test_a_record_that_the_disk_does_not_give_is_said_to_be(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    journal = Journal.open(recorded.journal.path, KEEPER)
+    journal.path.unlink()
+    with pytest.raises(StorageError, match="cannot be read"):
+        recorded.export(tmp_path / "out", open_journal=lambda: journal)
+
+
+def test_a_folder_that_is_about_something_else_is_refused(
+    files: dict[str, bytes], recorded: Recorded
+) -> None:
+    account = ExcerptAccount(
+        recorded.line.arcadia.card.line, "a.example", "b.example", "", 0, 0, 0, 0
+    )
+    other = files | {"span.json": format_account(account)}
+    assert "about something else" in faults(other, recorded.line)
 
 
 # -- the file of leaves
