@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from hashlib import sha256
+from stat import S_IMODE
 
 import pytest
 
@@ -18,6 +20,7 @@ from fakes.two_nodes import (
     recorded,
     voice,
 )
+from telcon.cli import main
 from telcon.core.call import CallState, Recording
 from telcon.core.entry import RecordHeld, parse_entry_untrusted
 from telcon.errors import MalformedError, OperatorError, SealedError
@@ -208,15 +211,15 @@ async def test_a_record_that_is_destroyed_is_said_to_be_in_both_logs(both: TwoNo
     rey, voss, call = await both.call()
     await rey.say(voice("Rey", 5))
     with pytest.raises(OperatorError, match="not over"):
-        await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+        await ask(both.arcadia, "record-destroy", call=call, reason="the law", peer=None)
     await rey.do("hang-up", call=call)
     await agreed(rey, voss, call=call)
     await rey.wait(lambda _: not desk_of(both.arcadia).board.calls.agreements.is_open(call))
-    await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    await ask(both.arcadia, "record-destroy", call=call, reason="the law", peer=None)
     await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).destroyed)
     assert not place_of(both.arcadia, call).journal.parent.exists()
     with pytest.raises(OperatorError, match="destroyed already"):
-        await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+        await ask(both.arcadia, "record-destroy", call=call, reason="the law", peer=None)
     assert len(recorded(both.borealis, call, both.arcadia)) == 5
     await both.restart(both.arcadia)
     assert audited(both.arcadia, "audit.record.failed") == []
@@ -237,3 +240,34 @@ async def test_record_keepers_come_and_go(both: TwoNodes) -> None:
     for text in ("", "telcon record-keeper v1 00 AAAA\n", "nonsense"):
         with pytest.raises(MalformedError):
             await ask(both.arcadia, "keeper-add", peer=peer, keeper=text)
+
+
+async def telcon(node: Node, *arguments: str) -> int:
+    """Run a command of the operator beside the running node."""
+    return await asyncio.to_thread(main, ["--data", str(node.folder), *arguments])
+
+
+@on_two_nodes
+async def test_a_record_keepers_file_opens_what_the_node_cannot(both: TwoNodes) -> None:
+    key = both.folder / "archive.key"
+    assert await telcon(both.arcadia, "keeper", "new", "--out", str(key)) == 0
+    assert S_IMODE(key.stat().st_mode) == 0o600
+    peer = both.borealis.settings.name
+    assert await telcon(both.arcadia, "keeper", "add", peer, f"{key}.pub") == 0
+    rey, voss, call = await both.call()
+    await rey.say(voice("Rey", 20))
+    await rey.do("hang-up", call=call)
+    await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).sealed)
+    open_it = ("record", "open", "--call", call, "--key", str(key))
+    assert await telcon(both.arcadia, *open_it, "--out", str(both.folder / "opened")) == 0
+    stated = {(t[3], t[4]) for t in state_of(both.arcadia, call).agreed[origin(both.arcadia)][1]}
+    files = [path.read_bytes() for path in (both.folder / "opened").glob("*.opus")]
+    assert {(sha256(file).hexdigest(), len(file)) for file in files} == stated
+    without, opened = both.folder / "without", both.folder / "with"
+    assert await telcon(both.arcadia, "export", "--call", call, "--out", str(without)) == 0
+    assert not (without / "recordings").exists()
+    export = ("export", "--call", call, "--key", str(key), "--out", str(opened))
+    assert await telcon(both.arcadia, *export) == 0
+    assert (opened / "recordings" / "arcadia.example-1.opus").read_bytes() in files
+    assert await telcon(both.arcadia, "verify", str(opened)) == 3
+    assert len(audited(both.arcadia, "audit.record.unsealed")) == 2

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telcon.cli.record import read_private_key
 from telcon.core.entry import LAYERS
 from telcon.errors import MalformedError, OperatorError, SealedError
 
@@ -19,7 +18,15 @@ if TYPE_CHECKING:
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
-__all__ = ["add_commands", "line_named", "logs_of", "note_export", "read_moment", "read_time"]
+__all__ = [
+    "add_commands",
+    "line_named",
+    "logs_of",
+    "note_export",
+    "read_moment",
+    "read_private_key",
+    "read_time",
+]
 
 LISTED_CHARACTERS = 60
 TIME_ADVICE = "Give it in UTC, like 2026-04-01 or 2026-04-01T08:30."
@@ -235,6 +242,22 @@ def line_named(store: "StoreReader", wanted: str) -> "LineRecord":
     if not found:
         raise OperatorError(f"there is no line {wanted}", advice="See: telcon line list")
     return max(found, key=lambda one: one.confirmed_at_us)
+
+
+def read_private_key(path: Path) -> "PrivateKey":
+    """Return the private key in the file `path`.
+
+    Raises:
+        StorageError: it cannot be read.
+        OperatorError: it is no record-keeper's private key.
+    """
+    from telcon.node.proof.files import read_plain
+    from telcon.node.record.keepers import MAX_KEY_FILE_OCTETS, parse_private_key_untrusted
+
+    try:
+        return parse_private_key_untrusted(read_plain(path, MAX_KEY_FILE_OCTETS))
+    except MalformedError as error:
+        raise OperatorError(f"{path}: {error}", advice="Give the file of `keeper new`.") from error
 
 
 def read_time(text: str) -> int:

@@ -4,15 +4,13 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from telcon.errors import MalformedError, OperatorError, StorageError
+from telcon.cli.proof import line_named, read_private_key
+from telcon.errors import OperatorError, StorageError
 from telcon.node.control import call_node, control_socket
 
-if TYPE_CHECKING:
-    from telcon.node.record.sealing import PrivateKey
-
-__all__ = ["add_commands", "read_private_key"]
+__all__ = ["add_commands"]
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,6 +52,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     opened.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
     )
+    opened.add_argument("--line", metavar="NAME", help="the other node, if two lines have the id")
     opened.set_defaults(run=_open)
 
     destroy = acts.add_parser(
@@ -61,6 +60,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     destroy.add_argument("--call", required=True, metavar="ID", help="32 hex digits")
     destroy.add_argument("--reason", required=True, help="in words; the other side reads them")
+    destroy.add_argument("--line", metavar="NAME", help="the other node, if two lines have the id")
     destroy.set_defaults(run=_destroy)
 
 
@@ -137,15 +137,26 @@ def _open(arguments: argparse.Namespace) -> int:
 
     key = read_private_key(arguments.key)
     with Store.open_read_only(arguments.data) as store:
-        rows = [row for row in store.recordings(arguments.call) if row.path.endswith(SUFFIX)]
-    if not rows:
+        wanted = None if arguments.line is None else line_named(store, arguments.line).line
+        paths = {
+            row.path
+            for row in store.recordings(arguments.call)
+            if row.path.endswith(SUFFIX) and wanted in (None, row.path.split("/")[1])
+        }
+    if not paths:
         raise OperatorError(
             f"no record of a call {arguments.call} here",
             advice="The timeline of a call names it. Older records are plain files already.",
         )
+    if len(paths) > 1:  # the other side picks the id: it may be one that another line has
+        raise OperatorError(
+            f"{len(paths)} lines have a record of a call {arguments.call}",
+            advice="Name the line with --line.",
+        )
+    (path,) = paths
     keeper = key.reader.id.hex()
     with FolderWriter(arguments.out) as writer:
-        journal = RecordPlace(arguments.data, rows[0].path).read(key)
+        journal = RecordPlace(arguments.data, path).read(key)
         fields = {"call": arguments.call, "keeper": keeper, "folder": str(arguments.out)}
         note(arguments.data, AuditEvent.RECORD_UNSEALED, **fields)  # before anything can be heard
         for track in journal.tracks():
@@ -159,25 +170,15 @@ def _open(arguments: argparse.Namespace) -> int:
 
 
 def _destroy(arguments: argparse.Namespace) -> int:
-    request = {"do": "record-destroy", "call": arguments.call, "reason": arguments.reason}
+    request = {
+        "do": "record-destroy",
+        "call": arguments.call,
+        "reason": arguments.reason,
+        "peer": arguments.line,
+    }
     _ask(arguments, request)
     print("Destroyed, and said so in the log. The other side holds its own.")
     return 0
-
-
-def read_private_key(path: Path) -> "PrivateKey":
-    """Return the private key in the file `path`.
-
-    Raises:
-        StorageError: it cannot be read.
-        OperatorError: it is no record-keeper's private key.
-    """
-    from telcon.node.record.keepers import parse_private_key_untrusted
-
-    try:
-        return parse_private_key_untrusted(_read(path))
-    except MalformedError as error:
-        raise OperatorError(f"{path}: {error}", advice="Give the file of `keeper new`.") from error
 
 
 def _read(path: Path) -> bytes:

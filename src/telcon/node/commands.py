@@ -181,13 +181,22 @@ class Commands:
         return [Reader(one) for one in self._node.store.read(lambda h: find_keepers(h, line))]
 
     async def _record_destroy(self, request: Answer, progress: Progress) -> Answer:
-        call, reason = request["call"], request["reason"]
-        for desk in self._node.desks():
-            if call in desk.line.machine.fold.calls:
-                await destroy_record(desk.board.calls, self._node.folder, call, reason)
-                self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
-                return {}
-        raise OperatorError(f"no call {call} here", advice="The timeline of a call names it.")
+        call, reason, peer = request["call"], request["reason"], request["peer"]
+        found = [
+            desk
+            for desk in self._node.desks()
+            if call in desk.line.machine.fold.calls
+            and peer in (None, desk.line.identity.peer_name, desk.line.identity.line)
+        ]
+        if not found:
+            raise OperatorError(f"no call {call} here", advice="The timeline of a call names it.")
+        if len(found) > 1:  # the other side picks the id: it may be one that another line has
+            raise OperatorError(
+                f"{len(found)} lines have a call {call}", advice="Name the line with --line."
+            )
+        await destroy_record(found[0].board.calls, self._node.folder, call, reason)
+        self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
+        return {}
 
     async def _cover(self, request: Answer, progress: Progress) -> Answer:
         line = self._desk(request["peer"]).line

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.errors import MalformedError
 from telcon.ledger.merkle import HASH_OCTETS, MAX_PROOF_HASHES
 from telcon.node.media.opus import MAX_PACKET_BYTES
 from telcon.node.record.chunks import OPUS, RETURNED
-from telcon.node.record.claims import MAX_PACKETS
 
 __all__ = [
     "MAX_LEAVES_OCTETS",
@@ -90,7 +90,7 @@ def parse_leaves_untrusted(data: bytes) -> tuple[ShownPiece, ...]:
     while at < len(data):
         head = _take(data, at, _PIECE.size)
         chunk, count, hashes = _PIECE.unpack(head)
-        if not (1 <= count <= MAX_PACKETS and hashes <= MAX_HASHES):
+        if not (1 <= count <= MAX_CHUNK_PACKETS and hashes <= MAX_HASHES):
             raise MalformedError(f"a piece of {count} leaves and {hashes} hashes")
         at += _PIECE.size
         leaves = []

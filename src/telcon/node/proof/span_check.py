@@ -25,7 +25,7 @@ from telcon.node.proof.trust import Keys
 from telcon.node.proof.whole import Claims
 from telcon.node.record.chunks import RETURNED
 from telcon.node.record.packet import Packet
-from telcon.node.record.rendering import Rendering
+from telcon.node.record.rendering import Rendering, measure
 
 __all__ = ["SpanCheck"]
 
@@ -134,10 +134,9 @@ class SpanCheck(FolderCheck[SpanAccount]):
         """Make the file of `leaves` again; return how many seconds it lasts."""
         path = f"{layout.TRACKS}/{layout.recording_name(track)}"
         rendering = Rendering(call, track)
-        rendering.add(Packet(one.index, one.timestamp, one.payload) for one in leaves)
-        rendering.finish()
-        file = rendering.file
-        if self.digests.get(path) != (file.hash.hexdigest(), file.size):
+        packets = (Packet(one.index, one.timestamp, one.payload) for one in leaves)
+        digest, size = measure((rendering.add(packets), rendering.finish()))
+        if self.digests.get(path) != (digest.hex(), size):
             raise ProofError(f"{path} is missing, or not the file that these packets make")
         self.signed.add(path)
         return rendering.position / SAMPLE_RATE

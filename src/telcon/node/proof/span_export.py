@@ -42,7 +42,7 @@ from telcon.node.proof.leaves import (
 from telcon.node.proof.readme import span_readme
 from telcon.node.proof.span import Piece, Record, Span, Stretch, survey_record
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
-from telcon.node.record.claims import MAX_PACKETS, Claim, claimed_leaves
+from telcon.node.record.claims import Claim, claimed_leaves
 from telcon.node.record.packet import Packet
 from telcon.node.record.rendering import Rendering
 
@@ -220,9 +220,7 @@ class _Maker:
         return ShownPiece(piece.chunk, tuple(leaves), tuple(proof))
 
     def _whole(self, track: TrackRef, piece: Piece) -> list[Packet]:
-        found: dict[int, Packet] = {}
-        if piece.count <= MAX_PACKETS:
-            found = _read(self._journal, track, piece.first, piece.count)
+        found = _read(self._journal, track, piece.first, piece.count)
         if len(found) != piece.count:
             raise OperatorError(
                 f"this node holds {len(found)} of the {piece.count} packets that the speaker's"
