@@ -34,6 +34,7 @@ from fuzz.known import (
 from fuzz.targets import CREDENTIALS
 from telcon.core.frames import (
     AskLast,
+    Contradiction,
     Cosigned,
     Evidence,
     Fetch,
@@ -61,11 +62,13 @@ from telcon.ledger import (
     Witness,
     format_bundle,
     format_checkpoint,
+    format_path,
     format_policy,
     format_tlog_proof,
     format_vkey,
     log_files,
 )
+from telcon.ledger.fork import MAX_PATH_HASHES
 from telcon.ledger.note import COSIGNATURE_ED25519
 from telcon.node.link.invitation import format_invitation
 from telcon.node.link.pairing import AccepterMachine, InviterMachine
@@ -150,6 +153,7 @@ def _ledger() -> dict[str, Files]:
             "quorum": format_policy(_policy_of_many()),
             "comments": b"# a line\n\n" + format_policy(POLICY).replace(b" ", b"\t "),
         },
+        "path": {"two": format_path([bytes(32), bytes([1]) * 32]), "most": _longest_path()},
         "receipt": {
             "worked": receipt,
             "extra": format_tlog_proof(
@@ -163,6 +167,10 @@ def _ledger() -> dict[str, Files]:
         },
         "tiled_log": {"three": _tiled_log(), "empty": bytes(2) + EMPTY_ROOT},
     }
+
+
+def _longest_path() -> bytes:
+    return format_path([bytes([number]) * 32 for number in range(MAX_PATH_HASHES)])
 
 
 def _policy_of_many() -> Policy:
@@ -231,6 +239,7 @@ def _frames(entries: list[bytes], content: bytes) -> Files:
         Refill(1, entries, [opening], True),
         Evidence(SIGNED, COSIGNED),
         Signal("hint", _CALL, b"\x80"),
+        Contradiction(SIGNED, COSIGNED, [bytes(32), bytes([1]) * 32]),
     ]
     return _numbered([format_frame(frame) for frame in frames])
 

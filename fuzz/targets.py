@@ -78,6 +78,7 @@ from telcon.ledger import (
     format_bundle,
     format_checkpoint,
     format_key_card,
+    format_path,
     format_policy,
     format_signature_line,
     format_tlog_proof,
@@ -88,6 +89,7 @@ from telcon.ledger import (
     parse_checkpoint_untrusted,
     parse_key_card,
     parse_note_untrusted,
+    parse_path_untrusted,
     parse_policy,
     parse_signature_lines_untrusted,
     parse_tlog_proof,
@@ -96,6 +98,7 @@ from telcon.ledger import (
     verify_tiles,
     verify_tlog_proof,
 )
+from telcon.ledger.fork import MAX_PATH_OCTETS
 from telcon.ledger.keycard import MAX_CARD_OCTETS
 from telcon.ledger.note import MAX_NOTE_OCTETS, NoteSignature
 from telcon.ledger.policy import MAX_POLICY_OCTETS
@@ -516,6 +519,7 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "ogg_opus": Target(parse_ogg_opus_untrusted, _check_opus_file, mend=with_page_checksums),
     "opus": Target(parse_opus_untrusted, _check_opus, limit=MAX_OPUS_OCTETS),
     "sums": Target(parse_sums_untrusted, _check_sums),
+    "path": Target(parse_path_untrusted, _one_spelling(format_path), limit=MAX_PATH_OCTETS),
     "openings": Target(parse_openings_untrusted, _one_spelling(format_openings)),
     "summary": Target(
         parse_summary_untrusted, _reads_again(parse_summary_untrusted, format_summary)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from telcon.core.seal import Opening
 from telcon.core.stored import NEW_LOG, Commit, Marker, Note
-from telcon.ledger import EMPTY_FRONTIER, Frontier, leaf_hash
+from telcon.ledger import EMPTY_FRONTIER, Fork, Frontier, leaf_hash
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
@@ -82,7 +82,7 @@ class MemoryStore:
         self.own = MemoryLog(own)
         self.theirs = MemoryLog(theirs)
         self.marker = marker
-        self.evidence: list[tuple[bytes, bytes]] = []
+        self.evidence: list[Fork] = []
         self.commits = 0
 
     def commit(self, commit: Commit) -> None:
@@ -97,7 +97,7 @@ class MemoryStore:
                 log.opened.setdefault(index, []).append(opening)
         for note in commit.notes:
             logs[note.origin].notes[note.size] = note
-        self.evidence += [pair for pair in commit.evidence if pair not in self.evidence]
+        self.evidence += [fork for fork in commit.evidence if fork not in self.evidence]
         self.commits += 1
 
     def mark(self, commit: Commit) -> None:

@@ -17,6 +17,7 @@ TYPES = {
     "line.test": "",
     "line.tested": "re",
     "line.frozen": "reason*",
+    "line.acknowledged": "evidence reason*",
     "call.ring": "call by mode track person* topic*? media*",
     "call.ringing": "call re devices",
     "call.answer": "call by re mode glare track person* media*",

@@ -57,6 +57,7 @@ SEALS = {
     (kind, member): seal(kind, member, content.encode())
     for kind, members in {
         "line.frozen": {"reason": WORDS},
+        "line.acknowledged": {"reason": WORDS},
         "call.ring": {"person": PERSON, "topic": WORDS, "media": MEDIA},
         "call.answer": {"person": PERSON, "media": MEDIA},
         "call.decline": {"reason": WORDS},
@@ -97,6 +98,9 @@ ENTRIES = [
     head("line.test"),
     head("line.tested") | {"re": [[BOREALIS, 3]]},
     head("line.frozen") | sealed("line.frozen", "reason"),
+    head("line.acknowledged")
+    | {"evidence": digest("a fork")}
+    | sealed("line.acknowledged", "reason"),
     act(
         "call.ring",
         {"mode": "audio", "track": 1} | sealed("call.ring", "person", "topic", "media"),

@@ -47,6 +47,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     freeze.add_argument("--reason", required=True, help="in words; the other side reads them")
     freeze.set_defaults(run=_freeze)
 
+    noted = parts.add_parser(
+        "acknowledge", help="take note of proof of two histories; then the line can be paired anew"
+    )
+    noted.add_argument("name", help="the other node, like borealis.example")
+    noted.add_argument("--reason", required=True, help="in words; they become an entry")
+    noted.set_defaults(run=_acknowledge)
+
     link = commands.add_parser("link", help="print a sign-in link: 15 minutes, one use")
     link.add_argument("name", help="the principal, like 'Adrian Rey'")
     link.set_defaults(run=_link)
@@ -148,6 +155,9 @@ def _list(arguments: argparse.Namespace) -> int:
         )
         if line["broken"]:
             print(f"  {line['broken']}")
+        if line["forked"] and not line["noted"]:
+            print("  Look at it: telcon evidence --out FOLDER")
+            print(f"  Then, to pair anew: telcon line acknowledge {line['peer']} --reason WORDS")
     for pairing in answer["pairings"]:
         print(f"{pairing['peer']}  waits to be confirmed: {pairing['words']}")
     if not answer["lines"] and not answer["pairings"]:
@@ -170,6 +180,15 @@ def _test(arguments: argparse.Namespace) -> int:
 def _freeze(arguments: argparse.Namespace) -> int:
     _ask(arguments, {"do": "freeze", "peer": arguments.name, "reason": arguments.reason})
     print(f"The line to {arguments.name} is frozen for ever. Pair anew when you trust it again.")
+    return 0
+
+
+def _acknowledge(arguments: argparse.Namespace) -> int:
+    _ask(arguments, {"do": "acknowledge", "peer": arguments.name, "reason": arguments.reason})
+    print(
+        f"Noted. The line to {arguments.name} stays frozen for ever; a new one can be paired now.\n"
+        "What was kept stays kept: telcon evidence --out FOLDER writes it for others to check."
+    )
     return 0
 
 

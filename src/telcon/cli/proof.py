@@ -1,4 +1,4 @@
-"""`telcon export` and `telcon verify`."""
+"""`telcon export`, `telcon evidence` and `telcon verify`."""
 
 import argparse
 import time
@@ -36,6 +36,17 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
 
+    evidence = commands.add_parser(
+        "evidence", help="write what shows that a log has two histories, for others to check"
+    )
+    evidence.add_argument(
+        "line", nargs="?", metavar="NAME", help="the other node, or the line's 32 hex digits"
+    )
+    evidence.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    evidence.set_defaults(run=_evidence)
+
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
     verify.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="proof folders or single receipts"
@@ -50,7 +61,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="append",
         default=[],
         metavar="FILE",
-        help="a key card that you keep; give it twice, once for each side",
+        help="a key card that you keep; twice, one of each side; for evidence one is enough",
     )
     verify.add_argument("--json", action="store_true", help="the report for programs")
     verify.set_defaults(run=_verify)
@@ -88,6 +99,43 @@ def _export(arguments: argparse.Namespace) -> int:
     for name in report.not_countersigned:
         print(f"  left out, the other side has not signed that it holds it yet: {name}")
     return 0
+
+
+def _evidence(arguments: argparse.Namespace) -> int:
+    from telcon.ledger import parse_key_card
+    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.proof import export_fork
+    from telcon.node.store import Store
+
+    written: list[tuple[LineRecord, Path]] = []
+    with Store.open_read_only(arguments.data) as store:
+        for record in store.lines():
+            if arguments.line not in (None, record.peer_name, record.line):
+                continue
+            cards = parse_key_card(record.own_card), parse_key_card(record.peer_card)
+            for fork in store.evidence(record.line):
+                out = _numbered(arguments.out, len(written) + 1)
+                export_fork(fork, cards, out)
+                written.append((record, out))
+    if not written:
+        raise OperatorError(
+            "no evidence of two histories is kept here" + _of(arguments.line),
+            advice="There is some where `telcon line list` says so.",
+        )
+    with AuditFile(arguments.data / "audit.jsonl") as audit:
+        for record, out in written:
+            audit.event(AuditEvent.EVIDENCE_EXPORTED, line=record.line, folder=str(out))
+            print(f"{out}: two histories on the line to {record.peer_name}")
+    return 0
+
+
+def _of(line: str | None) -> str:
+    return f" of {line}" if line else ""
+
+
+def _numbered(out: Path, number: int) -> Path:
+    """Return where the evidence of that number goes: the first to `out`, the next beside it."""
+    return out if number == 1 else out.with_name(f"{out.name}-{number}")
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -16,14 +16,11 @@ from telcon.core.pushing import Cosignature
 from telcon.core.standing import Standing, open_shown
 from telcon.core.stored import Marker, Note, StoredLog
 from telcon.errors import MisuseError
-from telcon.ledger import Checkpoint, parse_checkpoint_untrusted, parse_note_untrusted
+from telcon.ledger import Checkpoint, Fork, parse_checkpoint_untrusted, parse_note_untrusted
 
-__all__ = ["Books", "Evidence", "origin_of"]
+__all__ = ["Books", "origin_of"]
 
 FLUSH_S: Final = 1.0  # a cosigned checkpoint waits this long for a commit that has more to store
-
-Evidence = tuple[bytes, bytes]
-"""Two signed checkpoints of one log that cannot both be true."""
 
 
 class Books:
@@ -36,7 +33,7 @@ class Books:
         theirs: StoredLog,
         marker: Marker | None,
         random: Callable[[int], bytes],
-        evidence: Sequence[Evidence],
+        evidence: Sequence[Fork],
         now: Now,
     ) -> None:
         """Read what is stored; see `LineMachine`."""
@@ -47,7 +44,7 @@ class Books:
         self.theirs = theirs
         self.author = Author(own, random)
         card = identity.peer_card
-        self.told_evidence = [pair for pair in evidence if origin_of(pair[0]) == card.log.name]
+        self.told_evidence = [fork for fork in evidence if origin_of(fork.first) == card.log.name]
         """Of the peer's forks; sent on each connection."""
         self.mirror = Mirror(
             theirs,
@@ -63,7 +60,7 @@ class Books:
         """By origin: the newest cosigned checkpoints, to be stored."""
         self.flush_at: float | None = None
         """When these are to be stored, even if nothing else is."""
-        self.fresh_evidence: list[Evidence] = []
+        self.fresh_evidence: list[Fork] = []
         """To be stored."""
         self.cosigned_by_peer = 0
         self._peer_time = 0  # of the newest cosignature of our log
@@ -136,10 +133,16 @@ class Books:
         self._store_later(note)
         return True
 
-    def keep_evidence(self, pair: Evidence) -> None:
+    def keep_evidence(self, fork: Fork) -> None:
         """Let proof of a fork be stored."""
-        if pair not in self.fresh_evidence:
-            self.fresh_evidence.append(pair)
+        if fork not in self.fresh_evidence:
+            self.fresh_evidence.append(fork)
+
+    def keep_peers_fork(self, fork: Fork) -> None:
+        """Let proof be stored that the peer signed two histories; tell it, and cosign no more."""
+        self.keep_evidence(fork)
+        self.told_evidence.append(fork)
+        self.mirror.is_forked = True
 
     def _store_later(self, note: Note) -> None:
         self.cosigned_notes[note.origin] = note

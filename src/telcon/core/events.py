@@ -12,7 +12,7 @@ from msgspec import Struct
 from telcon.core.entry import Entry
 from telcon.core.seal import Opening
 from telcon.core.void import Void
-from telcon.ledger import KeyCard, SigningKey
+from telcon.ledger import Fork, KeyCard, SigningKey
 
 __all__ = [
     "ActDropped",
@@ -139,8 +139,7 @@ class PeerMisbehaved:
 class ForkFound:
     """Two signed checkpoints of one log cannot both be true; both are stored."""
 
-    note_a: bytes
-    note_b: bytes
+    fork: Fork
 
 
 @dataclass(frozen=True, slots=True)

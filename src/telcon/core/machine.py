@@ -9,6 +9,7 @@ What holds, whatever the peer sends and whenever the node is killed (docs/protoc
 - Nothing is signed that was not durable before, and nothing beyond the marker.
 - Nothing is signed before the peer was heard on this connection: its `last` may know more of our
   log than we do. Then the log is refilled from its mirror, or it has ended.
+- A peer that has signed two histories is cosigned no more, and the line is frozen by an entry.
 - What arrives while a commit is under way goes into the next. All that a peer can make us keep in
   memory is bounded.
 """
@@ -21,7 +22,7 @@ from typing import Final
 from telcon.core import frames, receiving, sending
 from telcon.core.books import Books
 from telcon.core.connection import Connection
-from telcon.core.draft import Draft
+from telcon.core.draft import Draft, line_frozen
 from telcon.core.entry import Entry, Void
 from telcon.core.events import (
     ActDropped,
@@ -43,9 +44,11 @@ from telcon.core.fold import Applied, LineFold
 from telcon.core.growing import Row
 from telcon.core.pushing import Pushes
 from telcon.core.replay import replayed_fold
+from telcon.core.seal import Text
 from telcon.core.standing import State
 from telcon.core.stored import NEW_LOG, Commit, LogGrowth, Marker, Note, StoredLog
 from telcon.errors import IllegalActError, LinkDownError, MisuseError
+from telcon.ledger import Fork
 
 __all__ = [
     "NEW_LOG",
@@ -72,6 +75,9 @@ __all__ = [
 ]
 
 RETRY_S: Final = 1.0  # after a commit that failed
+FORKED: Final = Text(
+    "en", "The other node has signed two checkpoints of its log that cannot both be true."
+)
 MAX_LATE_EVENTS: Final = 256  # of what came while asking; older is history
 
 
@@ -98,7 +104,7 @@ class LineMachine:
         random: Callable[[int], bytes],
         now: Now,
         *,
-        evidence: Sequence[tuple[bytes, bytes]] = (),
+        evidence: Sequence[Fork] = (),
     ) -> None:
         """Replay both logs and hold the own one against `marker`.
 
@@ -174,6 +180,8 @@ class LineMachine:
         if standing.is_whole and self.state == "asking":
             self._cosign()
             self._try_to_go()
+        if self._books.mirror.is_forked and self.state == "going":
+            self._freeze()
         if standing.broken and not self._is_broken_told:
             self._is_broken_told = True
             self._books.events.append(LineBroken(standing.broken))
@@ -185,6 +193,13 @@ class LineMachine:
             self._tell_down(connection)
         elif connection.is_ready and connection.pushes is None:
             self._start(connection)
+
+    def _freeze(self) -> None:
+        """Freeze the line on which the peer has signed two histories; see docs/decisions/0005."""
+        author, fold = self._books.author, self.fold
+        if fold.is_frozen or author.is_full or author.log.origin not in fold.line.opened:
+            return  # done, or done as soon as it can be
+        author.append(line_frozen(FORKED), fold, self._books.seen(), self._books.now)
 
     def _try_to_go(self) -> None:
         """Go on once the peer's log is here as far as our own entries have seen it."""
@@ -334,9 +349,9 @@ class LineMachine:
             self._cosign()
         if self.state == "going":
             self._unfolded.extend(rows)  # later, for the peer waits for the cosignature
-        for pair in commit.evidence:
-            books.fresh_evidence.remove(pair)
-            books.events.append(ForkFound(*pair))
+        for fork in commit.evidence:
+            books.fresh_evidence.remove(fork)
+            books.events.append(ForkFound(fork))
         self._settle()
 
     def _finish(self, commit: Commit) -> _Outstanding:

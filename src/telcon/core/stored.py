@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from telcon.core.seal import Opening
-from telcon.ledger import EMPTY_ROOT
+from telcon.ledger import EMPTY_ROOT, Fork
 
 __all__ = ["NEW_LOG", "Commit", "LogGrowth", "Marker", "Note", "StoredLog"]
 
@@ -97,7 +97,7 @@ class Commit:
     grown: tuple[LogGrowth, ...]
     """At most one for each log."""
     notes: tuple[Note, ...]
-    evidence: tuple[tuple[bytes, bytes], ...]
-    """Pairs of signed checkpoints of one log that cannot both be true."""
+    evidence: tuple[Fork, ...]
+    """Pairs of signed checkpoints of one log that cannot both be true, and what shows it."""
     marker: Marker | None
     """The new marker; None: it stays as it is."""

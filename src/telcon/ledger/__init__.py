@@ -1,7 +1,8 @@
 """A transparency log's bytes: tree, signed notes, checkpoints, cosignatures, tiles, proofs.
 
 Bytes in, bytes out: no disk, socket, clock or random source, and nothing of calls. Usable alone.
-Read in this order: `merkle`, `note`, `checkpoint`, `cosignature`, `tiles`, `policy`, `proof`.
+Read in this order: `merkle`, `note`, `checkpoint`, `cosignature`, `tiles`, `policy`, `proof`,
+`fork`.
 Formats: RFC 6962 §2 and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
 tlog-proof, tlog-policy. Everything is read in one spelling only.
 """
@@ -14,6 +15,14 @@ from telcon.ledger.checkpoint import (
     sign_checkpoint,
 )
 from telcon.ledger.cosignature import cosign, cosignature_time, open_cosignature
+from telcon.ledger.fork import (
+    Fork,
+    fork_between,
+    fork_hash,
+    format_path,
+    parse_path_untrusted,
+    verify_fork,
+)
 from telcon.ledger.keycard import (
     KeyCard,
     check_node_name,
@@ -89,6 +98,7 @@ __all__ = [
     "EMPTY_ROOT",
     "Checkpoint",
     "CosignedCheckpoint",
+    "Fork",
     "Frontier",
     "Group",
     "HashReader",
@@ -107,9 +117,12 @@ __all__ = [
     "consistency_proof",
     "cosign",
     "cosignature_time",
+    "fork_between",
+    "fork_hash",
     "format_bundle",
     "format_checkpoint",
     "format_key_card",
+    "format_path",
     "format_policy",
     "format_signature_line",
     "format_tlog_proof",
@@ -130,6 +143,7 @@ __all__ = [
     "parse_checkpoint_untrusted",
     "parse_key_card",
     "parse_note_untrusted",
+    "parse_path_untrusted",
     "parse_policy",
     "parse_signature_lines_untrusted",
     "parse_tlog_proof",
@@ -143,6 +157,7 @@ __all__ = [
     "verify_bundles",
     "verify_checkpoint",
     "verify_consistency",
+    "verify_fork",
     "verify_inclusion",
     "verify_note",
     "verify_signature",

@@ -61,6 +61,7 @@ class Commands:
             "lines": self._lines,
             "test": self._test,
             "freeze": self._freeze,
+            "acknowledge": self._acknowledge,
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
@@ -108,12 +109,23 @@ class Commands:
         await self._desk(request["peer"]).freeze(request["reason"])
         return {}
 
+    async def _acknowledge(self, request: Answer, progress: Progress) -> Answer:
+        stopped = [one for one in self._desks(request["peer"]) if one.evidence.is_open]
+        for desk in stopped or [self._desk(request["peer"])]:
+            await desk.evidence.acknowledge(request["reason"])
+            line = desk.line.identity.line
+            self._node.audit(AuditEvent.LINE_ACKNOWLEDGED, line=line, reason=request["reason"])
+        return {}
+
     async def _card(self, request: Answer, progress: Progress) -> Answer:
         card = self._desk(request["peer"]).line.identity.own_card
         return {"card": format_key_card(card).decode(), "hash": key_card_hash(card).hex()}
 
+    def _desks(self, peer: str) -> list[LineDesk]:
+        return [one for one in self._node.desks() if one.line.identity.peer_name == peer]
+
     def _desk(self, peer: str) -> LineDesk:
-        found = [one for one in self._node.desks() if one.line.identity.peer_name == peer]
+        found = self._desks(peer)
         if not found:
             raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
         return found[-1]
@@ -157,6 +169,8 @@ def _report(desk: LineDesk) -> Answer:
         "since_us": view["since_us"],
         "frozen": view["frozen"],
         "broken": view["broken"],
+        "forked": view["forked"],
+        "noted": view["noted"],
         "own_size": machine.fold.size(identity.own_card.log.name),
         "cosigned": machine.cosigned_by_peer,
         "their_size": machine.fold.size(identity.peer_card.log.name),

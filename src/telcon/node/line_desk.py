@@ -13,6 +13,7 @@ from telcon.node.call_desk import CallDesk, View, person_view
 from telcon.node.catching_up import CatchingUp
 from telcon.node.contents import Contents
 from telcon.node.course_desk import course_view
+from telcon.node.evidence import Evidence
 from telcon.node.history_desk import HistoryDesk
 from telcon.node.line import Line
 from telcon.node.message_desk import MessageDesk
@@ -41,6 +42,7 @@ class LineDesk:
         self.history = HistoryDesk(line, self.calls, self.strip)
         site = board.calls.site
         self.messages = MessageDesk(line, contents, site.store, site.folder)
+        self.evidence = Evidence(line, site.store)
         self._contents = contents
         self._catching = CatchingUp(line)
         self._was_up = line.is_up
@@ -101,6 +103,8 @@ class LineDesk:
             "tests": self.strip.view(),
             "frozen": machine.fold.is_frozen,
             "broken": self.broken,
+            "forked": self.evidence.whose,
+            "noted": not self.evidence.is_open,
             "trouble": self.trouble or self._alarm(),
         }
 

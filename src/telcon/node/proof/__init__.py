@@ -1,9 +1,11 @@
 """Proof folders: what a call leaves for a stranger to check, offline, years later.
 
-`export_call` writes one from a node's two logs of a line; `verify_paths` checks folders and single
-receipts and says in words what is shown and what is not. `layout` has the files.
+`export_call` writes one from a node's two logs of a line, `export_fork` one of evidence that a log
+has two histories; `verify_paths` checks folders and single receipts and says in words what is shown
+and what is not. `layout` has the files.
 """
 
+from telcon.node.proof.evidence import export_fork
 from telcon.node.proof.export import ExportedLog, ExportReport, export_call
 from telcon.node.proof.layout import LAYER_NAMES
 from telcon.node.proof.report import PathReport, Verdict, VerifyReport, format_json, format_words
@@ -17,6 +19,7 @@ __all__ = [
     "Verdict",
     "VerifyReport",
     "export_call",
+    "export_fork",
     "format_json",
     "format_words",
     "verify_paths",

@@ -1,4 +1,4 @@
-"""Checks a proof folder, step by step.
+"""Checks a proof folder, step by step; one of evidence is left to `contradiction`.
 
 1. SHA256SUMS: every altered, missing and additional file is named.
 2. call.json says which log stands on which side; the keys are those given, else the folder's.
@@ -14,15 +14,17 @@ Nothing that only the folder says (names of files, call.json, its policies) make
 from collections.abc import Sequence
 
 from telcon.core.entry import CallAnswer, RecordOff, entry_type
-from telcon.errors import MalformedError, OperatorError, PeerError, PolicyError, ProofError
+from telcon.errors import OperatorError, PeerError, PolicyError, ProofError
 from telcon.ledger import Policy, parse_policy
-from telcon.node.proof import layout
+from telcon.node.proof import evidence, layout
+from telcon.node.proof.contradiction import check_evidence
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt, check_receipt
 from telcon.node.proof.report import NOT_SHOWN, NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict
-from telcon.node.proof.steps import QUIET, Progress, Step, counted
+from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.summary import tell
+from telcon.node.proof.sums import check_sums
 from telcon.node.proof.trust import Keys, keys_from_policies
 from telcon.node.proof.whole import Unseen, WholeLog, fold_call, read_log
 from telcon.node.proof.wording import utc_from_seconds
@@ -39,6 +41,8 @@ def check_folder(
         OperatorError: it is no proof folder, or the system refuses it.
     """
     paths = files.paths()
+    if evidence.FIRST in paths:
+        return check_evidence(name, files, paths, given, progress)
     if layout.SUMS not in paths and layout.SUMMARY not in paths:
         raise OperatorError(
             "it is no proof folder: there is no SHA256SUMS in it",
@@ -82,7 +86,8 @@ class _FolderCheck:
         self.not_shown: list[str] = []
 
     def run(self) -> None:
-        self._check_sums()  # 1
+        summed = check_sums(self._files, self._paths, self._progress)  # 1
+        self.faults, self._digests = summed.faults, summed.digests
         if self.faults:
             return
         try:
@@ -107,31 +112,6 @@ class _FolderCheck:
     def unsigned(self) -> list[str]:
         """Return the files that stand in SHA256SUMS alone."""
         return [path for path in self._paths if path not in self._signed and path != layout.SUMS]
-
-    def _check_sums(self) -> None:
-        if layout.SUMS not in self._present:
-            self.faults.append(f"{layout.SUMS} is missing")
-            return
-        try:
-            data = self._files.read(layout.SUMS, layout.MAX_SUMS_OCTETS)
-            sums = layout.parse_sums_untrusted(data)
-        except MalformedError as error:
-            self.faults.append(str(error))
-            return
-        present = self._present - {layout.SUMS}
-        self.faults += [
-            f"{p} is additional: SHA256SUMS does not name it" for p in sorted(present - sums.keys())
-        ]
-        self.faults += [f"{p} is missing" for p in sorted(sums.keys() - present)]
-        both = sorted(present & sums.keys())
-        for path in counted(both, Step.FILES, len(both), self._progress):
-            try:
-                self._digests[path] = self._files.digest(path)
-            except MalformedError as error:
-                self.faults.append(str(error))
-                continue
-            if self._digests[path][0] != sums[path]:
-                self.faults.append(f"{path} was altered")
 
     def _keys(self, summary: Summary) -> Keys:
         if self._given is not None:

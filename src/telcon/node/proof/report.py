@@ -46,7 +46,7 @@ _TITLES: Final = {
     Verdict.UNREADABLE: "COULD NOT BE READ",
     Verdict.CONSISTENT: "CONSISTENT under the keys in this folder",
 }
-_CAUTION: Final = (
+CAUTION: Final = (
     "Anyone can run two nodes and invent a counterpart. To prove it, give the key cards of both"
     " sides (--card), from somewhere you trust."
 )
@@ -66,6 +66,8 @@ class PathReport:
     unsigned: tuple[str, ...] = ()
     """Files that stand in SHA256SUMS alone: unaltered since, and signed by nobody."""
     not_shown: tuple[str, ...] = ()
+    caution: str = CAUTION
+    """What to say where only the folder's own keys vouch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _path_words(path: PathReport) -> str:
             lines.append(f"  {len(path.receipts)} receipts hold by themselves; see --json.")
         return "\n".join(lines) + "\n"
     if path.verdict is Verdict.CONSISTENT:
-        lines.append(f"  {_CAUTION}")
+        lines.append(f"  {path.caution}")
     for receipt in path.receipts:
         lines += ["", f"  {escape(_heading(receipt))}", f"    {escape(sentence(receipt))}"]
         lines += [f"    {opening.member}: {_opened(opening)}" for opening in receipt.openings]

@@ -17,6 +17,7 @@ from telcon.core.seal import Opening
 from telcon.core.stored import Commit, LogGrowth, Note
 from telcon.errors import MisuseError
 from telcon.node.store import tables
+from telcon.node.store.forks import joined_path
 from telcon.node.store.reader import Reader
 from telcon.node.store.tables import HOUSE
 
@@ -42,7 +43,7 @@ _INSERT_ENTRY = _texts(tables.entry)
 _INSERT_OPENING = _texts(tables.opening)
 _INSERT_EVIDENCE = _text(
     insert(tables.evidence)
-    .values(house="", line="", first=b"", second=b"")
+    .values(house="", line="", first=b"", second=b"", path=b"")
     .on_conflict_do_nothing()
 )
 _note = insert(tables.note)
@@ -166,8 +167,9 @@ def write_commit(
         _write_growth(driver, _number(numbers, growth.origin), growth)
     for note in commit.notes:
         driver.execute(_INSERT_NOTE, (HOUSE, *_note_row(numbers, note)))
-    for pair in commit.evidence:
-        driver.execute(_INSERT_EVIDENCE, (HOUSE, line, *pair))
+    for fork in commit.evidence:
+        row = (HOUSE, line, fork.first, fork.second, joined_path(fork))
+        driver.execute(_INSERT_EVIDENCE, row)
 
 
 def _write_growth(driver: sqlite3.Connection, number: int, growth: LogGrowth) -> None:
