@@ -371,6 +371,11 @@ def _outer() -> dict[str, Files]:
             "ring": format_openings([Opening("person", bytes(32), format_person(_PERSON))]),
             "none": format_openings([]),
         },
+        "receipt_name": {
+            "ring": b"000012-call.ring",
+            "long": b"123456789012345678-blank",
+            "refused": b"12-call.ring",
+        },
         "summary": {"call": format_summary(_summary())},
         "ask": _asks(),
         "subscription": {"browser": _subscription()},

@@ -145,6 +145,7 @@ from telcon.node.proof.layout import (
     parse_openings_untrusted,
     parse_summary_untrusted,
     parse_sums_untrusted,
+    stem_index_untrusted,
 )
 from telcon.node.push.subscription import Subscription, is_service, parse_subscription_untrusted
 from telcon.web.asks import AnyAsk, message_of, parse_ask_untrusted
@@ -415,6 +416,10 @@ def _check_opus(data: bytes, packet: OpusPacket) -> None:
 # Proof folders, pages, push.
 
 
+def _check_receipt_name(name: str, index: int) -> None:
+    assert int(name.partition("-")[0]) == index < 10**18
+
+
 def _check_sums(data: bytes, sums: dict[str, str]) -> None:
     assert format_sums(sums) == data, "a second spelling was accepted"
     for path in sums:
@@ -519,6 +524,10 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "ogg_opus": Target(parse_ogg_opus_untrusted, _check_opus_file, mend=with_page_checksums),
     "opus": Target(parse_opus_untrusted, _check_opus, limit=MAX_OPUS_OCTETS),
     "sums": Target(parse_sums_untrusted, _check_sums),
+    "receipt_name": Target(
+        lambda data: stem_index_untrusted(_text(data)),
+        lambda data, index: _check_receipt_name(_text(data), index),
+    ),
     "path": Target(parse_path_untrusted, _one_spelling(format_path), limit=MAX_PATH_OCTETS),
     "openings": Target(parse_openings_untrusted, _one_spelling(format_openings)),
     "summary": Target(

@@ -12,8 +12,9 @@ __all__ = ["MemoryLog", "MemoryStore"]
 class MemoryLog:
     """One log; satisfies `StoredLog`."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, *, own: bool = False) -> None:
         self._origin = origin
+        self._own = own
         self.rows: list[tuple[bytes, bytes]] = []  # entry, hashes
         self.opened: dict[int, list[Opening]] = {}
         self.notes: dict[int, Note] = {}
@@ -51,9 +52,10 @@ class MemoryLog:
         return self.notes[size].note if size in self.notes else None
 
     def newest_note(self) -> tuple[int, bytes] | None:
-        if not self.notes:
+        sizes = [size for size, note in self.notes.items() if note.cosigned or not self._own]
+        if not sizes:
             return None
-        newest = self.notes[max(self.notes)]
+        newest = self.notes[max(sizes)]
         return newest.size, newest.note
 
     def all_entries(self) -> list[bytes]:
@@ -68,7 +70,7 @@ class MemoryLog:
 
     def copy(self, size: int | None = None) -> "MemoryLog":
         """Return a backup, as of the first `size` entries."""
-        backup = MemoryLog(self._origin)
+        backup = MemoryLog(self._origin, own=self._own)
         backup.rows = self.rows[:size]
         backup.opened = {at: list(ones) for at, ones in self.opened.items() if at < backup.size}
         backup.notes = {at: note for at, note in self.notes.items() if at <= backup.size}
@@ -79,7 +81,7 @@ class MemoryStore:
     """Both logs of a line and its marker. `commit` is the transaction, `mark` what follows it."""
 
     def __init__(self, own: str, theirs: str, marker: Marker | None = NEW_LOG) -> None:
-        self.own = MemoryLog(own)
+        self.own = MemoryLog(own, own=True)
         self.theirs = MemoryLog(theirs)
         self.marker = marker
         self.evidence: list[Fork] = []
@@ -96,7 +98,9 @@ class MemoryStore:
             for index, opening in growth.openings:
                 log.opened.setdefault(index, []).append(opening)
         for note in commit.notes:
-            logs[note.origin].notes[note.size] = note
+            was = logs[note.origin].notes.get(note.size)
+            if was is None or note.cosigned > was.cosigned:
+                logs[note.origin].notes[note.size] = note
         self.evidence += [fork for fork in commit.evidence if fork not in self.evidence]
         self.commits += 1
 

@@ -97,7 +97,7 @@ def _export(arguments: argparse.Namespace) -> int:
         audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
-        print(f"  left out, the other side has not signed that it holds it yet: {name}")
+        print(f"  no receipt, the other side has not signed that it holds it: {name}")
     return 0
 
 

@@ -58,6 +58,8 @@ class Books:
             self.standing.end("two histories of this log were signed by our key")
         self.cosigned_notes: dict[str, Note] = {}
         """By origin: the newest cosigned checkpoints, to be stored."""
+        self.signed_note: Note | None = None
+        """Of our log, the newest checkpoint that was sent and not cosigned; to be stored."""
         self.flush_at: float | None = None
         """When these are to be stored, even if nothing else is."""
         self.fresh_evidence: list[Fork] = []
@@ -104,6 +106,12 @@ class Books:
         elif size == self.cosigned_by_peer:
             self._peer_time = timestamp
 
+    def keep_signed(self, size: int, note: bytes) -> None:
+        """Keep what we signed and the peer did not: all there is of entries that it never held."""
+        if size > self.cosigned_by_peer and self.own.note(size) is None:
+            self.signed_note = Note(self.own.origin, size, note, cosigned=False)
+            self._flush_soon()
+
     def newest_seen(self) -> tuple[int, bytes]:
         """Return size and root of the peer's log that our newest stored entry has seen."""
         size = self.author.log.stored_size
@@ -146,6 +154,9 @@ class Books:
 
     def _store_later(self, note: Note) -> None:
         self.cosigned_notes[note.origin] = note
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self.flush_at is None:
             self.flush_at = self.now.monotonic_s + FLUSH_S
 

@@ -90,6 +90,7 @@ class _Outstanding:
     theirs_size: int
     theirs_note: Note | None
     cosigned: tuple[Note, ...]
+    signed: Note | None
 
 
 class LineMachine:
@@ -328,14 +329,17 @@ class LineMachine:
         fresh = (taken,) if taken and theirs.size > theirs.stored_size else ()
         cosigned = tuple(books.cosigned_notes.values())
         books.cosigned_notes.clear()
+        signed, books.signed_note = books.signed_note, None
+        kept = (*cosigned, *fresh, *([signed] if signed else []))
         books.author.batch_taken()
         books.flush_at = None
         return _Outstanding(
-            Commit(grown, cosigned + fresh, tuple(books.fresh_evidence), marker),
+            Commit(grown, kept, tuple(books.fresh_evidence), marker),
             own.stored_size if is_broken else own.size,
             theirs.stored_size if is_broken else theirs.size,
             taken,
             cosigned,
+            signed,
         )
 
     def committed(self, commit: Commit, now: Now) -> None:
@@ -378,15 +382,17 @@ class LineMachine:
     def commit_failed(self, commit: Commit, now: Now) -> None:
         """Take note that `commit` failed; the same and more is offered again after a second."""
         books = self._at(now)
-        for note in self._finish(commit).cosigned:
+        done = self._finish(commit)
+        for note in done.cosigned:
             books.cosigned_notes.setdefault(note.origin, note)
+        books.signed_note = books.signed_note or done.signed
         self._retry_at = now.monotonic_s + RETRY_S
-        books.flush_at = self._retry_at if books.cosigned_notes else None
+        books.flush_at = self._retry_at if books.cosigned_notes or books.signed_note else None
 
     def close(self, now: Now) -> None:
         """Offer what waits at once: take, carry out and confirm commits until there is none."""
         books = self._at(now)
-        if books.cosigned_notes:
+        if books.cosigned_notes or books.signed_note:
             books.flush_at = now.monotonic_s
 
     # -- the link
@@ -398,8 +404,11 @@ class LineMachine:
 
     def link_down(self, now: Now) -> None:
         """Take the end of the connection."""
-        self._at(now)
+        books = self._at(now)
         if self._connection is not None:
+            pushes = self._connection.pushes
+            if pushes is not None and pushes.newest_signed is not None:
+                books.keep_signed(*pushes.newest_signed)
             self._tell_down(self._connection)
         self._connection = None
 

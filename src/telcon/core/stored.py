@@ -56,7 +56,7 @@ class StoredLog(Protocol):
     def newest_note(self) -> tuple[int, bytes] | None:
         """Return size and note of the newest stored checkpoint, or None.
 
-        Of our own log these all bear the peer's cosignature, for only such are stored.
+        Of our own log the newest that bears the peer's cosignature.
         """
 
 

@@ -2,7 +2,8 @@
 
 1. Fold both logs, pick the call's entries by layer (`selection`).
 2. For each: the earliest checkpoint that the other side cosigned over it, and the inclusion proof;
-   checked as a stranger would before it is written.
+   checked as a stranger would before it is written. Where there is none, what the author signed
+   alone, apart (`alone`).
 3. The openings that the layer shows; recordings (only in the layer content); with the whole logs,
    all tiles and bundles under each log's newest cosigned checkpoint.
 4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
@@ -29,6 +30,8 @@ from telcon.ledger import (
     verify_tlog_proof,
 )
 from telcon.node.proof import layout
+from telcon.node.proof.alone import author_policy
+from telcon.node.proof.ends import outcome_words
 from telcon.node.proof.files import FolderWriter
 from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
 from telcon.node.proof.readme import readme
@@ -47,6 +50,9 @@ class ExportedLog(StoredLog, Protocol):
     def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
 
+    def signed_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return the same of any checkpoint: its author signed it, whoever else did."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
@@ -55,7 +61,7 @@ class ExportReport:
     folder: Path
     receipts: int
     not_countersigned: tuple[str, ...]
-    """Entries of the call left out, since the other side has not cosigned them yet."""
+    """Entries of the call that lie apart, since the other side is not shown to have held them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +144,27 @@ class _Exporter:
             note = side.log.cosigned_note_over(item.index)
             if note is None:
                 self.not_countersigned.append(f"{side.name}: {stem}")
+                self._write_alone(side, item, stem)
                 continue
             path = f"{side.name}/{layout.RECEIPTS}/{stem}"
-            data = side.log.entries(item.index, 1)[0]
-            self._writer.write(path + layout.PROOF_SUFFIX, _receipt(side, item.index, data, *note))
-            self._writer.write(path + layout.ENTRY_SUFFIX, data)
-            openings = self._openings(side, item)
-            if openings:
-                opened = layout.format_openings(openings)
-                self._writer.write(path + layout.OPENED_SUFFIX, opened)
+            self._write_files(path, side, item, _receipt(side.policy, side, item.index, *note))
             self.entries.append(self._summary_entry(path, item))
+
+    def _write_alone(self, side: _Side, item: Selected, stem: str) -> None:
+        """Write what there is of an act that the other side is not shown to have held."""
+        note = side.log.signed_note_over(item.index)
+        policy = author_policy(side.policy.log)
+        proof = None if note is None else _receipt(policy, side, item.index, *note)
+        self._write_files(f"{side.name}/{layout.ALONE}/{stem}", side, item, proof)
+
+    def _write_files(self, path: str, side: _Side, item: Selected, proof: bytes | None) -> None:
+        if proof is not None:
+            self._writer.write(path + layout.PROOF_SUFFIX, proof)
+        self._writer.write(path + layout.ENTRY_SUFFIX, side.log.entries(item.index, 1)[0])
+        openings = self._openings(side, item)
+        if openings:
+            opened = layout.format_openings(openings)
+            self._writer.write(path + layout.OPENED_SUFFIX, opened)
 
     def copy_recordings(self, recordings: Sequence[tuple[str, Path]]) -> None:
         signed = {
@@ -182,6 +199,9 @@ class _Exporter:
         self, own_card: KeyCard, peer_card: KeyCard, layer: str, *, whole_log: bool
     ) -> None:
         told = tell(self._selection.call, layer)
+        names = own_card.name, peer_card.name
+        rung = self._selection.call.rung
+        is_held = any((one.origin, one.index) == rung for one in self.entries)
         summary = Summary(
             summary="telcon call summary v1",
             call=self._selection.call.call,
@@ -194,6 +214,7 @@ class _Exporter:
             entries=self.entries,
             not_countersigned=self.not_countersigned,
             recordings=self._recordings,
+            words=outcome_words(self._selection.call, told, names, is_held=is_held),
         )
         self._writer.write(layout.SUMMARY, layout.format_summary(summary))
         self._writer.write(layout.README, readme(summary).encode())
@@ -249,8 +270,8 @@ def newest_cosigned(log: ExportedLog) -> tuple[int, bytes] | None:
     return newest
 
 
-def _receipt(side: _Side, index: int, data: bytes, size: int, note: bytes) -> bytes:
+def _receipt(policy: Policy, side: _Side, index: int, size: int, note: bytes) -> bytes:
     """Make a receipt and check it as a stranger would."""
     proof = TlogProof(index, tuple(inclusion_proof(index, size, side.log.hash)), note)
-    verify_tlog_proof(proof, data, side.policy)
+    verify_tlog_proof(proof, side.log.entries(index, 1)[0], policy)
     return format_tlog_proof(proof)

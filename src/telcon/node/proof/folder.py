@@ -3,7 +3,8 @@
 1. SHA256SUMS: every altered, missing and additional file is named.
 2. call.json says which log stands on which side; the keys are those given, else the folder's.
 3. Receipts: entry, tlog-proof and policy; each under its own side's log, all of one call.
-4. Openings fit their seals (with 3, in `receipt`).
+4. Openings fit their seals (with 3, in `receipt`). What nobody but its author is shown to have
+   held lies apart and is never proven (`alone`).
 5. Whole logs: tiles lead to the cosigned root, entries to the tiles, receipts agree, and the fold
    of both logs tells what call.json says.
 6. Recordings: which of them a logged act bears the hash of.
@@ -12,12 +13,15 @@ Nothing that only the folder says (names of files, call.json, its policies) make
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from telcon.core.entry import CallAnswer, RecordOff, entry_type
 from telcon.errors import OperatorError, PeerError, PolicyError, ProofError
-from telcon.ledger import Policy, parse_policy
+from telcon.ledger import Policy, VerifierKey, parse_policy
 from telcon.node.proof import evidence, layout
+from telcon.node.proof.alone import Alone, check_alone
 from telcon.node.proof.contradiction import check_evidence
+from telcon.node.proof.ends import shown_words, unshown
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt, check_receipt
@@ -60,10 +64,19 @@ def check_folder(
         verdict=verdict,
         faults=tuple(check.faults),
         receipts=tuple(check.receipts),
+        alone=tuple(check.alone),
         also=tuple(check.also),
         unsigned=tuple(check.unsigned()),
         not_shown=(*check.not_shown, *general),
     )
+
+
+_SUFFIXES: Final = (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX, layout.OPENED_SUFFIX)
+_NOTHING: Final = "there is nothing in it that could be proven"
+_NOBODY_HELD: Final = (
+    "nothing in it is shown to have been held by anybody but who logged it; that is no proof that"
+    " the other side was rung"
+)
 
 
 class _FolderCheck:
@@ -81,6 +94,7 @@ class _FolderCheck:
         self._digests: dict[str, tuple[str, int]] = {}
         self.faults: list[str] = []
         self.receipts: list[ProvenReceipt] = []
+        self.alone: list[Alone] = []
         self.logs: dict[str, WholeLog] = {}
         self.also: list[str] = []
         self.not_shown: list[str] = []
@@ -100,14 +114,17 @@ class _FolderCheck:
             return
         for side in SIDES:
             self._check_receipts(side, summary, keys)  # 3 and 4
+            self._check_alone(side, summary, keys)
         self._check_calls(summary)
         self._check_roots()
         for side in SIDES:
             self._check_log(side, summary, keys)  # 5
         self._check_fold(summary)
         self._check_recordings(summary)  # 6
+        self.also += shown_words(self.receipts, summary.call)
+        self.not_shown += unshown(self.receipts)
         if not self.receipts and not self.faults:
-            self.faults.append("there is nothing in it that could be proven")
+            self.faults.append(_NOBODY_HELD if self.alone else _NOTHING)
 
     def unsigned(self) -> list[str]:
         """Return the files that stand in SHA256SUMS alone."""
@@ -133,14 +150,7 @@ class _FolderCheck:
 
     def _check_receipts(self, side: str, summary: Summary, keys: Keys) -> None:
         folder = f"{side}/{layout.RECEIPTS}/"
-        suffixes = (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX, layout.OPENED_SUFFIX)
-        stems = {
-            path.removesuffix(suffix)
-            for path in self._below(folder)
-            for suffix in suffixes
-            if path.endswith(suffix)
-        }
-        for stem in sorted(stems):
+        for stem in self._stems(folder):
             try:
                 receipt = self._read_receipt(folder + stem, keys)
                 _check_place(receipt, stem, summary.origin(side))
@@ -148,7 +158,40 @@ class _FolderCheck:
                 self.faults.append(f"{folder + stem}: {error}")
                 continue
             self.receipts.append(receipt)
-            self._signed.update(folder + stem + suffix for suffix in suffixes)
+            self._signed.update(folder + stem + suffix for suffix in _SUFFIXES)
+
+    def _check_alone(self, side: str, summary: Summary, keys: Keys) -> None:
+        folder = f"{side}/{layout.ALONE}/"
+        for stem in self._stems(folder):
+            try:
+                one = self._read_alone(folder + stem, keys.log_for(summary.origin(side)))
+            except PeerError as error:
+                self.faults.append(f"{folder + stem}: {error}")
+                continue
+            self.alone.append(one)
+            if one.is_signed:
+                self._signed.update(folder + stem + suffix for suffix in _SUFFIXES)
+
+    def _read_alone(self, path: str, log: VerifierKey) -> Alone:
+        if path + layout.ENTRY_SUFFIX not in self._present:
+            raise ProofError(f"the file {layout.ENTRY_SUFFIX} is missing")
+        proof, opened = (
+            self._files.read(path + suffix, layout.MAX_SMALL_OCTETS)
+            if path + suffix in self._present
+            else None
+            for suffix in (layout.PROOF_SUFFIX, layout.OPENED_SUFFIX)
+        )
+        data = self._files.read(path + layout.ENTRY_SUFFIX, layout.MAX_ENTRY_OCTETS)
+        return check_alone(path, data, proof, opened, log)
+
+    def _stems(self, folder: str) -> list[str]:
+        stems = {
+            path.removesuffix(suffix)
+            for path in self._below(folder)
+            for suffix in _SUFFIXES
+            if path.endswith(suffix)
+        }
+        return sorted(stems)
 
     def _read_receipt(self, path: str, keys: Keys) -> ProvenReceipt:
         for suffix in (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX):
@@ -169,15 +212,19 @@ class _FolderCheck:
         """Refuse acts of other calls: they would lend this one what is not its own."""
         merged = {
             place
-            for receipt in self.receipts
-            if isinstance(receipt.entry, CallAnswer) and receipt.entry.call == summary.call
-            for place in receipt.entry.re[1:]  # the own ring that both-rang-at-once merged
+            for entry in [*(r.entry for r in self.receipts), *(one.entry for one in self.alone)]
+            if isinstance(entry, CallAnswer) and entry.call == summary.call
+            for place in entry.re[1:]  # the own ring that both-rang-at-once merged
         }
         for receipt in self.receipts:
             call = getattr(receipt.entry, "call", None)
             place = (receipt.proven.origin, receipt.proven.index)
             if call != summary.call and place not in merged:
                 self.faults.append(f"{receipt.path} is no act of the call {summary.call}")
+        for one in self.alone:
+            call = getattr(one.entry, "call", None)
+            if call != summary.call and one.place not in merged:
+                self.faults.append(f"{one.path} is no act of the call {summary.call}")
 
     def _check_roots(self) -> None:
         """Refuse two roots for one size: the author signed two histories."""
@@ -225,6 +272,8 @@ class _FolderCheck:
             return
         call, unseen = fold_call(self.logs, summary.call, self._progress)
         self.not_shown += [_unseen_words(one, self.logs[one.log].size) for one in unseen]
+        if call is None and self.alone and not self.receipts:
+            return  # it is in neither log as far as both sides signed them; `run` says so
         if call is None:
             self.faults.append(f"the whole logs know no call {summary.call}")
             return

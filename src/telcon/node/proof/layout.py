@@ -1,8 +1,8 @@
 """What stands where in a proof folder, and the small files in it (docs/protocol.md §9).
 
     README.txt  SHA256SUMS  call.json
-    ours/    policy.txt  receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [log/...]
-    theirs/  policy.txt  receipts/...                                           [log/...]
+    ours/    policy.txt  receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [alone/... log/...]
+    theirs/  policy.txt  receipts/...                                           [alone/... log/...]
     recordings/NAME.opus
 
 `ours` is the log that the exporting side wrote, `theirs` the other side's as it was mirrored.
@@ -26,6 +26,7 @@ SUMS: Final = "SHA256SUMS"
 SUMMARY: Final = "call.json"
 POLICY: Final = "policy.txt"
 RECEIPTS: Final = "receipts"
+ALONE: Final = "alone"
 LOG: Final = "log"
 CHECKPOINT: Final = "checkpoint"
 RECORDINGS: Final = "recordings"
@@ -45,6 +46,7 @@ MAX_ENTRY_OCTETS: Final = 65_535  # what fits a bundle; a foreign log's entry ma
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH = re.compile(rf"{_NAME}(?:/{_NAME})*", re.ASCII)
+_STEM = re.compile(r"([0-9]{6,18})-.*", re.ASCII | re.DOTALL)
 _SUM = re.compile(rf"([0-9a-f]{{64}})  ({_NAME}(?:/{_NAME})*)", re.ASCII)
 
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
@@ -90,6 +92,7 @@ class Summary(Struct, frozen=True):
     entries: list[SummaryEntry]
     not_countersigned: list[str]  # entries of the call that nobody else held when this was made
     recordings: list[SummaryRecording]
+    words: str = ""  # what became of it; folders of the first version have none
 
     def origin(self, side: str) -> str:
         """Return the origin of the log that a side of the folder shows."""
@@ -118,6 +121,18 @@ def is_plain_name(name: str) -> bool:
 def receipt_stem(index: int, entry_type: str) -> str:
     """Return the name of a receipt's files without suffix, like `000012-call.ring`."""
     return f"{index:06}-{entry_type}"
+
+
+def stem_index_untrusted(stem: str) -> int:
+    """Return the index that the name of a receipt's files begins with.
+
+    Raises:
+        MalformedError: it begins otherwise.
+    """
+    match = _STEM.fullmatch(stem)
+    if match is None:
+        raise MalformedError(f"{stem} does not begin with the index of an entry")
+    return int(match[1])
 
 
 def format_sums(sums: Mapping[str, str]) -> bytes:

@@ -144,6 +144,10 @@ class HeldLog:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
         return self._note("AND cosigned AND size > ? ORDER BY size LIMIT 1", index)
 
+    def signed_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return size and note of the earliest checkpoint over entry `index`, whoever signed it."""
+        return self._note("AND size > ? ORDER BY size LIMIT 1", index)
+
     def _note(self, condition: str, *values: int) -> tuple[int, bytes] | None:
         rows = self._reader.rows(
             f"SELECT size, note FROM note WHERE log = ? {condition}",  # noqa: S608 -- our own text
