@@ -97,7 +97,9 @@ def test_a_peer_that_signs_two_histories_is_kept_shown_stopped_and_noted(
             with pytest.raises(InvitationError, match="acknowledged"):
                 await HostilePeer(tmp_path, node).pair(tmp_path)
             eve.held = eve.held.copy(0)
-            await ask(node, "acknowledge", reason="their operator cannot say why")
+            assert await command("--data", folder, "line", "list") == 0
+            why = ("--reason", "their operator cannot say why")
+            assert await command("--data", folder, "line", "acknowledge", PEER, *why) == 0
             assert shown(node)["noted"]
             own = node.store.stored_log(node.store.lines()[0].own_origin)
             noted = written(own)[-1]
@@ -120,6 +122,8 @@ def test_a_peer_that_signs_two_histories_is_kept_shown_stopped_and_noted(
     said = capsys.readouterr().out
     assert "cannot both be true" in said
     assert "PROVEN under the keys you gave" in said
+    assert "Then, to pair anew: telcon line acknowledge borealis.example" in said
+    assert "stays frozen for ever; a new one can be paired now" in said
 
 
 def test_two_histories_under_our_own_key_are_shown_stopped_and_noted_in_the_next_log(
@@ -176,3 +180,69 @@ def test_where_there_is_no_evidence_the_commands_say_so(
 
     run(look())
     assert "no evidence of two histories" in capsys.readouterr().err
+
+
+# -- what a new log says it goes on from
+
+
+async def paired_after(folder: Path, node: Node, previous: Any) -> HostilePeer:
+    """Pair anew, after the line before was frozen, with a log that names `previous`."""
+    eve = HostilePeer(folder, node)
+    eve.previous = previous
+    await eve.pair(folder)
+    return eve
+
+
+@pytest.mark.parametrize(
+    ("how", "broken", "trouble"),
+    [
+        ("as held here", None, None),
+        ("longer than held here", None, None),
+        ("another root", "another history", "previous"),
+        ("none", "unnamed", None),
+        ("unheard of", "unknown", None),
+    ],
+)
+def test_a_new_log_is_held_against_the_one_before(
+    how: str, broken: str | None, trouble: str | None, tmp_path: Path
+) -> None:
+    async def look() -> None:
+        folder = tmp_path / "arcadia"
+        async with node_in(folder) as node:
+            eve = await HostilePeer(tmp_path, node).pair(tmp_path)
+            await eve.act(message("before"))
+            await ask(node, "freeze", reason="keys are renewed")
+            await eve.until(lambda: b'"line.frozen"' in eve.held.all_entries()[-1])
+            root = root_at(3, eve.log.hash)
+            claims = {
+                "as held here": (eve.log.origin, 3, root),
+                "longer than held here": (eve.log.origin, 5, b"\1" * 32),
+                "another root": (eve.log.origin, 3, b"\1" * 32),
+                "none": None,
+                "unheard of": (f"{PEER}/line/{'0' * 32}", 3, root),
+            }
+            await paired_after(tmp_path, node, claims[how])
+        async with node_in(folder) as node:  # and so for ever
+            (found,) = (await ask(node, "lines"))["lines"][-1:]
+            assert found["previous"]["broken"] == broken
+            assert shown(node)["trouble"] == trouble
+            assert bool(audited(node, "audit.line.wrong-previous")) == (broken is not None)
+            assert (await ask(node, "lines"))["lines"][0]["previous"] is None
+
+    run(look())
+
+
+def test_after_a_fork_the_history_that_is_not_held_may_be_named(tmp_path: Path) -> None:
+    async def look() -> None:
+        folder = tmp_path / "arcadia"
+        async with node_in(folder) as node:
+            eve = await HostilePeer(tmp_path, node).pair(tmp_path)
+            await forks(eve, 0)
+            await wait_audited(node, "audit.line.fork-found")
+            await ask(node, "acknowledge", reason="a copy ran")
+            await paired_after(tmp_path, node, (eve.log.origin, 3, root_at(3, eve.log.hash)))
+            (found,) = (await ask(node, "lines"))["lines"][-1:]
+            assert found["previous"]["broken"] == "one of two histories"
+            assert shown(node)["trouble"] is None
+
+    run(look())

@@ -155,6 +155,8 @@ def _list(arguments: argparse.Namespace) -> int:
         )
         if line["broken"]:
             print(f"  {line['broken']}")
+        if line["previous"]:
+            print(f"  {_previous(line['previous'])}")
         if line["forked"] and not line["noted"]:
             print("  Look at it: telcon evidence --out FOLDER")
             print(f"  Then, to pair anew: telcon line acknowledge {line['peer']} --reason WORDS")
@@ -163,6 +165,19 @@ def _list(arguments: argparse.Namespace) -> int:
     if not answer["lines"] and not answer["pairings"]:
         print("No line yet. Begin with: telcon line invite --out FILE")
     return 0
+
+
+def _previous(found: Mapping[str, Any]) -> str:
+    origin, size, held = found["origin"], found["size"], found["held"]
+    match found["broken"]:
+        case "another history" | "one of two histories":
+            return f"BREAK: their log says it goes on from {origin}, and not as that is held here"
+        case "unnamed":
+            return "BREAK: their log names none before it, though earlier ones are here"
+        case "unknown":
+            return f"BREAK: their log says it goes on from {origin}, of which nothing is here"
+    as_held = "as held here" if held == size else f"of which {held} are held here"
+    return f"their log goes on from {origin}, {size} entries, {as_held}"
 
 
 def _state(line: Mapping[str, Any]) -> str:

@@ -296,6 +296,10 @@ class Node:
                 self.audit(_MISBEHAVIOUR[kind], line=line, reason=reason)
             case EntryHeld(void=Void.WRONG_SEEN_ROOT, origin=origin, index=index):
                 self.audit(AuditEvent.WRONG_SEEN, line=line, origin=origin, index=index)
+            case EntryHeld(origin=origin, index=0) if (
+                origin == desk.line.identity.peer_card.log.name
+            ):
+                self._opened(desk)
             case PushRefused(code=code, detail=detail):
                 self.audit(AuditEvent.PUSH_REFUSED, line=line, by="them", code=code, detail=detail)
             case ForkFound(fork=fork):
@@ -306,6 +310,14 @@ class Node:
                 desk.broken = _forked(desk) or f"This line has ended: {reason}. Pair it anew."
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
         desk.board.event(event)
+
+    def _opened(self, desk: LineDesk) -> None:
+        """Hold what their new log says of the one before against what is kept of that."""
+        found = desk.succession
+        if found is not None and found.broken is not None:
+            line = desk.line.identity.line
+            why = found.broken.value
+            self.audit(AuditEvent.WRONG_PREVIOUS, line=line, why=why, origin=found.origin)
 
     def _storage(self, line: str, error: StorageError | None) -> None:
         desk = self._desks[line]

@@ -102,6 +102,8 @@ class AuditEvent(StrEnum):
     """Two histories under one signature: line, origin."""
     WRONG_SEEN = "audit.line.wrong-seen"
     """An entry of the other node claims another history of our log: line, origin, index."""
+    WRONG_PREVIOUS = "audit.line.wrong-previous"
+    """Their log does not go on from what is held here of the one before: line, why, origin."""
     LINE_BROKEN = "audit.line.broken"
     """line, reason."""
     LINE_ACKNOWLEDGED = "audit.line.acknowledged"

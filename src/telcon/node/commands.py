@@ -1,6 +1,7 @@
 """What the node's operator asks of it over the control socket; see `telcon.cli.line`."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -171,6 +172,7 @@ def _report(desk: LineDesk) -> Answer:
         "broken": view["broken"],
         "forked": view["forked"],
         "noted": view["noted"],
+        "previous": None if desk.succession is None else asdict(desk.succession),
         "own_size": machine.fold.size(identity.own_card.log.name),
         "cosigned": machine.cosigned_by_peer,
         "their_size": machine.fold.size(identity.peer_card.log.name),

@@ -18,6 +18,7 @@ from telcon.node.history_desk import HistoryDesk
 from telcon.node.line import Line
 from telcon.node.message_desk import MessageDesk
 from telcon.node.strip import Strip
+from telcon.node.succession import Break, Succession, succession_of
 from telcon.node.switchboard import Switchboard
 
 __all__ = ["LineDesk"]
@@ -43,6 +44,9 @@ class LineDesk:
         site = board.calls.site
         self.messages = MessageDesk(line, contents, site.store, site.folder)
         self.evidence = Evidence(line, site.store)
+        self._store = site.store
+        self._succession: Succession | None = None
+        self._is_succession_read = False  # their first entry never changes
         self._contents = contents
         self._catching = CatchingUp(line)
         self._was_up = line.is_up
@@ -108,7 +112,21 @@ class LineDesk:
             "trouble": self.trouble or self._alarm(),
         }
 
+    @property
+    def succession(self) -> Succession | None:
+        """What the other node's log says it goes on from; None: nothing, or it has not begun."""
+        theirs = self.line.identity.peer_card.log.name
+        is_begun = self.line.machine.fold.size(theirs) > 0
+        if is_begun and not self._is_succession_read:
+            self._succession = succession_of(self._store, self.line.identity.line)
+            self._is_succession_read = True
+        return self._succession
+
     def _alarm(self) -> str | None:
         """Return what must be looked into, though the line goes on."""
         theirs = self.line.identity.peer_card.log.name
-        return "seen" if theirs in self.line.machine.fold.wrong_seen else None
+        if theirs in self.line.machine.fold.wrong_seen:
+            return "seen"
+        succession = self.succession
+        is_another = succession is not None and succession.broken is Break.ANOTHER
+        return "previous" if is_another else None
