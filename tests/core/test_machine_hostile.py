@@ -667,6 +667,27 @@ def test_another_history_that_is_shown_as_last_is_kept_with_what_shows_it() -> N
     assert (first.size, second.size) == (5, 6)
 
 
+def test_evidence_against_a_log_that_has_ended_is_kept_all_the_same_and_once() -> None:
+    victim, villain = met()
+    victim.append(message("x"))
+    own = victim.store.own
+    notes = [
+        sign_checkpoint(Checkpoint(own.origin, 3, root), victim.identity.log_key)
+        for root in (own.rows[0][1][:32], b"\1" * 32)
+    ]
+    victim.link_up()
+    victim.receive(villain.hello(notes[0]))  # another history than ours, longer than what we kept
+    assert victim.state == "broken"
+    assert victim.store.evidence == []
+    for _ in range(2):
+        victim.receive(frames.Evidence(notes[0], notes[1]))
+    assert victim.store.evidence == [Fork(notes[0], notes[1])]
+    again = Victim(victim.store)
+    again.link_up()
+    again.receive(villain.hello(), frames.Evidence(notes[0], notes[1]))
+    assert len(again.store.evidence) == 1
+
+
 def test_true_evidence_against_us_ends_the_line_for_good() -> None:
     victim, _ = met()
     own = victim.store.own

@@ -54,7 +54,9 @@ class Books:
             is_forked=bool(self.told_evidence),
         )
         self.standing = Standing(self.author.log, marker)
-        if len(self.told_evidence) < len(evidence):
+        self.is_forked = len(self.told_evidence) < len(evidence)
+        """Whether proof is kept that our key signed two histories of our log."""
+        if self.is_forked:
             self.standing.end("two histories of this log were signed by our key")
         self.cosigned_notes: dict[str, Note] = {}
         """By origin: the newest cosigned checkpoints, to be stored."""
@@ -145,6 +147,13 @@ class Books:
         """Let proof of a fork be stored."""
         if fork not in self.fresh_evidence:
             self.fresh_evidence.append(fork)
+
+    def keep_own_fork(self, fork: Fork) -> None:
+        """Let proof be stored that our key signed two histories: our log has ended."""
+        if not self.is_forked:
+            self.is_forked = True
+            self.keep_evidence(fork)
+        self.standing.end("the other node holds two histories of this log, signed by our key")
 
     def keep_peers_fork(self, fork: Fork) -> None:
         """Let proof be stored that the peer signed two histories; tell it, and cosign no more."""

@@ -118,7 +118,7 @@ def _hold_against(books: Books, checkpoint: Checkpoint | None, note: bytes) -> N
     if newest is not None and newest[0] >= checkpoint.size:
         key = books.identity.own_card.log
         notes = [keep_verified(one, [key]) for one in (note, newest[1])]
-        books.keep_evidence(fork_between(notes[0], notes[1], books.author.log.hash))
+        books.keep_own_fork(fork_between(notes[0], notes[1], books.author.log.hash))
 
 
 def keep_shown(books: Books, connection: Connection) -> None:
@@ -185,10 +185,9 @@ def _read_evidence(books: Books, claimed: Fork) -> None:
     fork = claimed._replace(
         first=keep_verified(claimed.first, [key]), second=keep_verified(claimed.second, [key])
     )
-    if is_own and not books.standing.broken:
-        books.keep_evidence(fork)
-        books.standing.end("the other node holds two histories of this log, signed by our key")
-    elif not is_own and not books.mirror.is_forked:
+    if is_own:
+        books.keep_own_fork(fork)
+    elif not books.mirror.is_forked:
         books.keep_peers_fork(fork)
 
 
