@@ -15,6 +15,7 @@ ASKING = [
     ["line", "test", "borealis.example"],
     ["line", "freeze", "borealis.example", "--reason", "no reason"],
     ["line", "acknowledge", "borealis.example", "--reason", "no reason"],
+    ["line", "renew", "borealis.example", "--out", "invitation"],
     ["link", "Adrian Rey"],
     ["card", "borealis.example", "--out", "card"],
 ]

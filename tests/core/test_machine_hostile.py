@@ -103,7 +103,7 @@ def test_a_fork_freezes_the_line_by_an_entry_once() -> None:
     victim.receive(other.push(1))
     own = victim.store.own.all_entries()
     assert len(own) == 3
-    assert b'"line.frozen"' in own[2]
+    assert b'{"type":"line.frozen"' in own[2]
     assert victim.machine.fold.is_frozen
     with pytest.raises(IllegalActError, match="line frozen"):
         victim.append(message("as if nothing had been"))
@@ -123,7 +123,7 @@ def test_a_fork_that_was_found_before_a_crash_freezes_at_the_next_start() -> Non
     victim.store.own = victim.store.own.copy(2)  # killed before the entry was written
     victim.store.marker = Marker(2, villain_root(victim))
     again = Victim(victim.store)
-    assert b'"line.frozen"' in again.store.own.all_entries()[2]
+    assert b'{"type":"line.frozen"' in again.store.own.all_entries()[2]
 
 
 def test_a_fork_found_before_our_log_was_opened_freezes_as_soon_as_it_is() -> None:
@@ -134,7 +134,7 @@ def test_a_fork_found_before_our_log_was_opened_freezes_as_soon_as_it_is() -> No
     victim.receive(villain.hello(), villain.push(), other.push(1))
     assert victim.store.own.size == 0
     victim.append(opening_acts()[0])
-    assert b'"line.frozen"' in victim.store.own.all_entries()[1]
+    assert b'{"type":"line.frozen"' in victim.store.own.all_entries()[1]
 
 
 def test_a_fork_may_be_acknowledged_on_the_frozen_line() -> None:

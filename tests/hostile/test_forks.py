@@ -76,7 +76,7 @@ def test_a_peer_that_signs_two_histories_is_kept_shown_stopped_and_noted(
             eve = await HostilePeer(tmp_path, node).pair(tmp_path)
             await forks(eve, more)
             assert eve.log.origin in await wait_audited(node, "audit.line.fork-found")
-            await eve.until(lambda: b'"line.frozen"' in eve.held.all_entries()[-1])
+            await eve.until(lambda: b'{"type":"line.frozen"' in eve.held.all_entries()[-1])
             line = shown(node)
             assert (line["forked"], line["noted"], line["frozen"]) == ("theirs", False, True)
             with pytest.raises(IllegalActError, match="line frozen"):
@@ -212,7 +212,7 @@ def test_a_new_log_is_held_against_the_one_before(
             eve = await HostilePeer(tmp_path, node).pair(tmp_path)
             await eve.act(message("before"))
             await ask(node, "freeze", reason="keys are renewed")
-            await eve.until(lambda: b'"line.frozen"' in eve.held.all_entries()[-1])
+            await eve.until(lambda: b'{"type":"line.frozen"' in eve.held.all_entries()[-1])
             root = root_at(3, eve.log.hash)
             claims = {
                 "as held here": (eve.log.origin, 3, root),

@@ -47,6 +47,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     freeze.add_argument("--reason", required=True, help="in words; the other side reads them")
     freeze.set_defaults(run=_freeze)
 
+    renew = parts.add_parser(
+        "renew", help="new keys: announce it in the line, freeze it, and invite to a new one"
+    )
+    renew.add_argument("name", help="the other node, like borealis.example")
+    renew.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a new file, to be handed over"
+    )
+    renew.set_defaults(run=_renew)
+
     noted = parts.add_parser(
         "acknowledge", help="take note of proof of two histories; then the line can be paired anew"
     )
@@ -81,6 +90,12 @@ def _ask(arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[s
 def _invite(arguments: argparse.Namespace) -> int:
     answer = _ask(arguments, {"do": "invite", "out": str(arguments.out.absolute())})
     _show_words(arguments, answer)
+    return 0
+
+
+def _renew(arguments: argparse.Namespace) -> int:
+    out = str(arguments.out.absolute())
+    _show_words(arguments, _ask(arguments, {"do": "renew", "peer": arguments.name, "out": out}))
     return 0
 
 

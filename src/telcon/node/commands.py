@@ -22,6 +22,9 @@ __all__ = ["Commands", "Host"]
 
 Answer = Mapping[str, Any]
 
+TOLD_S = 10.0  # for the other node to sign that it knows of a renewal
+RENEWED = "The keys of this line are renewed: line {line} takes its place."
+
 
 class Host(Protocol):
     """The node, as its commands need it."""
@@ -63,6 +66,7 @@ class Commands:
             "test": self._test,
             "freeze": self._freeze,
             "acknowledge": self._acknowledge,
+            "renew": self._renew,
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
@@ -71,6 +75,11 @@ class Commands:
     # -- pairing
 
     async def _invite(self, request: Answer, progress: Progress) -> Answer:
+        line = await self._invited(request, progress)
+        return _words(await self._node.introductions.wait_accepted(line))
+
+    async def _invited(self, request: Answer, progress: Progress) -> str:
+        """Write an invitation; return its line."""
         out = Path(request["out"])
         node = self._node
         hosts = [address.rpartition(":")[0] for address in node.settings.link.addresses]
@@ -82,7 +91,22 @@ class Commands:
         addresses = tuple(f"{host}:{node.pairing_port}" for host in hosts)
         line = await node.introductions.invite(out, addresses)
         progress({"say": f"{out} written: hand it over. It works once, for ten minutes. Waiting …"})
-        return _words(await node.introductions.wait_accepted(line))
+        return line
+
+    async def _renew(self, request: Answer, progress: Progress) -> Answer:
+        """Invite to a new line, and announce it in the old one by the entry that freezes it."""
+        desk = self._desk(request["peer"])
+        if desk.evidence.is_open or desk.line.machine.fold.is_frozen:
+            raise OperatorError(
+                f"the line to {request['peer']} is frozen already",
+                advice="Pair anew with: telcon line invite --out FILE",
+            )
+        line = await self._invited(request, progress)
+        await desk.freeze(RENEWED.format(line=line))
+        await desk.line.wait_cosigned(TOLD_S)
+        if desk.line.machine.waiting:
+            progress({"say": f"{request['peer']} has not heard of it yet, and refuses until then."})
+        return _words(await self._node.introductions.wait_accepted(line))
 
     async def _accept(self, request: Answer, progress: Progress) -> Answer:
         return _words(await self._node.introductions.accept(request["invitation"]))
