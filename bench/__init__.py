@@ -7,6 +7,7 @@ makes a bench fail: a figure is held against another of the same run, so that a 
 both worse. What is not a time (a packet lost, a task left behind) does fail.
 
     messages        a countersigned message, node to node, against L; 16 in flight; 20,000 at once
+    ml_dsa          the same with ML-DSA-44 signatures on and off, in turns; one such signature
     user_to_user    a message from page to page, beside Prosody with SQLite archive
     slow_disk       every commit 20 ms late: what pings of the link and audio notice
     ringing         from ringing until the other node's `call.ringing` is held and cosigned
@@ -20,12 +21,15 @@ both worse. What is not a time (a packet lost, a task left behind) does fail.
     media_hour      an hour of one voice as fast as it goes, over all wraps
     memory          what an idle node holds after a minute
     recorder_cost   CPU of the recorder for each packet
+    catch_up        10,000 messages that the far node missed, countersigned
+    whole_log       a log of a million entries checked, beside bare hashing; one receipt
     core_machine    CPU of the pure core for each message of a burst, without disk and network
     ledger_rates    hashing, proofs and signatures, and which Ed25519 is fastest
 """
 
 NAMES = (
     "messages",
+    "ml_dsa",
     "user_to_user",
     "slow_disk",
     "ringing",
@@ -39,6 +43,8 @@ NAMES = (
     "media_hour",
     "memory",
     "recorder_cost",
+    "catch_up",
+    "whole_log",
     "core_machine",
     "ledger_rates",
 )

@@ -1,9 +1,10 @@
 """The load of the fan-out: one device that speaks, many that listen, each with a socket of its own.
 
 It is the same for every server that forwards: real ICE, DTLS and SRTP, every packet decrypted and
-counted. Delay runs from the speaker's send call to the moment at which the kernel has put the
-packet into the listener's socket (`SO_TIMESTAMPNS`): how long it lies there is the load's doing,
-which has one core for all listeners.
+counted. The devices offer RED as browsers do, and get it from a server that knows it. Delay runs
+from the speaker's send call to the moment at which the kernel has put the packet into the
+listener's socket (`SO_TIMESTAMPNS`): how long it lies there is the load's doing, which has one core
+for all listeners.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ leaves behind. A gap at the listener makes the bench fail.
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from pathlib import Path
@@ -22,15 +21,14 @@ def run() -> list[Row]:
     Raises:
         SystemExit: something was not heard, or was heard with a gap.
     """
-    from network.hour import AN_HOUR, an_hour
+    from network.hour import AN_HOUR, TRACK, an_hour
 
     with tempfile.TemporaryDirectory(prefix="telcon-bench-") as folder:
         began = time.process_time()
         hour = an_hour(Path(folder))
         spent_us = 1e6 * (time.process_time() - began) / AN_HOUR
-        closed = [asyncio.run(recorder.close(hour.ended_at)) for recorder in hour.recorders]
+        recorded = [place.read().bound(TRACK) for place in hour.places]
     grown_mib = hour.grown_octets / 2**20
-    recorded = [file.packets for files in closed for file in files]
     print(f"{hour.heard} packets heard, {hour.gaps} gaps, recorded {recorded}")
     print(f"{spent_us:.1f} us a packet, both nodes and both devices; memory {grown_mib:+.1f} MiB")
     if (hour.heard, hour.gaps, recorded) != (AN_HOUR, 0, [AN_HOUR] * 2):

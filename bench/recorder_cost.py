@@ -9,31 +9,38 @@ import asyncio
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.figures import Row, at_most, every, median, spread
-from telcon.node.media.recorder import CallRecorder
+from telcon.node.record.journal import Head, Packet
+from telcon.node.record.place import RecordPlace
+from telcon.node.record.recorder import CallRecorder
+from telcon.node.record.shelf import Shelf
 
-PACKETS = 15_000  # 300 pages and 60 syncs: below what may wait for the disk
+PACKETS = 15_000  # 300 blocks: below what may wait for the disk
 PAYLOAD = b"\xfc" + bytes(79)
-OWN = "arcadia.example/line/1"
-THEIRS = "borealis.example/line/1"
+OWN = "arcadia.example/line/" + "ab" * 16
+THEIRS = "borealis.example/line/" + "ab" * 16
 BUDGET_US = 12.0
 ROUNDS = 5
 
 
 async def measure(origin: str, folder: Path) -> tuple[float, float]:
-    """Return µs a packet: of this thread, and of the whole process with fsyncs and hashing."""
-    recorder = CallRecorder(folder, "cd" * 16, OWN, started_us=0, now=0.0, random_bytes=os.urandom)
-    track = recorder.track(origin, 1, "speaker", 0.0)
+    """Return µs a packet: of this thread, and of the whole process with sealing and syncs."""
+    head = Head("cd" * 16, OWN, THEIRS, 0)
+    shelf = Shelf("record", partial(RecordPlace.of(folder, "1", "2").begin, head, ()), 0.0)
+    recorder = CallRecorder(shelf, OWN, now=0.0, random_bytes=os.urandom)
+    recorder.add_track((origin, 1), 0.0)
     thread, process = time.thread_time(), time.process_time()
     for index in range(PACKETS):
         now = index * 0.02
-        track.write(index, index * 960, PAYLOAD, now)
+        recorder.write((origin, 1), Packet(index, index * 960, PAYLOAD), now)
         if index % 25 == 0:
             recorder.due(now)
     thread = time.thread_time() - thread
-    await recorder.close(now)
+    recorder.close(now)
+    await shelf.close(now)
     process = time.process_time() - process
     if recorder.next_event() is not None:
         raise SystemExit("the disk was too slow for the measurement")
@@ -48,7 +55,7 @@ def run() -> list[Row]:
         rounds = []
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory() as folder:
-                rounds.append(asyncio.run(measure(origin, Path(folder) / "call")))
+                rounds.append(asyncio.run(measure(origin, Path(folder))))
         loop += [thread for thread, _ in rounds]
         for what, at in (("the loop's thread", 0), ("all threads", 1)):
             times = [both[at] for both in rounds]

@@ -5,21 +5,25 @@ verified something, and not the moment at which a client hears of it.
 """
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
 from demo.ports import FIRST, free_ports
 from telcon.cli.running import leave_what_stays
+from telcon.ledger import format_key_card, parse_key_card
 from telcon.node.assembly import Node
 from telcon.node.desk import LineDesk, PrincipalDesk
+from telcon.node.store.engine import DATABASE
 
 __all__ = ["Looker", "TwoNodes", "paired_nodes", "two_nodes"]
 
@@ -99,13 +103,37 @@ def paired_nodes(
             node.kill()
 
 
+def bring_back_first_cards(folder: Path) -> None:
+    """Make the lines of a node that does not run what they were before ML-DSA-44."""
+    with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
+        lines = connection.execute("SELECT line, own_card, peer_card FROM line").fetchall()
+        for line, *cards in lines:
+            first = [
+                format_key_card(replace(parse_key_card(card), log_ml_dsa=None, mirror_ml_dsa=None))
+                for card in cards
+            ]
+            connection.execute(
+                "UPDATE line SET own_card = ?, peer_card = ?, log_ml_dsa_seed = NULL,"
+                " mirror_ml_dsa_seed = NULL WHERE line = ?",
+                (*first, line),
+            )
+
+
 @asynccontextmanager
-async def two_nodes() -> AsyncIterator[TwoNodes]:
-    """Start two nodes, pair them, take the near one in, and wait until the line is up."""
+async def two_nodes(*, ml_dsa: bool = True) -> AsyncIterator[TwoNodes]:
+    """Start two nodes, pair them, take the near one in, and wait until the line is up.
+
+    Without `ml_dsa` theirs is a line of key cards of version 1.
+    """
     with tempfile.TemporaryDirectory(prefix="telcon-bench-") as place:
         folder = Path(place)
         with paired_nodes(folder) as (arcadia, far):
             arcadia.stop()
+            if not ml_dsa:
+                far.stop()
+                for node in (arcadia, far):
+                    bring_back_first_cards(node.folder)
+                far.start()
             near = await Node.start(arcadia.folder)
             try:
                 (line,) = near.desk.lines()

@@ -121,6 +121,9 @@ async def _talk(nodes: list[DemoNode], clock: Clock) -> str:
         await caller.ask("hang-up", call=call)
         for device in (caller, callee):
             await device.wait(lambda snapshot: _is_signed(snapshot, call))
+    with clock.step("both sides sign that they hold the same recording"):
+        for device in (caller, callee):
+            await device.wait(lambda snapshot: _is_agreed(snapshot, call))
             await device.close()
     return call
 
@@ -159,19 +162,19 @@ def _export(nodes: list[DemoNode], call: str, out: Path, clock: Clock) -> None:
 
 
 def _compare(out: Path, clock: Clock) -> None:
-    """Require that both sides recorded both speakers, and the same payloads of each."""
+    """Require that both sides hold both speakers' recordings, the same octet for octet."""
     with clock.step("both sides' recordings are compared"):
         for speaker in (ARCADIA, BOREALIS):
             copies = [
-                _payloads(out / holder.node / "recordings" / f"{speaker.node}-1.opus")
+                (out / holder.node / "recordings" / f"{speaker.node}-1.opus").read_bytes()
                 for holder in (ARCADIA, BOREALIS)
             ]
-            _require(len(copies[0]) > 0, f"no packet of {speaker.node} was recorded")
+            _require(len(_payloads(copies[0])) > 0, f"no packet of {speaker.node} was recorded")
             _require(copies[0] == copies[1], f"the copies of {speaker.node} differ")
 
 
-def _payloads(path: Path) -> list[bytes]:
-    packets = parse_ogg_opus_untrusted(path.read_bytes()).packets
+def _payloads(file: bytes) -> list[bytes]:
+    packets = parse_ogg_opus_untrusted(file).packets
     return [packet.payload for packet in packets if not packet.is_lost]
 
 
@@ -180,7 +183,8 @@ def _verify(out: Path, clock: Clock) -> None:
     cards = [f"--card={_card(out, party)}" for party in (ARCADIA, BOREALIS)]
     for party in (ARCADIA, BOREALIS):
         with clock.step(f"{party.node}'s folder is verified with both key cards"):
-            _expect(PROVEN, "verify", str(out / party.node), *cards)
+            printed = _expect(PROVEN, "verify", str(out / party.node), *cards)
+            _require("state that they hold" in printed, "the record is not said to be agreed")
         with clock.step(f"{party.node}'s folder is verified without any"):
             printed = _expect(CONSISTENT, "verify", str(out / party.node))
             _require(
@@ -213,6 +217,13 @@ def _is_signed(snapshot: object, call: str) -> bool:
         return False
     calls = [past for line in snapshot["history"].values() for past in line]
     return any(past["call"] == call and past["signed"] for past in calls)
+
+
+def _is_agreed(snapshot: object, call: str) -> bool:
+    if not isinstance(snapshot, dict):
+        return False
+    calls = [past for line in snapshot["history"].values() for past in line]
+    return any(past["call"] == call and past["record"] == "agreed" for past in calls)
 
 
 def _require(holds: bool, otherwise: str) -> None:

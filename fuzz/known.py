@@ -5,7 +5,9 @@ Every octet is the same in each process, so that the seeds can be made again and
 
 import base64
 import datetime
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -16,9 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from telcon.core.seal import Person
 from telcon.ledger import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     Checkpoint,
     KeyCard,
+    MlDsaSigningKey,
     SigningKey,
     TlogProof,
     VerifierKey,
@@ -32,6 +36,7 @@ from telcon.ledger import (
     mirror_name,
     mirror_policy,
     node_hash,
+    parse_vkey,
     root_at,
     sign_checkpoint,
 )
@@ -81,7 +86,7 @@ def _certificate(name: str, seed: bytes) -> bytes:
     return builder.sign(key, None).public_bytes(serialization.Encoding.DER)
 
 
-def _node(name: str, seed: int) -> Node:
+def _node(name: str, seed: int, version: int) -> Node:
     log, mirror = SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 1]) * 32)
     certificate = _certificate(name, bytes([seed + 2]) * 32)
     card = KeyCard(
@@ -91,6 +96,13 @@ def _node(name: str, seed: int) -> Node:
         mirror=VerifierKey(mirror_name(name, LINE), COSIGNATURE_ED25519, mirror.public),
         tls=certificate_hash(certificate),
     )
+    if version == 2:
+        ml_dsa = [MlDsaSigningKey(bytes([seed + n]) * 32).public for n in (4, 5)]
+        card = replace(
+            card,
+            log_ml_dsa=VerifierKey(card.log.name, COSIGNATURE_ML_DSA, ml_dsa[0]),
+            mirror_ml_dsa=VerifierKey(card.mirror.name, COSIGNATURE_ML_DSA, ml_dsa[1]),
+        )
     statement = Statement(
         addresses=(f"{name}:7443", "[2001:db8::1]:7443"),
         principal=Person(lang="en", name="A. Nother", office="Head", organisation=name),
@@ -102,8 +114,9 @@ def _node(name: str, seed: int) -> Node:
     return Node(log, mirror, card, certificate, own, bytes([seed + 3]) * 32)
 
 
-ARCADIA: Final = _node("arcadia.example", 10)
-BOREALIS: Final = _node("borealis.example", 20)
+ARCADIA: Final = _node("arcadia.example", 10, 2)
+BOREALIS: Final = _node("borealis.example", 20, 1)
+"""Its key card is of version 1, Arcadia's of version 2: so both are read in a pairing."""
 
 INVITATION: Final[Invitation] = make_invitation(
     ARCADIA.own.card, ("192.0.2.1:7444",), now_us=NOW_US, random=bytes
@@ -129,5 +142,15 @@ COSIGNATURE: Final = cosign(
 )
 SIGNED: Final = sign_checkpoint(CHECKPOINT, ARCADIA.log)
 COSIGNED: Final = add_signature_lines(SIGNED, [COSIGNATURE])
+_VECTORS: Final = json.loads(
+    (Path(__file__).parents[1] / "tests" / "vectors" / "ledger.json").read_text("utf-8")
+)
+# Signing by ML-DSA-44 gives other octets each time: here the worked ones must do.
+ML_DSA_KEY: Final = parse_vkey(_VECTORS["keys"]["mirror_mldsa44"]["vkey"])
+ML_DSA_NOTE: Final = _VECTORS["checkpoints"]["cosigned_size_3"].encode()
+ML_DSA_COSIGNED_AT: Final = _VECTORS["checkpoints"]["timestamp"]
+ML_DSA_LINE: Final = (
+    f"\N{EM DASH} {ML_DSA_KEY.name} {_VECTORS['mldsa44']['signature_blob_base64_with_key_id']}\n"
+).encode()
 RECEIPT: Final = TlogProof(1, tuple(inclusion_proof(1, 3, read_hash)), COSIGNED)
 """Of the answer."""

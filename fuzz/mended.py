@@ -14,7 +14,7 @@ from telcon.node.media.ogg import format_page
 
 __all__ = ["with_key_ids", "with_page_checksums", "with_stun_fingerprint"]
 
-_VKEY = re.compile(rb"([^\s+\"]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/]{44})")
+_VKEY = re.compile(rb"([^\s+\"]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/]{1751}=|[A-Za-z0-9+/]{44})")
 _PAGE_HEAD = struct.Struct("<4sBBqIIIB")
 _FINGERPRINT_HEAD = bytes.fromhex("80280004")
 
@@ -26,7 +26,7 @@ def with_key_ids(data: bytes) -> bytes:
 
 def _with_key_id(found: re.Match[bytes]) -> bytes:
     name, encoded = found[1], found[2]
-    # 44 letters of base64 without padding are 33 octets: the type and the key.
+    # The type and the key: of Ed25519 33 octets, of ML-DSA-44 1,313.
     key_id = sha256(name + b"\n" + base64.b64decode(encoded)).digest()[:4]
     return name + b"+" + key_id.hex().encode() + b"+" + encoded
 

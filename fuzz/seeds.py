@@ -1,9 +1,10 @@
 """The good inputs that each target begins with: `python -m fuzz.seeds` writes them to corpus/.
 
 They come from the project's own encoders and vectors, and are the same each time; a test compares.
-All are accepted but those named `refused`. What a target gets is what its reader gets, with four
+All are accepted but those named `refused`. What a target gets is what its reader gets, with five
 exceptions: `bundle` and `ogg_page` have an octet in front (the width less one; the offset),
-`tiled_log` a size and a root, and a pairing is a row of frames, each after its length.
+`tiled_log` a size and a root, `witness_answer` a status, and a pairing is a row of frames, each
+after its length.
 """
 
 import base64
@@ -25,6 +26,9 @@ from fuzz.known import (
     ENTRIES,
     INVITATION,
     LINE,
+    ML_DSA_KEY,
+    ML_DSA_LINE,
+    ML_DSA_NOTE,
     NOW_US,
     POLICY,
     RECEIPT,
@@ -44,12 +48,42 @@ from telcon.core.frames import (
     Push,
     Refill,
     Refused,
+    Second,
+    Seconded,
     SentOpening,
     Signal,
     format_frame,
 )
-from telcon.core.seal import Media, Opening, Person, Text, format_media, format_person, format_text
-from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
+from telcon.core.house import (
+    Detail,
+    compose_act,
+    compose_blank,
+    compose_opened,
+    format_details,
+    house_origin,
+)
+from telcon.core.seal import (
+    Media,
+    Opening,
+    Person,
+    Persons,
+    Text,
+    format_media,
+    format_person,
+    format_persons,
+    format_text,
+)
+from telcon.core.signals import (
+    AskSignal,
+    GiveSignal,
+    HintSignal,
+    HouseAnswerSignal,
+    HouseAskSignal,
+    HouseSignal,
+    RecorderSignal,
+    TrunkSignal,
+    format_signal,
+)
 from telcon.errors import InvitationRefusal
 from telcon.ledger import (
     EMPTY_ROOT,
@@ -60,6 +94,7 @@ from telcon.ledger import (
     TlogProof,
     VerifierKey,
     Witness,
+    consistency_proof,
     format_bundle,
     format_checkpoint,
     format_path,
@@ -70,6 +105,7 @@ from telcon.ledger import (
 )
 from telcon.ledger.fork import MAX_PATH_HASHES
 from telcon.ledger.note import COSIGNATURE_ED25519
+from telcon.ledger.witness import format_submission
 from telcon.node.link.invitation import format_invitation
 from telcon.node.link.pairing import AccepterMachine, InviterMachine
 from telcon.node.media.oggopus import OggOpusWriter
@@ -81,6 +117,7 @@ from telcon.node.media.rtcp import (
     ReportBlock,
     SenderReport,
     SourceDescription,
+    TakesRedundancy,
     format_rtcp,
 )
 from telcon.node.media.rtp import RtpPacket, format_rtp
@@ -89,17 +126,24 @@ from telcon.node.media.sdp import (
     AnswerSection,
     Offer,
     OfferSection,
+    RedFormat,
     format_answer,
     format_offer,
 )
 from telcon.node.proof.layout import (
+    AbsenceAccount,
+    CoverageAccount,
+    ExcerptAccount,
     Summary,
     SummaryEntry,
     SummaryRecording,
+    format_account,
     format_openings,
     format_summary,
     format_sums,
 )
+from telcon.node.record.keepers import format_keeper, format_private_key
+from telcon.node.record.sealing import PrivateKey
 from telcon.web import asks
 
 __all__ = ["CORPUS", "seeds"]
@@ -110,6 +154,7 @@ _VECTORS = Path(__file__).parents[1] / "tests" / "vectors"
 _CALL = "c0ffee" + "0" * 26
 _HASH = "ab" * 32
 _PERSON = Person(lang="en", name="Ada Example", office="President", organisation="Arcadia")
+_NAMES = ("arcadia.example", "borealis.example")
 _WORDS = Text(lang="fr", text='demain à midi, "sans faute"')
 
 Files = dict[str, bytes]
@@ -135,22 +180,35 @@ def _numbered(inputs: list[bytes]) -> Files:
 
 
 def _ledger() -> dict[str, Files]:
-    keys = {"log": ARCADIA.card.log, "mirror": BOREALIS.card.mirror}
+    keys = {"log": ARCADIA.card.log, "mirror": BOREALIS.card.mirror, "ml-dsa": ML_DSA_KEY}
     receipt = format_tlog_proof(RECEIPT)
+    submissions = {
+        "first": format_submission(0, (), SIGNED),
+        "grown": format_submission(1, consistency_proof(1, 3, read_hash), SIGNED),
+        "same": format_submission(3, (), COSIGNED),
+    }
     return {
         "vkey": {name: format_vkey(key).encode() for name, key in keys.items()},
         "key_card": {"arcadia": ARCADIA.own.card, "borealis": BOREALIS.own.card},
-        "note": {"signed": SIGNED, "cosigned": COSIGNED, "empty-lines": b"\n\n" + SIGNED},
+        "note": {
+            "signed": SIGNED,
+            "cosigned": COSIGNED,
+            "empty-lines": b"\n\n" + SIGNED,
+            "ml-dsa": ML_DSA_NOTE + ML_DSA_LINE,
+        },
         "signature_lines": {"one": COSIGNATURE, "two": COSIGNED[len(CHECKPOINT_TEXT) + 1 :]},
         "checkpoint": {
             "three": CHECKPOINT_TEXT,
             "empty": format_checkpoint(Checkpoint(CHECKPOINT.origin, 0, EMPTY_ROOT)),
         },
+        "claim": {"three": CHECKPOINT_TEXT, "other-root": _other_empty_tree()},
         "signed_checkpoint": {"signed": SIGNED, "cosigned": COSIGNED},
         "cosignature": {"mirror": COSIGNATURE},
+        "ml_dsa_cosignature": {"mirror": ML_DSA_LINE},
         "policy": {
             "mirror": format_policy(POLICY),
             "quorum": format_policy(_policy_of_many()),
+            "either": format_policy(_policy_of_either_kind()),
             "comments": b"# a line\n\n" + format_policy(POLICY).replace(b" ", b"\t "),
         },
         "path": {"two": format_path([bytes(32), bytes([1]) * 32]), "most": _longest_path()},
@@ -161,6 +219,15 @@ def _ledger() -> dict[str, Files]:
             ),
         },
         "proven_receipt": {"worked": receipt},
+        "submission": submissions,
+        "witness_decision": submissions,
+        "witness_answer": {
+            "cosigned": (200).to_bytes(2) + COSIGNATURE,
+            "others-too": (200).to_bytes(2) + COSIGNED[len(CHECKPOINT_TEXT) + 1 :],
+            "size": (409).to_bytes(2) + b"2\n",
+            "conflict": (409).to_bytes(2),
+            "reason": (422).to_bytes(2) + b"two roots\n",
+        },
         "bundle": {
             "three": bytes((2,)) + format_bundle(ENTRIES),
             "full": bytes((255,)) + format_bundle([b"", *[b"x"] * 255]),
@@ -173,12 +240,24 @@ def _longest_path() -> bytes:
     return format_path([bytes([number]) * 32 for number in range(MAX_PATH_HASHES)])
 
 
+def _other_empty_tree() -> bytes:
+    return format_checkpoint(Checkpoint(CHECKPOINT.origin, 0, CHECKPOINT.root))
+
+
 def _policy_of_many() -> Policy:
     witnesses = [
         Witness(f"w{n}", _witness_key(n), url=f"https://witness-{n}.example/") for n in range(3)
     ]
     groups = (Group("some", 2, ("w0", "w1")), Group("all", 2, ("some", "w2")))
     return Policy(ARCADIA.card.log, tuple(witnesses), groups, "all", "https://arcadia.example/log")
+
+
+def _policy_of_either_kind() -> Policy:
+    witnesses = (Witness("ed", BOREALIS.card.mirror), Witness("ml", ML_DSA_KEY))
+    other = ARCADIA.card.log_ml_dsa
+    assert other is not None
+    groups = (Group("either", 1, ("ed", "ml")),)
+    return Policy(ARCADIA.card.log, witnesses, groups, "either", other_logs=(other,))
 
 
 def _witness_key(number: int) -> VerifierKey:
@@ -203,6 +282,7 @@ def _core() -> dict[str, Files]:
         "entry": _numbered(entries),
         "stored_entry": {"opened": entries[0], "later": later},
         "person": {"ada": seals["person"]},
+        "persons": {"two": format_persons(Persons((_PERSON, _PERSON)))},
         "text": {"escaped": seals["text"]},
         "media": {
             "ring": format_media(Media(_HASH, _HASH, _HASH)),
@@ -219,10 +299,49 @@ def _core() -> dict[str, Files]:
             "hang-up": format_signal(HintSignal("hang-up", "00112233445566ff")),
             "refused": format_signal(HintSignal("hang-up", "00112233445566ff\n")),
         },
+        "keeper": {"public": format_keeper(PrivateKey(bytes(range(96))).reader)},
+        "keeper_private": {"private": format_private_key(PrivateKey(bytes(range(96))))},
+        "ask_signal": {
+            "packets": format_signal(AskSignal(9, 1, False, [(0, 3), (7, 1)])),
+            "leaves": format_signal(AskSignal(9, 255, True, [(0, 250)])),
+        },
+        "give_signal": {
+            "packets": format_signal(GiveSignal(9, 1, [(3, 2880, b"\xf8abc")], [], 0, [(7, 1)])),
+            "leaves": format_signal(GiveSignal(9, 1, [], [bytes(32)] * 2, 5, [])),
+        },
         "recorder_signal": {
             "on": format_signal(RecorderSignal(True, 20)),
             "off": format_signal(RecorderSignal(False, None)),
         },
+    } | _house()
+
+
+def _house() -> dict[str, Files]:
+    log, witness = format_vkey(ARCADIA.card.log), format_vkey(ARCADIA.card.mirror)
+    ask = format_submission(1, consistency_proof(1, 3, read_hash), SIGNED)
+    nothing: dict[str, Detail] = {}
+    known: dict[str, Detail] = {"line": LINE, "left_out": 7, "is": True, "none": None}
+    origin = house_origin("arcadia.example", LINE)
+    act = compose_act(
+        "audit.web.signed-in", "principal", known, origin=origin, time_us=NOW_US, random=bytes
+    )
+    return {
+        "house_signal": {
+            "first": format_signal(HouseSignal(log, witness, b"")),
+            "again": format_signal(HouseSignal(log, witness, COSIGNED)),
+        },
+        "house_ask_signal": {"grown": format_signal(HouseAskSignal(ask))},
+        "house_answer_signal": {
+            "cosigned": format_signal(HouseAnswerSignal(200, COSIGNATURE)),
+            "size": format_signal(HouseAnswerSignal(409, b"2\n")),
+        },
+        "house_entry": {
+            "opened": compose_opened(None, NOW_US, bytes),
+            "renewed": compose_opened((origin, 64, bytes(32)), NOW_US, bytes),
+            "act": act.data,
+            "blank": compose_blank(NOW_US, bytes),
+        },
+        "house_details": {"some": act.opening.content, "none": format_details(nothing)},
     }
 
 
@@ -240,6 +359,8 @@ def _frames(entries: list[bytes], content: bytes) -> Files:
         Evidence(SIGNED, COSIGNED),
         Signal("hint", _CALL, b"\x80"),
         Contradiction(SIGNED, COSIGNED, [bytes(32), bytes([1]) * 32]),
+        Second(ML_DSA_NOTE + ML_DSA_LINE),
+        Seconded(3, ML_DSA_LINE),
     ]
     return _numbered([format_frame(frame) for frame in frames])
 
@@ -284,6 +405,12 @@ def _media() -> dict[str, Files]:
             + b"\x78opus\x00\x00\x03",
         },
         "rtcp": _rtcp(),
+        "red": {
+            "chromium": bytes.fromhex("ef0f00036f") + b"\xf8aa\xf8bb",
+            "trunk": bytes.fromhex("ef1e0003ef0f00036f") + b"\xf8aa\xf8bb\xf8cc",
+            "alone": b"\x6f\xf8aa",
+            "dvi4": bytes.fromhex("8702800405") + b"lpc-dvi4",
+        },
         "sdp_offer": {"scripted": _offer().encode(), **browsers},
         "sdp_answer": {"node": _answer().encode()},
         "ogg_page": {"first": b"\x00" + first_page, "later": b"\x03abc" + first_page},
@@ -340,6 +467,7 @@ def _rtcp() -> Files:
         "receiver": format_rtcp([ReceiverReport(7, (block, block)), Goodbye((7, 8))]),
         "nack": format_rtcp([ReceiverReport(7), Nack(1, 2, (65_534, 0, 3))]),
         "path": format_rtcp([PathCheck(7, True, bytes(8))]),
+        "redundancy": format_rtcp([ReceiverReport(7), TakesRedundancy(7, 2)]),
     }
 
 
@@ -351,7 +479,7 @@ def _offer() -> str:
 
 
 def _answer() -> str:
-    sections = [AnswerSection("0", 111, None)]
+    sections = [AnswerSection("0", 111, None, RedFormat(63, 1))]
     sections += [AnswerSection(str(number), 111, number) for number in range(1, 5)]
     hosts = ("192.0.2.1", "2001:db8::1")
     answer = Answer(CREDENTIALS, bytes(range(32)), hosts, 7000, tuple(sections))
@@ -375,6 +503,11 @@ def _outer() -> dict[str, Files]:
             "ring": b"000012-call.ring",
             "long": b"123456789012345678-blank",
             "refused": b"12-call.ring",
+        },
+        "account": {
+            "coverage": format_account(CoverageAccount(LINE, *_NAMES)),
+            "absence": format_account(AbsenceAccount(LINE, *_NAMES, from_us=1, to_us=2)),
+            "excerpt": format_account(ExcerptAccount(LINE, *_NAMES, "", 1, 2, 3, 4)),
         },
         "summary": {"call": format_summary(_summary())},
         "ask": _asks(),

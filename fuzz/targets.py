@@ -23,6 +23,9 @@ from fuzz.known import (
     ENTRIES,
     INVITATION,
     LINE,
+    ML_DSA_COSIGNED_AT,
+    ML_DSA_KEY,
+    ML_DSA_NOTE,
     NOW_US,
     POLICY,
     RECEIPT,
@@ -44,14 +47,22 @@ from telcon.core.frames import (
     format_frame,
     parse_frame_untrusted,
 )
+from telcon.core.house import (
+    format_details,
+    format_house_entry,
+    parse_details_untrusted,
+    parse_house_entry_untrusted,
+)
 from telcon.core.seal import (
     MAX_CONTENT_BYTES,
     format_media,
     format_person,
+    format_persons,
     format_text,
     owed_members,
     parse_media_untrusted,
     parse_person_untrusted,
+    parse_persons_untrusted,
     parse_text_untrusted,
     sealed_members,
 )
@@ -59,6 +70,11 @@ from telcon.core.signals import (
     HintSignal,
     format_signal,
     parse_hint_untrusted,
+    parse_house_answer_untrusted,
+    parse_house_ask_untrusted,
+    parse_house_untrusted,
+    parse_record_ask_untrusted,
+    parse_record_give_untrusted,
     parse_recorder_untrusted,
     parse_trunk_untrusted,
 )
@@ -83,6 +99,7 @@ from telcon.ledger import (
     format_signature_line,
     format_tlog_proof,
     format_vkey,
+    leaf_hash,
     open_checkpoint,
     open_cosignature,
     parse_bundle_untrusted,
@@ -98,11 +115,27 @@ from telcon.ledger import (
     verify_tiles,
     verify_tlog_proof,
 )
+from telcon.ledger.checkpoint import parse_claim_untrusted
 from telcon.ledger.fork import MAX_PATH_OCTETS
 from telcon.ledger.keycard import MAX_CARD_OCTETS
 from telcon.ledger.note import MAX_NOTE_OCTETS, NoteSignature
 from telcon.ledger.policy import MAX_POLICY_OCTETS
 from telcon.ledger.proof import MAX_PROOF_OCTETS
+from telcon.ledger.witness import (
+    MAX_SUBMISSION_OCTETS,
+    Accepted,
+    Asked,
+    Cosignatures,
+    Refusal,
+    Refused,
+    SizeHint,
+    Submission,
+    Witnessed,
+    decide,
+    format_submission,
+    parse_submission_untrusted,
+    read_answer_untrusted,
+)
 from telcon.node.link.invitation import (
     MAX_INVITATION_OCTETS,
     format_invitation,
@@ -126,6 +159,7 @@ from telcon.node.media.ogg import (
 from telcon.node.media.oggopus import OpusFile, parse_ogg_opus_untrusted
 from telcon.node.media.opus import MAX_PACKET_BYTES as MAX_OPUS_OCTETS
 from telcon.node.media.opus import OpusPacket, parse_opus_untrusted
+from telcon.node.media.red import format_red, parse_red_untrusted
 from telcon.node.media.rtcp import format_rtcp, parse_rtcp_untrusted
 from telcon.node.media.rtp import MAX_PACKET_BYTES as MAX_RTP_OCTETS
 from telcon.node.media.rtp import format_rtp, parse_rtp_untrusted
@@ -139,15 +173,24 @@ from telcon.node.media.sdp import (
     parse_offer_untrusted,
 )
 from telcon.node.proof.layout import (
+    format_account,
     format_openings,
     format_summary,
     format_sums,
+    parse_account_untrusted,
     parse_openings_untrusted,
     parse_summary_untrusted,
     parse_sums_untrusted,
     stem_index_untrusted,
 )
 from telcon.node.push.subscription import Subscription, is_service, parse_subscription_untrusted
+from telcon.node.record.keepers import (
+    MAX_KEY_FILE_OCTETS,
+    format_keeper,
+    format_private_key,
+    parse_keeper_untrusted,
+    parse_private_key_untrusted,
+)
 from telcon.web.asks import AnyAsk, message_of, parse_ask_untrusted
 
 __all__ = ["CREDENTIALS", "PUSH_SERVICES", "TARGETS", "Target", "pieces"]
@@ -237,6 +280,9 @@ def _octets(text: str) -> bytes:
 
 # The ledger.
 
+WITNESSED: Final = Witnessed((ARCADIA.card.log,), 1, leaf_hash(ENTRIES[0]))
+"""A witness that has cosigned the first entry of Arcadia's log."""
+
 
 def _write_note(note: UnverifiedNote) -> bytes:
     return note.text + b"\n" + _write_signature_lines(note.signatures)
@@ -250,12 +296,48 @@ def _check_time(data: bytes, time: int) -> None:
     assert time == COSIGNED_AT, "a cosignature that nobody made"
 
 
+def _check_ml_dsa_time(data: bytes, time: int) -> None:
+    assert time == ML_DSA_COSIGNED_AT, "a cosignature that nobody made"
+
+
 def _check_opened(data: bytes, checkpoint: Checkpoint) -> None:
     assert checkpoint == CHECKPOINT, "a checkpoint that nobody signed"
 
 
 def _check_proven(data: bytes, proven: ProvenEntry) -> None:
     assert (proven.origin, proven.index, proven.size) == (CHECKPOINT.origin, RECEIPT.index, 3)
+
+
+def _write_submission(submission: Submission) -> bytes:
+    return format_submission(submission.old, submission.proof, _write_note(submission.note))
+
+
+def _decide(data: bytes) -> Accepted | Refused:
+    return decide(data, {CHECKPOINT.origin: WITNESSED}.get)
+
+
+def _check_decision(data: bytes, decision: Accepted | Refused) -> None:
+    if isinstance(decision, Accepted):
+        assert decision.checkpoint == CHECKPOINT, "accepted what nobody signed"
+        assert decision.was == (WITNESSED.size, WITNESSED.root)
+    else:
+        assert decision.answer.status in {400, 403, 404, 409, 422}
+
+
+def _read_answer(data: bytes) -> Cosignatures | SizeHint | Refusal:
+    asked = Asked(CHECKPOINT_TEXT, 1, CHECKPOINT.size)
+    return read_answer_untrusted(int.from_bytes(data[:2]), data[2:], asked, [BOREALIS.card.mirror])
+
+
+def _check_answer_read(data: bytes, answer: Cosignatures | SizeHint | Refusal) -> None:
+    match answer:
+        case Cosignatures(lines=lines):
+            assert [time for _, _, time in lines] == [COSIGNED_AT], "a cosignature nobody made"
+        case SizeHint(size=size):
+            assert size <= CHECKPOINT.size
+            assert size != 1
+        case Refusal(reason=reason):
+            assert reason.isprintable()
 
 
 def _parse_bundle(data: bytes) -> list[bytes]:
@@ -278,7 +360,7 @@ def _read_tiled_log(data: bytes) -> list[bytes]:
         return files[path]
 
     verify_tiles(size, root, fetch)
-    return list(verify_bundles(size, fetch))
+    return [entry for bundle in verify_bundles(size, fetch) for entry in bundle]
 
 
 def _check_tiled_log(data: bytes, entries: list[bytes]) -> None:
@@ -363,7 +445,7 @@ def _check_offer(data: bytes, offer: Offer) -> None:
     again = parse_offer_untrusted(format_offer(offer, session_id=1, version=1))
     assert again == offer, "what was read does not read the same again"
     sections = tuple(
-        AnswerSection(section.mid, section.payload_type, None if section.sends else 7)
+        AnswerSection(section.mid, section.payload_type, None if section.sends else 7, section.red)
         for section in offer.sections
     )
     answer = Answer(CREDENTIALS, _FINGERPRINT, (_ADDRESS[0], "2001:db8::7"), 7000, sections)
@@ -455,6 +537,7 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         parse_signature_lines_untrusted, _one_spelling(_write_signature_lines)
     ),
     "checkpoint": Target(parse_checkpoint_untrusted, _one_spelling(format_checkpoint)),
+    "claim": Target(parse_claim_untrusted, _one_spelling(format_checkpoint)),
     "signed_checkpoint": Target(
         lambda data: open_checkpoint(data, ARCADIA.card.log),
         _check_opened,
@@ -464,6 +547,11 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "cosignature": Target(
         lambda data: open_cosignature(CHECKPOINT_TEXT, data, BOREALIS.card.mirror),
         _check_time,
+        (MalformedError, SignatureError),
+    ),
+    "ml_dsa_cosignature": Target(
+        lambda data: open_cosignature(parse_note_untrusted(ML_DSA_NOTE).text, data, ML_DSA_KEY),
+        _check_ml_dsa_time,
         (MalformedError, SignatureError),
     ),
     "policy": Target(
@@ -480,10 +568,18 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         (MalformedError, SignatureError, PolicyError, ProofError),
         MAX_PROOF_OCTETS,
     ),
+    "submission": Target(
+        parse_submission_untrusted, _one_spelling(_write_submission), limit=MAX_SUBMISSION_OCTETS
+    ),
+    "witness_decision": Target(_decide, _check_decision, ()),
+    "witness_answer": Target(_read_answer, _check_answer_read, (MalformedError, SignatureError)),
     "bundle": Target(_parse_bundle, _one_spelling(_write_bundle)),
     "tiled_log": Target(_read_tiled_log, _check_tiled_log, (MalformedError, ProofError)),
     "entry": Target(parse_entry_untrusted, _check_entry, (VoidError,), MAX_ENTRY_BYTES),
     "stored_entry": Target(read_entry_untrusted, _check_stored_entry, ()),
+    "persons": Target(
+        parse_persons_untrusted, _one_spelling(format_persons), limit=MAX_CONTENT_BYTES
+    ),
     "person": Target(parse_person_untrusted, _one_spelling(format_person), limit=MAX_CONTENT_BYTES),
     "text": Target(parse_text_untrusted, _one_spelling(format_text), limit=MAX_CONTENT_BYTES),
     "media": Target(parse_media_untrusted, _one_spelling(format_media), limit=MAX_CONTENT_BYTES),
@@ -497,8 +593,35 @@ TARGETS: Final[dict[str, Target[Any]]] = {
         parse_trunk_untrusted, _reads_again(parse_trunk_untrusted, format_signal)
     ),
     "hint_signal": Target(parse_hint_untrusted, _check_hint),
+    "keeper": Target(
+        parse_keeper_untrusted, _one_spelling(format_keeper), limit=MAX_KEY_FILE_OCTETS
+    ),
+    "keeper_private": Target(
+        parse_private_key_untrusted, _one_spelling(format_private_key), limit=MAX_KEY_FILE_OCTETS
+    ),
+    "ask_signal": Target(
+        parse_record_ask_untrusted, _reads_again(parse_record_ask_untrusted, format_signal)
+    ),
+    "give_signal": Target(
+        parse_record_give_untrusted, _reads_again(parse_record_give_untrusted, format_signal)
+    ),
     "recorder_signal": Target(
         parse_recorder_untrusted, _reads_again(parse_recorder_untrusted, format_signal)
+    ),
+    "house_signal": Target(
+        parse_house_untrusted, _reads_again(parse_house_untrusted, format_signal)
+    ),
+    "house_ask_signal": Target(
+        parse_house_ask_untrusted, _reads_again(parse_house_ask_untrusted, format_signal)
+    ),
+    "house_answer_signal": Target(
+        parse_house_answer_untrusted, _reads_again(parse_house_answer_untrusted, format_signal)
+    ),
+    "house_entry": Target(
+        parse_house_entry_untrusted, _one_spelling(format_house_entry), limit=MAX_ENTRY_BYTES
+    ),
+    "house_details": Target(
+        parse_details_untrusted, _one_spelling(format_details), limit=MAX_CONTENT_BYTES
     ),
     "certificate": Target(_parse_certificate, _check_certificate, limit=MAX_CERTIFICATE_OCTETS),
     "statement": Target(
@@ -516,6 +639,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "rtp": Target(
         parse_rtp_untrusted, _reads_again(parse_rtp_untrusted, format_rtp), limit=MAX_RTP_OCTETS
     ),
+    "red": Target(
+        parse_red_untrusted, _reads_again(parse_red_untrusted, format_red), limit=MAX_RTP_OCTETS
+    ),
     "rtcp": Target(parse_rtcp_untrusted, _reads_again(parse_rtcp_untrusted, format_rtcp)),
     "sdp_offer": Target(lambda data: parse_offer_untrusted(_text(data)), _check_offer),
     "sdp_answer": Target(lambda data: parse_answer_untrusted(_text(data)), _check_answer),
@@ -530,6 +656,9 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     ),
     "path": Target(parse_path_untrusted, _one_spelling(format_path), limit=MAX_PATH_OCTETS),
     "openings": Target(parse_openings_untrusted, _one_spelling(format_openings)),
+    "account": Target(
+        parse_account_untrusted, _reads_again(parse_account_untrusted, format_account)
+    ),
     "summary": Target(
         parse_summary_untrusted, _reads_again(parse_summary_untrusted, format_summary)
     ),

@@ -87,6 +87,11 @@ class Witness:
                 assert size <= side.store.theirs.size, "cosigned beyond what is durable"
             case frames.Hello(last=note) | frames.Last(note=note) if note:
                 self._check_shown(world, side, note)
+            case frames.Second(note=note):
+                self._check_second(side, note)
+            case frames.Seconded(size=size):
+                assert size <= side.store.theirs.size, "seconded beyond what is durable"
+                assert size <= side.machine.cosigned_here, "seconded, and not cosigned"
 
     def _check_push(self, side: Side, push: frames.Push) -> None:
         account, marker = self.accounts[side.name], side.store.marker
@@ -109,6 +114,16 @@ class Witness:
         signed = self.accounts[world.other(side).name].roots.get(checkpoint.size)
         if not self.is_forged:
             assert signed == checkpoint.root, "shown what its author did not sign"
+
+    def _check_second(self, side: Side, note: bytes) -> None:
+        """See that ML-DSA-44 signs nothing that Ed25519 had not signed before."""
+        account, marker = self.accounts[side.name], side.store.marker
+        checkpoint = parse_checkpoint_untrusted(parse_note_untrusted(note).text)
+        assert marker is not None, "signed without a marker"
+        assert checkpoint.size <= min(marker.size, side.store.own.size), "signed and not durable"
+        signed = account.roots.get(checkpoint.size)
+        assert signed in (checkpoint.root, None), "two histories"
+        assert plain_root(side.store.own.all_entries()[: checkpoint.size]) == checkpoint.root
 
     # -- what nodes hold and tell
 
@@ -171,6 +186,8 @@ def check_mended(world: Pair, witness: Witness) -> None:
         for index, entry in account.told.items():
             assert own[index] == entry, "what was told to be durable has changed"
         _check_newest_note(side)
+        if world.ml_dsa:
+            _check_newest_seconded(world, side)
         check_openings(world.other(side).store.theirs)
     check_folds(world)
 
@@ -184,6 +201,20 @@ def _check_newest_note(side: Side) -> None:
     assert len(note.verified) == len(keys), "not signed by both"
     checkpoint = parse_checkpoint_untrusted(note.text)
     assert checkpoint.root == plain_root(side.store.own.all_entries()[: checkpoint.size])
+
+
+def _check_newest_seconded(world: Pair, side: Side) -> None:
+    own, identity = side.store.own, identity_of(side.name, ml_dsa=True)
+    assert own.seconded_size() == own.size, "the newest checkpoint is not signed by ML-DSA-44"
+    log, mirror = identity.own_card.log_ml_dsa, identity.peer_card.mirror_ml_dsa
+    assert log is not None
+    assert mirror is not None
+    held = [own.seconded, world.other(side).store.theirs.seconded]  # a backup may lack the latter
+    for kept in [notes[own.size] for notes in held if own.size in notes]:
+        note = verify_note(parse_note_untrusted(kept.note), [log, mirror])
+        assert len(note.verified) == 2, "not signed by both"
+        checkpoint = parse_checkpoint_untrusted(note.text)
+        assert checkpoint.root == plain_root(own.all_entries()), "signed for another tree"
 
 
 def check_evidence(side: Side) -> None:

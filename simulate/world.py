@@ -46,7 +46,8 @@ class World(Pair):
 
     def __init__(self, seed: int) -> None:
         """Make the world; `live` lets it run."""
-        super().__init__(seed, delay_s=0.02, disk_s=0.004, is_uneven=True)
+        # Half of them with key cards of version 2; the others go on as lines paired long ago.
+        super().__init__(seed, delay_s=0.02, disk_s=0.004, is_uneven=True, ml_dsa=bool(seed % 2))
         self.counts: Counter[str] = Counter()
         self.steps = 0
         self.end = ""
@@ -373,6 +374,15 @@ class World(Pair):
             self._ring(),
         ]
 
+    def _held(self, side: Side, state: CallState) -> Draft:
+        """Answer for the other side's next chunk, or for one that was never there."""
+        own, other = side.store.own.origin, side.store.theirs.origin
+        entries = state.chunk_entries.get(other, ())
+        held = state.held.get(own)
+        at = held.chunks if held is not None else 0
+        chunk = (other, entries[at] if at < len(entries) else self._will.randrange(9))
+        return drafts.record_held(state.call, chunk, [(1, "0" * 64, ((0, 3),), (), ())])
+
     def _live(self, side: Side, state: CallState) -> list[Draft]:
         own, call = side.store.own.origin, state.call
         seats = [seat for seat in state.roster.values() if seat.origin == own and seat.left is None]
@@ -386,6 +396,8 @@ class World(Pair):
             drafts.record_on(call, track),
             drafts.record_chunk(call, [(1, self._will.randrange(9), 250, bytes(32))], bytes(32)),
             drafts.record_off(call, track, bytes(32), 9),
+            drafts.record_agreed(call, ((*track, 250, "0" * 64, 9),)),
+            self._held(side, state),
             drafts.message(PERSON, PERSON, WORDS, call=call),
             drafts.fail(call, WORDS),
         ]

@@ -21,6 +21,7 @@ The first branch says whose fault it is, for that decides what to do:
         ├── InvitationError
         ├── SignInError        a sign-in link is unknown, expired or used
         ├── PortError          an address or port cannot be listened on
+        ├── SealedError        the key at hand does not open a record
         ├── StorageError       the disk or database refused; nothing half-written
         └── BusyError          more is waiting than the node holds at once
 
@@ -46,6 +47,7 @@ __all__ = [
     "PolicyError",
     "PortError",
     "ProofError",
+    "SealedError",
     "SettingsError",
     "SignInError",
     "SignatureError",
@@ -187,6 +189,10 @@ class StorageError(OperatorError):
         """Keep besides what is wrong with the disk, as far as it is known."""
         super().__init__(message, advice=advice)
         self.trouble = trouble
+
+
+class SealedError(OperatorError):
+    """The key at hand does not open a record: it was sealed to others, or was altered."""
 
 
 class BusyError(OperatorError):

@@ -2,12 +2,16 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, on_two_nodes, two_nodes, until, voice
+from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, two_nodes, until, voice
 from telcon.cli import main
+from telcon.core import draft as drafts
+from telcon.core.entry import SUPPORTED_TYPES
+from telcon.core.events import LineIdentity
 from telcon.errors import IllegalActError
 from telcon.node.assembly import Node
 
@@ -132,3 +136,124 @@ async def test_a_command_waits_for_nothing_when_the_node_ends(both: TwoNodes) ->
     await until(lambda: (both.folder / "another").exists())
     await both.arcadia.close()
     assert await inviting == 2
+
+
+def test_coverage_is_stated_held_and_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            out = str(tmp_path / "coverage")
+            assert await telcon(both.arcadia, "coverage") == 0
+            assert "arcadia.example has stated nothing" in capfd.readouterr().out
+            assert await telcon(both.arcadia, "coverage", "--out", out) == 2
+            stated = ("coverage", "set", "borealis.example", "--hours", "Mon-Fri 08:00-18:00")
+            assert await telcon(both.arcadia, *stated, "--from", "2020-01-01") == 0
+            said = capfd.readouterr().out
+            assert "Stated as entry 2 of our log, held by borealis.example." in said
+            assert "said afterwards" in said
+            assert await telcon(both.arcadia, *stated, "--to", "2020-01-01") == 2
+            assert await telcon(both.arcadia, "coverage", "set", "corelia.example") == 2
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+            capfd.readouterr()
+            assert await telcon(both.borealis, "coverage", "--line", "arcadia.example") == 0
+            shown = capfd.readouterr().out
+            assert "entry 2 of arcadia.example, held by both: its log of this line covers" in shown
+            assert "from 2020-01-01 00:00:00.000000 UTC until it says otherwise" in shown
+            assert await telcon(both.arcadia, "coverage", "--out", out) == 0
+            assert await telcon(both.arcadia, "verify", out) == 3
+            assert "“Adrian Rey”, “" in capfd.readouterr().out
+
+    asyncio.run(run())
+
+
+def test_that_there_was_no_call_is_attested_where_there_was_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            out = str(tmp_path / "none")
+            none = ("attest", "--none", "--line", "borealis.example", "--out", out)
+            began = datetime.now(UTC).isoformat()
+            await both.phone(both.arcadia).ring()
+            over = datetime.now(UTC).isoformat()
+            quiet = (*none, "--from", "2020-01-01", "--to", "2020-01-02T12:00")
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+            assert await telcon(both.arcadia, *none, "--from", over, "--to", "2100-01-01") == 2
+            assert "does not reach beyond that time" in capfd.readouterr().err
+            said = "does not reach beyond that time"
+            while "does not reach" in said:  # a cosignature's time is in whole seconds
+                assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+                assert await telcon(both.arcadia, *none, "--from", began, "--to", over) == 2
+                said = capfd.readouterr().err
+            assert "a call touches that time" in said
+            assert await telcon(both.arcadia, *none, "--from", over, "--to", began) == 2
+            assert await telcon(both.arcadia, *none, "--from", "noon", "--to", over) == 2
+            capfd.readouterr()
+            assert await telcon(both.arcadia, *quiet) == 0
+            said = capfd.readouterr().out
+            assert "no call on the line to borealis.example in that time" in said
+            assert "borealis.example never stated what its log covers" in said
+            assert await telcon(both.arcadia, "verify", out) == 3
+            assert "from 2020-01-01 00:00:00.000000 UTC to 2020-01-02 12:00:0" in (
+                capfd.readouterr().out
+            )
+
+    asyncio.run(run())
+
+
+def test_one_message_of_three_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            out = str(tmp_path / "excerpt")
+            excerpt = ("excerpt", "--line", "borealis.example")
+            page = both.phone(both.arcadia)
+            for n, text in enumerate(("one", "two\u202e", "three")):
+                await page.do("message", line=page.line, text=text, tag=str(n), lang="en")
+            assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
+            capfd.readouterr()
+            assert await telcon(both.arcadia, *excerpt) == 0
+            listed = capfd.readouterr().out.splitlines()
+            assert [line.rsplit("  ", 1)[1] for line in listed] == [
+                "“one”",
+                "“two\\u{202e}”",
+                "“three”",
+            ]
+            place = listed[1].split()[0]
+            assert await telcon(both.arcadia, *excerpt, "--message", place) == 2
+            assert await telcon(both.arcadia, *excerpt, "--message", "two", "--out", out) == 2
+            assert await telcon(both.arcadia, *excerpt, "--message", place, "--out", out) == 0
+            assert await telcon(both.arcadia, "verify", out) == 3
+            assert "This is one message of 3 of this line, in no call" in capfd.readouterr().out
+
+    asyncio.run(run())
+
+
+def test_a_node_of_a_newer_version_states_its_terms_anew(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        older = [one for one in SUPPORTED_TYPES if one[0] != "line.coverage"]
+        stated = drafts.line_terms
+        monkeypatch.setattr(drafts, "line_terms", lambda link_lost: stated(link_lost, older))
+        async with two_nodes(tmp_path) as both:
+            name = both.borealis.settings.name
+            assert await telcon(both.arcadia, "coverage", "set", name) == 2
+            assert "does not take statements of coverage" in capfd.readouterr().err
+            monkeypatch.undo()
+            await both.restart(both.borealis)
+            await both.up()
+            arcadia = await both.restart(both.arcadia)
+            await both.up()
+            logs = [identity.own_card.log.name for identity in identities(both)]
+            fold = line_of(arcadia).machine.fold
+            await until(lambda: all("line.coverage" in fold.line.terms[o].types for o in logs))
+            sizes = [fold.size(origin) for origin in logs]
+            assert sizes == [3, 3], "opened, terms, terms"
+            assert await telcon(arcadia, "coverage", "set", name) == 0
+
+    asyncio.run(run())
+
+
+def identities(both: TwoNodes) -> list[LineIdentity]:
+    return [line_of(node).identity for node in both.nodes]

@@ -18,6 +18,7 @@ ASKING = [
     ["line", "renew", "borealis.example", "--out", "invitation"],
     ["link", "Adrian Rey"],
     ["card", "borealis.example", "--out", "card"],
+    ["coverage", "set", "borealis.example"],
 ]
 INIT = ["node", "init", "--name", "arcadia.example", "--organisation", "Arcadia"]
 INIT += ["--principal", "Adrian Rey", "--office", "President of Arcadia"]

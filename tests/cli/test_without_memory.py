@@ -16,7 +16,7 @@ from fakes.signed_line import SignedLine
 from node.proof.rig import export, write_cards
 
 MIB = 1 << 20
-START_MIB, END_MIB, STEP_MIB = 48, 1024, 24
+START_MIB, END_MIB, STEP_MIB = 16, 1024, 2
 
 
 def run_within(mebibytes: int, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,7 @@ DRAFTS = [
     drafts.line_tested(TEST),
     drafts.line_frozen(WORDS),
     drafts.line_acknowledged(bytes(32), WORDS),
+    drafts.line_coverage(1, None, ((0, 10_080),), (PERSON,)),
     drafts.ring(CALL, BY, mode="audio", track=1, person=PERSON, media=MEDIA),
     drafts.ring(CALL, BY, mode="audio", track=1, person=PERSON, media=MEDIA, topic=WORDS),
     drafts.ringing(CALL, RING, 3),
@@ -39,6 +40,10 @@ DRAFTS = [
     drafts.mode(CALL, BY, "notes only"),
     drafts.record_on(CALL, (BOREALIS, 1)),
     drafts.record_chunk(CALL, [(1, 0, 250, bytes(32))], b"k" * 32),
+    drafts.record_held(CALL, RING, [(1, "00" * 32, ((0, 2), (7, 1)), (), ((9, 1),))]),
+    drafts.record_agreed(CALL, ((BOREALIS, 1, 250, "00" * 32, 4_000),)),
+    drafts.record_sealed(CALL, 2),
+    drafts.record_destroyed(CALL, WORDS),
     drafts.record_off(CALL, (BOREALIS, 1), bytes(32), 4_000),
     drafts.record_off(CALL, (BOREALIS, 1), bytes(32), 4_000, WORDS),
     drafts.hang_up(CALL, BY),
@@ -65,8 +70,8 @@ def test_a_draft_makes_the_entry_it_names_and_all_that_it_owes(draft: Draft) -> 
     assert all(opening_fits(entry, ARCADIA, opening) for opening in openings)
 
 
-def test_there_is_a_constructor_for_every_type_but_the_reserved_one() -> None:
-    assert {draft.type for draft in DRAFTS} == set(ENTRY_TYPES) - {"call.record-agreed"}
+def test_there_is_a_constructor_for_every_type() -> None:
+    assert {draft.type for draft in DRAFTS} == set(ENTRY_TYPES)
 
 
 def test_nonce_and_keys_are_fresh_for_every_entry() -> None:

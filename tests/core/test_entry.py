@@ -30,6 +30,7 @@ GOOD: list[bytes] = [text.encode() for text in VECTORS["entries"]]
 BY_TYPE = {json.loads(data)["type"]: data for data in reversed(GOOD)}
 RING, CHUNK = BY_TYPE["call.ring"], BY_TYPE["call.record-chunk"]
 TERMS, BLANK = BY_TYPE["line.terms"], BY_TYPE["blank"]
+COVERAGE = next(data for data in GOOD if b'"until"' in data)
 ANSWER = next(data for data in GOOD if b'"glare":true' in data)
 
 
@@ -97,7 +98,13 @@ def test_members_stand_in_their_order_and_once(data: bytes) -> None:
 @pytest.mark.parametrize("data", GOOD, ids=lambda data: json.loads(data)["type"])
 def test_a_member_that_must_be_there_is_missed_and_none_may_be_null(data: bytes) -> None:
     value = json.loads(data)
-    optional = {("call.ring", "topic"), ("message", "call"), ("message", "re")}
+    optional = {
+        ("call.ring", "topic"),
+        ("message", "call"),
+        ("message", "re"),
+        ("line.coverage", "until"),
+    }
+    optional |= {("line.coverage", "until")}
     optional |= {(kind, "reason") for kind in ("call.decline", "call.cancel", "call.record-off")}
     for member in list(value)[1:]:
         if (value["type"], member) not in optional:
@@ -118,6 +125,17 @@ def test_a_null_is_never_an_absent_member() -> None:
 @pytest.mark.parametrize(
     ("members", "data"),
     [
+        ({"since": -1}, COVERAGE),
+        ({"until": 1_790_000_000_000_000}, COVERAGE),
+        ({"hours": []}, COVERAGE),
+        ({"hours": [[0, 10_081]]}, COVERAGE),
+        ({"hours": [[5, 5]]}, COVERAGE),
+        ({"hours": [[0, 10], [10, 20]]}, COVERAGE),
+        ({"hours": [[20, 30], [0, 10]]}, COVERAGE),
+        ({"hours": [[n, n + 1] for n in range(0, 130, 2)]}, COVERAGE),
+        ({"modes": []}, COVERAGE),
+        ({"modes": ["existence only", "audio"]}, COVERAGE),
+        ({"modes": ["audio", "audio"]}, COVERAGE),
         ({"nonce": "0" * 31}, BLANK),
         ({"nonce": "0" * 32 + "\n"}, BLANK),
         ({"nonce": "A" * 32}, BLANK),
@@ -230,10 +248,10 @@ def test_a_call_is_read_from_entries_that_bear_one() -> None:
     assert calls["message"] is None, "the last one of the vectors is in no call"
 
 
-def test_what_this_version_gives_effect_to_leaves_out_the_reserved_type() -> None:
+def test_this_version_gives_effect_to_every_type() -> None:
     names = [name for name, _ in SUPPORTED_TYPES]
     assert names == sorted(names)
-    assert set(ENTRY_TYPES) - set(names) == {"call.record-agreed"}
+    assert set(ENTRY_TYPES) == set(names)
 
 
 def test_every_seal_is_a_member_and_opens_in_one_layer() -> None:

@@ -13,7 +13,7 @@ from fakes.two_logs import (
     TwoLogs,
 )
 from telcon.core import draft as drafts
-from telcon.core.call import ChunkSum, Recording
+from telcon.core.call import ChunkSum, Held, Recording
 from telcon.core.entry import SUPPORTED_TYPES, Void, parse_entry_untrusted
 from telcon.core.fold import LineFold, MessageState
 from telcon.core.transitions import Phase
@@ -115,15 +115,11 @@ def test_terms_withdrawn_while_it_rings_keep_nobody_from_refusing(logs: TwoLogs)
     assert logs.borealis.judged() is None
 
 
-def test_a_reserved_type_is_void_even_if_both_sides_list_it(logs: TwoLogs) -> None:
-    types = [*SUPPORTED_TYPES, ("call.record-agreed", 1), ("call.applaud", 3)]
-    for author in logs.authors:
-        author.write(drafts.line_terms("go on", types))
+def test_a_type_that_one_side_does_not_know_is_void(logs: TwoLogs) -> None:
+    older = [one for one in SUPPORTED_TYPES if one[0] != "call.record-agreed"]
+    logs.borealis.write(drafts.line_terms("go on", [*older, ("call.record-applause", 1)]))
     logs.all_see()
-    agreed = drafts.Draft(
-        "call.record-agreed", X, members={"tracks": ((ARCADIA, 1, 250, "0" * 64, 0),)}
-    )
-    logs.arcadia.write(agreed)
+    logs.arcadia.write(drafts.record_agreed(X, ((ARCADIA, 1, 250, "0" * 64, 0),)))
     assert logs.arcadia.judged() is Void.NOT_IN_TERMS
 
 
@@ -415,12 +411,57 @@ def test_chunks_are_of_own_tracks(live: TwoLogs) -> None:
     assert live.arcadia.judged() is Void.NO_SUCH_TRACK
 
 
+def test_chunks_are_answered_for_in_their_order_and_once(live: TwoLogs) -> None:
+    first, second = live.arcadia.record_chunk(X), live.arcadia.record_chunk(X, 250)
+    live.borealis.record_held(X, first)
+    assert live.borealis.judged() is Void.REFERS_TO_NOTHING, "it had not seen the chunk"
+    live.borealis.see()
+    live.borealis.record_held(X, second)
+    assert live.borealis.judged() is Void.REFERS_TO_NOTHING
+    live.borealis.record_held(X, first)
+    assert live.borealis.judged() is None
+    live.borealis.record_held(X, first)
+    assert live.borealis.judged() is Void.REFERS_TO_NOTHING
+    live.borealis.record_held(X, second, (1, "0" * 64, ((0, 3), (9, 1)), ((20, 2),), ((30, 1),)))
+    state = live.call(X)
+    assert state.held == {BOREALIS: Held(2, 4, 2, 1)}
+    assert state.chunk_entries == {ARCADIA: (first[1], second[1])}
+
+
+def test_own_chunks_and_other_tracks_are_not_answered_for(live: TwoLogs) -> None:
+    own = live.arcadia.record_chunk(X)
+    live.arcadia.record_held(X, own)
+    assert live.arcadia.judged() is Void.REFERS_TO_NOTHING
+    live.borealis.see()
+    live.borealis.record_held(X, own, (2, "0" * 64, (), (), ()))
+    assert live.borealis.judged() is Void.NO_SUCH_TRACK
+
+
+def test_a_record_is_agreed_when_both_sides_newest_say_the_same(live: TwoLogs) -> None:
+    live.arcadia.hang_up(X)
+    live.all_see()
+    live.arcadia.record_agreed(X)
+    assert not live.call(X).is_agreed
+    live.borealis.record_agreed(X, 3_999)
+    assert not live.call(X).is_agreed
+    last = live.borealis.record_agreed(X)
+    assert live.call(X).is_agreed
+    assert live.call(X).agreed[BOREALIS] == (last[1], ((ARCADIA, 1, 250, "0" * 64, 4_000),))
+
+
+def test_a_record_of_tracks_that_nobody_has_is_void(live: TwoLogs) -> None:
+    live.arcadia.write(drafts.record_agreed(X, ((BOREALIS, 2, 250, "0" * 64, 9),)))
+    assert live.arcadia.judged() is Void.NO_SUCH_TRACK
+
+
 def test_a_call_that_was_never_answered_has_no_recordings(logs: TwoLogs) -> None:
     logs.arcadia.ring(X)
     logs.arcadia.cancel(X)
     logs.arcadia.record_chunk(X)
     assert logs.arcadia.judged() is Void.NOT_LIVE
     logs.arcadia.record_off(X)
+    assert logs.arcadia.judged() is Void.NOT_LIVE
+    logs.arcadia.record_agreed(X)
     assert logs.arcadia.judged() is Void.NOT_LIVE
 
 

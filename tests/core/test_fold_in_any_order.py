@@ -25,6 +25,9 @@ from telcon.core.transitions import (
 from telcon.core.void import Void
 
 SEEDS = range(400)
+AFTER_AN_ANSWER = {
+    f"call.record-{act}" for act in ("chunk", "held", "agreed", "sealed", "destroyed", "off")
+}
 LEADING = ("ring", "answer", "decline", "cancel", "missed", "hang-up", "fail")
 
 
@@ -92,7 +95,7 @@ def wrong(standing: Standing, event: str) -> list[Cell]:
     """Return cells that must not stand there, and whose standing there makes a difference."""
     cell = TABLE[standing][event]
     other = Void.NOT_YOURS if cell is not Void.NOT_YOURS else Void.CALL_ENDED
-    if cell is Void.NOT_LIVE and event in {"call.record-chunk", "call.record-off"}:
+    if cell is Void.NOT_LIVE and event in AFTER_AN_ANSWER:
         return [other]  # that the call was never answered is looked at once more
     if isinstance(cell, Void):
         return [other, Phase.RINGING]

@@ -21,6 +21,8 @@ ONE_OF_EACH: list[frames.Frame] = [
     frames.Refill(12, [], [], True),
     frames.Evidence(b"one", b"two"),
     frames.Contradiction(b"one", b"two", [b"r" * 32, b"p" * 32]),
+    frames.Second(b"n" * 8_192),
+    frames.Seconded(4, b"l" * 4_096),
     frames.Signal("hint", "", b"body"),
 ]
 
@@ -59,6 +61,11 @@ def test_the_bytes_of_a_push_are_those_of_the_protocol() -> None:
         msgspec.msgpack.encode(["fetch", True]),
         msgspec.msgpack.encode(["fetch", 1.0]),
         msgspec.msgpack.encode(["cosigned", 1, b"x" * 2_049]),
+        msgspec.msgpack.encode(["second", b"x" * 8_193]),
+        msgspec.msgpack.encode(["second", "text"]),
+        msgspec.msgpack.encode(["seconded", 1, b"x" * 4_097]),
+        msgspec.msgpack.encode(["seconded", -1, b"x"]),
+        msgspec.msgpack.encode(["seconded", 1]),
         msgspec.msgpack.encode(["signal", "k" * 33, "", b""]),
         frames.format_frame(frames.AskLast()) + b"\0",
     ],

@@ -328,6 +328,11 @@ def course(**changes: Any) -> dict[str, Any]:
         "by": "theirs",
         "reason": None,
         "rung_us": begin,
+        "record": {"state": "none", "absent": {}, "differing": {}},
+        "readings": [
+            {"at_us": NOW_US, "act": "audit.record.opened", "by": "principal"},
+            {"at_us": begin + 800_000_000, "act": "audit.record.exported", "by": "operator"},
+        ],
         "moved_us": 0,
         "from_us": begin,
         "to_us": begin + 776_000_000,

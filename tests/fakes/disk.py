@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 import telcon
 from telcon.core.seal import Opening, Person
 from telcon.core.stored import Commit, LogGrowth, Marker, Note
 from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
-from telcon.node.store import LineRecord, Store
+from telcon.node.store import LineRecord, RecordingRecord, Store
+from telcon.node.store.records import find_all_recordings
 
 LINE = "ab" * 16
 OTHER_LINE = "cd" * 16
@@ -33,6 +36,11 @@ def a_line(line: str = LINE) -> LineRecord:
         link_lost="go on",
         confirmed_at_us=1_767_225_600_000_000,
     )
+
+
+def open_recordings(connection: Connection) -> list[RecordingRecord]:
+    """Return the recordings that were never closed."""
+    return [record for record in find_all_recordings(connection) if record.sha256 is None]
 
 
 async def commit_line(store: Store, line: str, commit: Commit) -> None:

@@ -7,8 +7,10 @@ A connection keeps its order, but may end at any instant with frames in flight.
 import heapq
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from itertools import count
+from typing import cast
 
 from fakes.memory_log import MemoryStore
 from telcon.core import draft as drafts
@@ -26,8 +28,10 @@ from telcon.core.machine import (
 from telcon.core.seal import Media, Person, Text
 from telcon.ledger import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     KeyCard,
+    MlDsaSigningKey,
     SigningKey,
     VerifierKey,
     key_card_hash,
@@ -55,11 +59,41 @@ def keys_of(name: str) -> tuple[KeyCard, SigningKey, SigningKey]:
     return card, log, mirror
 
 
-def identity_of(name: str) -> LineIdentity:
+class SteadyKey:
+    """An ML-DSA-44 key that signs the same in the same way, so that a run can be repeated."""
+
+    def __init__(self, seed: bytes) -> None:
+        key = MlDsaSigningKey(seed)
+        self.public = key.public
+        self.sign = lru_cache(maxsize=4_096)(key.sign)
+
+
+def steady_key(seed: bytes) -> MlDsaSigningKey:
+    return cast("MlDsaSigningKey", SteadyKey(seed))
+
+
+@cache
+def ml_dsa_keys_of(name: str) -> tuple[KeyCard, MlDsaSigningKey, MlDsaSigningKey]:
+    """Return the same node's card of version 2, and the keys that it names besides."""
+    log = steady_key(name.encode().ljust(32, b"p")[:32])
+    mirror = steady_key(name.encode().ljust(32, b"q")[:32])
+    card = replace(
+        keys_of(name)[0],
+        log_ml_dsa=VerifierKey(log_origin(name, LINE), COSIGNATURE_ML_DSA, log.public),
+        mirror_ml_dsa=VerifierKey(mirror_name(name, LINE), COSIGNATURE_ML_DSA, mirror.public),
+    )
+    return card, log, mirror
+
+
+def identity_of(name: str, *, ml_dsa: bool = False) -> LineIdentity:
     """Return who `name` is on the line between Arcadia and Borealis."""
     peer = BOREALIS if name == ARCADIA else ARCADIA
     card, log, mirror = keys_of(name)
-    return LineIdentity(name, peer, LINE, card, keys_of(peer)[0], log, mirror)
+    if not ml_dsa:
+        return LineIdentity(name, peer, LINE, card, keys_of(peer)[0], log, mirror)
+    card, second_log, second_mirror = ml_dsa_keys_of(name)
+    cards = card, ml_dsa_keys_of(peer)[0]
+    return LineIdentity(name, peer, LINE, *cards, log, mirror, second_log, second_mirror)
 
 
 def opening_acts() -> list[Draft]:
@@ -118,9 +152,11 @@ class Pair:
         delay_s: float = 0.010,
         disk_s: float = 0.005,
         is_uneven: bool = False,
+        ml_dsa: bool = False,
     ) -> None:
         """Make the world of `seed`; an uneven one stretches each delay by up to three."""
         print(f"seed {seed}")
+        self.ml_dsa = ml_dsa
         self.is_uneven = is_uneven
         self._arrivals: dict[tuple[int, str], float] = {}
         self.random = random_module.Random(seed)
@@ -143,7 +179,7 @@ class Pair:
 
     def _machine(self, name: str, store: MemoryStore) -> LineMachine:
         return LineMachine(
-            identity_of(name),
+            identity_of(name, ml_dsa=self.ml_dsa),
             store.own,
             store.theirs,
             store.marker,

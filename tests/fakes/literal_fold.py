@@ -32,6 +32,7 @@ LINE_REASONS = {
     Void.LINE_ALREADY_OPENED,
     Void.LINE_FROZEN,
 }
+RECORD_STATEMENTS = {f"record-{what}" for what in ("held", "agreed", "sealed", "destroyed")}
 OVER = {"ended", "declined", "missed", "cancelled", "failed"}
 
 Past = dict[str, int]
@@ -86,7 +87,7 @@ class LiteralFold:
             return Void.NO_SUCH_CALL
         if kind == "message":
             return None
-        if kind in {"record-chunk", "record-off"}:
+        if kind in {"record-chunk", "record-off"} | RECORD_STATEMENTS:
             return None if answered else Void.NOT_LIVE
         if phase not in {"ringing", "live"}:
             return Void.CALL_ENDED

@@ -18,6 +18,7 @@ class MemoryLog:
         self.rows: list[tuple[bytes, bytes]] = []  # entry, hashes
         self.opened: dict[int, list[Opening]] = {}
         self.notes: dict[int, Note] = {}
+        self.seconded: dict[int, Note] = {}
         self.reads = 0
         self.most_read = 0  # octets of the largest piece read at once
 
@@ -58,6 +59,9 @@ class MemoryLog:
         newest = self.notes[max(sizes)]
         return newest.size, newest.note
 
+    def seconded_size(self) -> int:
+        return max(self.seconded, default=0)
+
     def all_entries(self) -> list[bytes]:
         return [entry for entry, _ in self.rows]
 
@@ -74,6 +78,7 @@ class MemoryLog:
         backup.rows = self.rows[:size]
         backup.opened = {at: list(ones) for at, ones in self.opened.items() if at < backup.size}
         backup.notes = {at: note for at, note in self.notes.items() if at <= backup.size}
+        backup.seconded = {at: note for at, note in self.seconded.items() if at <= backup.size}
         return backup
 
 
@@ -101,6 +106,8 @@ class MemoryStore:
             was = logs[note.origin].notes.get(note.size)
             if was is None or note.cosigned > was.cosigned:
                 logs[note.origin].notes[note.size] = note
+        for note in commit.seconded:
+            logs[note.origin].seconded.setdefault(note.size, note)
         self.evidence += [fork for fork in commit.evidence if fork not in self.evidence]
         self.commits += 1
 

@@ -3,6 +3,7 @@
 Keys are counting bytes. Every entry is cosigned at once unless a test says otherwise.
 """
 
+from dataclasses import replace
 from hashlib import sha256
 from random import Random
 
@@ -13,9 +14,11 @@ from telcon.core.seal import Media, Person, Text
 from telcon.core.stored import Note
 from telcon.ledger import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     Checkpoint,
     KeyCard,
+    MlDsaSigningKey,
     SigningKey,
     VerifierKey,
     add_signature_lines,
@@ -24,6 +27,7 @@ from telcon.ledger import (
     key_card_hash,
     log_origin,
     mirror_name,
+    parse_note_untrusted,
     root_at,
     sign_checkpoint,
 )
@@ -49,11 +53,15 @@ class SignedLog(MemoryLog):
         size = next((size for size in sorted(self.notes) if size > index), None)
         return None if size is None else (size, self.notes[size].note)
 
+    def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
+        size = next((size for size in sorted(self.seconded) if size > index), None)
+        return None if size is None else (size, self.seconded[size].note)
+
 
 class Node:
     """One side: its keys, its card, its log."""
 
-    def __init__(self, name: str, seed: int, line: str) -> None:
+    def __init__(self, name: str, seed: int, line: str, *, ml_dsa: bool) -> None:
         self.name = name
         self.log_key = SigningKey(bytes(range(seed, seed + 32)))
         self.mirror_key = SigningKey(bytes(range(seed + 32, seed + 64)))
@@ -65,6 +73,18 @@ class Node:
             VerifierKey(mirror_name(name, line), COSIGNATURE_ED25519, self.mirror_key.public),
             f"{seed:02x}" * 32,
         )
+        if ml_dsa:
+            self.log_ml_dsa_key = MlDsaSigningKey(bytes(range(seed + 16, seed + 48)))
+            self.mirror_ml_dsa_key = MlDsaSigningKey(bytes(range(seed + 48, seed + 80)))
+            self.card = replace(
+                self.card,
+                log_ml_dsa=VerifierKey(
+                    self.card.log.name, COSIGNATURE_ML_DSA, self.log_ml_dsa_key.public
+                ),
+                mirror_ml_dsa=VerifierKey(
+                    self.card.mirror.name, COSIGNATURE_ML_DSA, self.mirror_ml_dsa_key.public
+                ),
+            )
 
 
 class SignedLine:
@@ -75,11 +95,15 @@ class SignedLine:
         names: tuple[str, str] = (ARCADIA, BOREALIS),
         seeds: tuple[int, int] = (0, 64),
         line: str = LINE,
+        *,
+        ml_dsa: bool = False,
     ) -> None:
         self.random = Random(seeds[0])
-        self.arcadia = Node(names[0], seeds[0], line)
-        self.borealis = Node(names[1], seeds[1], line)
+        self.arcadia = Node(names[0], seeds[0], line, ml_dsa=ml_dsa)
+        self.borealis = Node(names[1], seeds[1], line, ml_dsa=ml_dsa)
         self.now_us = START_US
+        self.ahead_us = dict.fromkeys(names, 0)
+        """How far a node's clock is wrong."""
 
     @property
     def cards(self) -> tuple[KeyCard, KeyCard]:
@@ -95,7 +119,7 @@ class SignedLine:
         data, openings, _ = compose(
             draft,
             origin=node.log.origin,
-            time_us=self.now_us,
+            time_us=self.now_us + self.ahead_us[node.name],
             seen=(other.size, root_at(other.size, other.hash)),
             random=self.random.randbytes,
         )
@@ -125,11 +149,24 @@ class SignedLine:
         note = sign_checkpoint(checkpoint, node.log_key)
         node.log.notes[size] = Note(node.log.origin, size, note, cosigned=False)
 
+    def second(self, node: Node) -> None:
+        """Have both sides sign the newest checkpoint of `node`'s log by ML-DSA-44 too."""
+        kept = node.log.notes[max(node.log.notes)]
+        note = parse_note_untrusted(kept.note)
+        cosigner = self.other(node)
+        name, time_s = cosigner.card.mirror.name, int.from_bytes(note.signatures[1].blob[:8])
+        lines = [
+            cosign(note.text, node.card.log.name, node.log_ml_dsa_key, 0),
+            cosign(note.text, name, cosigner.mirror_ml_dsa_key, time_s),
+        ]
+        node.log.seconded[kept.size] = replace(kept, note=add_signature_lines(kept.note, lines))
+
     def note(self, node: Node, checkpoint: Checkpoint, cosigner: Node) -> bytes:
         """Return a checkpoint signed by `node`'s log key and `cosigner`'s mirror key."""
         text = format_checkpoint(checkpoint)
         name = cosigner.card.mirror.name
-        line = cosign(text, name, cosigner.mirror_key, self.now_us // 1_000_000 + 1)
+        time_us = self.now_us + self.ahead_us.get(cosigner.name, 0)
+        line = cosign(text, name, cosigner.mirror_key, time_us // 1_000_000 + 1)
         return add_signature_lines(sign_checkpoint(checkpoint, node.log_key), [line])
 
     def open(self) -> "SignedLine":
@@ -140,6 +177,12 @@ class SignedLine:
         for node in (self.arcadia, self.borealis):
             self.write(node, drafts.line_terms("go on"))
         return self
+
+    def test(self, node: Node | None = None) -> None:
+        """Test the line from one side; the other answers."""
+        tester = node or self.arcadia
+        place = self.write(tester, drafts.line_test())
+        self.write(self.other(tester), drafts.line_tested(place))
 
     def ring(self, call: str = CALL, node: Node | None = None) -> tuple[str, int]:
         node = node or self.arcadia

@@ -9,7 +9,7 @@ from random import Random
 
 from telcon.core import draft as drafts
 from telcon.core.call import CallState, Place
-from telcon.core.draft import Draft, compose
+from telcon.core.draft import Draft, HeldTrack, compose
 from telcon.core.entry import Mode, Ref, Role, Void
 from telcon.core.fold import Applied, LineFold
 from telcon.core.seal import Media, Person, Text
@@ -199,6 +199,13 @@ class Author:
     def record_chunk(self, call: str, first: int = 0, count: int = 250, track: int = 1) -> Place:
         tracks = [(track, first, count, bytes(32))]
         return self.write(drafts.record_chunk(call, tracks, self.logs.octets(32)))
+
+    def record_held(self, call: str, chunk: Ref, *tracks: HeldTrack) -> Place:
+        return self.write(drafts.record_held(call, chunk, tracks or [(1, "0" * 64, (), (), ())]))
+
+    def record_agreed(self, call: str, octets: int = 4_000) -> Place:
+        track = (ARCADIA, 1, 250, "0" * 64, octets)
+        return self.write(drafts.record_agreed(call, (track,)))
 
     def record_off(self, call: str, track: tuple[str, int] | None = None) -> Place:
         return self.write(drafts.record_off(call, track or (self.origin, 1), bytes(32), 9))

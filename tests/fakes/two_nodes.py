@@ -26,8 +26,9 @@ from telcon.node.line import Line
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.line_link import LinkPeer
 from telcon.node.media.client import DeviceLeg
-from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.rtp import RtpPacket
+from telcon.node.record.journal import Packet
+from telcon.node.record.place import RecordPlace
 from telcon.node.settings import (
     LineSettings,
     LinkSettings,
@@ -287,16 +288,21 @@ async def flowing(phone: Phone, call: str) -> None:
     await phone.wait(flows)
 
 
-def recordings(node: Node, call: str) -> Path:
-    """Return the folder of this node's recordings of a call."""
-    return node.folder / "recordings" / line_of(node).identity.line / call
+def place_of(node: Node, call: str) -> RecordPlace:
+    """Return where this node's record of a call lies."""
+    return RecordPlace.of(node.folder, line_of(node).identity.line, call)
+
+
+def held(node: Node, call: str, speaker: Node, track: int = 1) -> list[Packet]:
+    """Return the packets of a track in this node's record."""
+    journal = place_of(node, call).read()
+    key = (line_of(speaker).identity.own_card.log.name, track)
+    return list(journal.read(key, 0, journal.bound(key)).values())
 
 
 def recorded(node: Node, call: str, speaker: Node, track: int = 1) -> list[bytes]:
-    """Return the payloads in this node's recording of a track, without what was lost."""
-    path = recordings(node, call) / f"{speaker.settings.name}-{track}.opus"
-    packets = parse_ogg_opus_untrusted(path.read_bytes()).packets
-    return [packet.payload for packet in packets if not packet.is_lost]
+    """Return the payloads of a track in this node's record."""
+    return [packet.payload for packet in held(node, call, speaker, track)]
 
 
 def audited(node: Node, event: str) -> list[str]:

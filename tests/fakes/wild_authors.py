@@ -12,11 +12,13 @@ from fakes.two_logs import (
     TwoLogs,
 )
 from telcon.core import draft as drafts
-from telcon.core.call import Place
+from telcon.core.call import CallState, Place
 from telcon.core.draft import Draft
 from telcon.core.entry import MODES, Mode
 from telcon.core.transitions import EVENTS, Phase
 
+RARE = {"call.record-held", "call.record-agreed"}  # the rest moves a call, or comes before these
+OFTEN = [event for event in EVENTS for _ in range(2 if event in RARE else 3)]
 LINE_EVENTS = ("message", "line.test", "line.tested", "line.frozen", "line.terms", "blank")
 CALL_IDS = [f"{number:032x}" for number in range(40)]
 
@@ -77,7 +79,7 @@ class WildAuthor:
         random = self.random
         if random.random() < 0.05:
             return self._line_draft(random.choices(LINE_EVENTS, [9, 3, 3, 1, 1, 3])[0])
-        return self._call_draft(random.choice(EVENTS), self._call())
+        return self._call_draft(random.choice(OFTEN), self._call())
 
     def _call(self) -> str:
         if self.calls and self.random.random() < 0.95:
@@ -165,11 +167,29 @@ class WildAuthor:
         if kind == "call.record-off":
             return drafts.record_off(call, track, bytes(32), 1)
         state = self.author.local.calls.get(call)
+        if kind == "call.record-agreed":
+            return drafts.record_agreed(call, ((*track, random.randint(0, 2), "0" * 64, 9),))
+        if kind == "call.record-sealed":
+            return drafts.record_sealed(call, random.randint(1, 3))
+        if kind == "call.record-destroyed":
+            return drafts.record_destroyed(call, WORDS)
+        if kind == "call.record-held":
+            return self._held_draft(call, state)
         number = random.randint(1, 2)
         known = state.chunks.get((origin, number)) if state is not None else None
         first = known.count if known is not None and random.random() < 0.9 else 0
         chunk = (number, first, random.randint(1, 250), bytes(32))
         return drafts.record_chunk(call, [chunk], random.randbytes(32))
+
+    def _held_draft(self, call: str, state: CallState | None) -> Draft:
+        """Answer for the next chunk of the other side, as a rule."""
+        random, other = self.random, self.author.other
+        entries = state.chunk_entries.get(other, ()) if state is not None else ()
+        held = state.held.get(self.author.origin) if state is not None else None
+        at = held.chunks if held is not None else 0
+        place = (other, entries[at]) if at < len(entries) else self._any_place()
+        track = (random.randint(1, 2), "0" * 64, ((3, 4),), (), ())
+        return drafts.record_held(call, place, [track])
 
     def _handle(self, call: str) -> str:
         state = self.author.local.calls.get(call)

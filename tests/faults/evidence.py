@@ -1,7 +1,7 @@
 """What lies on a node's disk, read by code that shares nothing with the ledger.
 
-Both logs are hashed anew (RFC 6962) and held against the newest cosigned checkpoints; recordings
-are hashed anew and held against what the store says of them.
+Both logs are hashed anew (RFC 6962) and held against the newest cosigned checkpoints; records are
+opened, and their files held against what the store says of them.
 """
 
 import base64
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
+from telcon.node.record.place import RecordPlace
+from telcon.node.record.rendering import render_recorded
 
 Place = tuple[str, int]  # a log's origin, and where in it
 
@@ -112,12 +114,13 @@ def _require_cosigned(folder: Path) -> None:
 
 def _require_recordings(folder: Path) -> None:
     """Hash every recording that was closed; each plays to its end."""
-    query = "SELECT path, sha256, size_octets FROM recording"
-    for path, digest, size in rows(folder, query):
+    query = "SELECT path, origin, track, sha256, size_octets FROM recording"
+    for path, origin, number, digest, size in rows(folder, query):
         assert digest is not None, f"{path} was left open"
         if size == 0:
             continue
-        data = (folder / path).read_bytes()
+        journal = RecordPlace(folder, path).read()
+        data = b"".join(render_recorded(journal, (origin, number)))
         assert (sha256(data).digest(), len(data)) == (digest, size), path
         parse_ogg_opus_untrusted(data)
 

@@ -10,7 +10,8 @@ from typing import Self
 from demo.device import DeviceError, ScriptedDevice
 from faults.evidence import Disk, held_by, open_recordings, rows
 from faults.pair import FaultyNode, People, until
-from telcon.node.media.oggopus import parse_ogg_opus_untrusted
+from telcon.node.record.journal import How
+from telcon.node.record.place import RecordPlace
 
 KILLS_IN_TEST = 20
 WHO = (("arcadia",), ("borealis",), ("arcadia", "borealis"))
@@ -18,7 +19,7 @@ SHORT_S, LONG_S = (0.1, 0.8), (5.2, 6.5)  # a chunk of speech is signed after fi
 LONG_EACH = 10  # kills
 FRAME_S = 0.02
 TOC = b"\xf8"  # CELT, 20 ms, mono, one frame
-PAGE_PACKETS = 60  # what a recorder may still hold in memory: a page is a second
+BLOCK_PACKETS = 60  # what a recorder may still hold in memory: a block is a second
 
 
 @dataclass(frozen=True)
@@ -137,16 +138,18 @@ class Killing(People):
             self.check_recordings(node, call, disks[0], lenient=node in victims)
 
     def check_recordings(self, node: FaultyNode, call: str, disk: Disk, *, lenient: bool) -> None:
-        """Of what a signed chunk covers nothing is missing; a killed node lacks a page at most."""
-        query = "SELECT origin, path, size_octets FROM recording WHERE call = ?"
-        for origin, path, size in rows(node.folder, query, call):
+        """Of what a signed chunk covers nothing is missing; a killed node lacks a block at most."""
+        query = "SELECT origin, track, path, size_octets FROM recording WHERE call = ?"
+        for origin, number, path, size in rows(node.folder, query, call):
             kept: list[bytes] = []
             if size:
-                parsed = parse_ogg_opus_untrusted((node.folder / path).read_bytes())
-                kept = [packet.payload for packet in parsed.packets if not packet.is_lost]
+                journal = RecordPlace(node.folder, path).read()
+                track = (origin, number)
+                packets = journal.read(track, 0, journal.bound(track)).values()
+                kept = [packet.payload for packet in packets if packet.how is How.CAME]
             said = iter(self.said[call, origin.partition("/")[0]])
             assert all(payload in said for payload in kept), "not what was said, in its order"
-            needed = covered(self.chunks, disk, origin, call) - (PAGE_PACKETS if lenient else 0)
+            needed = covered(self.chunks, disk, origin, call) - (BLOCK_PACKETS if lenient else 0)
             assert len(kept) >= needed, f"{len(kept)} packets of {needed} at {node.party.node}"
 
 

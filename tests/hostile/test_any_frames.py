@@ -36,6 +36,8 @@ def honest_frames(eve: HostilePeer) -> list[bytes]:
         frames.Fetch(0),
         frames.Refill(0, [b"x"], [], True),
         frames.Evidence(note, note),
+        frames.Second(note),
+        frames.Seconded(1, note),
         eve._piece(),
         *(frames.Signal(kind, call, body) for kind, body in bodies for call in (*CALLS, "")),
     ]

@@ -50,8 +50,7 @@ def test_255_people_open_no_more_files_than_sixteen(tmp_path: Path) -> None:
                 for number in range(2, 256)
             )
             await eve.act(*crowd)
-            made = node.folder / "recordings"
-            await eve.until(lambda: len(list(made.glob(f"*/{CALL}/*"))) == 1 + calls.MAX_SPEAKERS)
+            await eve.until(lambda: len(node.store.recordings(CALL)) == 1 + calls.MAX_SPEAKERS)
             shown = node.desk.snapshot(PAGE)["call"]
             assert shown["recorders"]["ours"]["on"]
             assert max(len(person["name"]) for person in shown["people"]) < 400

@@ -1,6 +1,6 @@
 """Run by another interpreter, in an environment that has proofbundle and not telcon.
 
-Reads one JSON object from standard input (receipt, entry, log and cosigner as vkeys) and writes
+Reads one JSON object from standard input (receipt, entry, log and cosigners as vkeys) and writes
 what proofbundle makes of it.
 """
 
@@ -15,8 +15,8 @@ verdict = verify_tlog_proof(
     given["receipt"],
     base64.b64decode(given["entry"]),
     given["log"],
-    [given["cosigner"]],
-    threshold=1,
+    given["cosigners"],
+    threshold=len(given["cosigners"]),
     expected_origin=given["origin"],
 )
 json.dump({"ok": verdict["ok"], "index": verdict["index"]}, sys.stdout)

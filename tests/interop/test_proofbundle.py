@@ -15,6 +15,8 @@ import pytest
 
 from fakes.signed_line import SignedLine
 from node.proof.rig import export
+from node.proof.test_further import CORELIA, Further
+from node.proof.test_further import export as witnessed
 from telcon.ledger import format_vkey
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return export(TALK, tmp_path_factory.mktemp("export") / "call")
 
 
-def ask(interpreter: str, given: dict[str, str]) -> dict[str, Any]:
+def ask(interpreter: str, given: dict[str, Any]) -> dict[str, Any]:
     done = subprocess.run(
         [interpreter, "-I", str(Path(__file__).with_name("check_receipt.py"))],
         input=json.dumps(given),
@@ -48,13 +50,13 @@ def ask(interpreter: str, given: dict[str, str]) -> dict[str, Any]:
     return verdict
 
 
-def question(files: dict[str, bytes], stem: str) -> dict[str, str]:
+def question(files: dict[str, bytes], stem: str) -> dict[str, Any]:
     author = TALK.arcadia if stem.startswith("ours/") else TALK.borealis
     return {
         "receipt": files[stem + ".tlog-proof"].decode(),
         "entry": base64.b64encode(files[stem + ".entry"]).decode(),
         "log": format_vkey(author.card.log),
-        "cosigner": format_vkey(TALK.other(author).card.mirror),
+        "cosigners": [format_vkey(TALK.other(author).card.mirror)],
         "origin": author.card.log.name,
     }
 
@@ -82,5 +84,42 @@ def test_another_entry_is_refused(interpreter: str, files: dict[str, bytes]) -> 
 
 def test_another_cosigner_is_refused(interpreter: str, files: dict[str, bytes]) -> None:
     asked = question(files, "ours/receipts/000002-call.ring")
-    asked["cosigner"] = format_vkey(TALK.arcadia.card.mirror)
+    asked["cosigners"] = [format_vkey(TALK.arcadia.card.mirror)]
     assert ask(interpreter, asked)["ok"] is False
+
+
+def test_a_receipt_that_a_further_witness_signed_is_accepted_by_both(
+    interpreter: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    stem = "ours/receipts/000002-call.ring"
+    further = Further(TALK.arcadia, {TALK.arcadia.log.size: [CORELIA]})
+    asked = question(witnessed(TALK, tmp_path / "call", further), stem)
+    asked["cosigners"].append(format_vkey(CORELIA[0]))
+    assert ask(interpreter, asked)["ok"] is True
+    asked["receipt"] = files[stem + ".tlog-proof"].decode()
+    assert ask(interpreter, asked)["ok"] is False
+
+
+def seconded() -> SignedLine:
+    """The shortest call, of which the newest checkpoints bear ML-DSA-44 signatures too."""
+    line = SignedLine(ml_dsa=True).open().ring_off()
+    for node in (line.arcadia, line.borealis):
+        line.second(node)
+    return line
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_an_ml_dsa_cosignature_of_ours_is_accepted(
+    interpreter: str, tmp_path: Path, *, spoilt: bool
+) -> None:
+    """It reads type 0x06 of cosigners; of logs it reads Ed25519 alone."""
+    line = seconded()
+    mirror = line.borealis.card.mirror_ml_dsa
+    assert mirror is not None
+    stem = "ours/receipts/000002-call.ring"
+    asked = question(export(line, tmp_path / "call"), stem)
+    asked["cosigner"] = format_vkey(mirror)
+    if spoilt:  # in the last line, which is the mirror's second
+        last = asked["receipt"][-40]
+        asked["receipt"] = asked["receipt"][:-40] + "AB"[last == "A"] + asked["receipt"][-39:]
+    assert ask(interpreter, asked)["ok"] is not spoilt

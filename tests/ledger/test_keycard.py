@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -11,8 +12,10 @@ from ledger.vectors import LOG, MIRROR, VECTORS
 from telcon.errors import MalformedError
 from telcon.ledger import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     KeyCard,
+    MlDsaSigningKey,
     VerifierKey,
     check_node_name,
     format_key_card,
@@ -22,6 +25,7 @@ from telcon.ledger import (
     mirror_name,
     parse_key_card,
 )
+from telcon.ledger.keycard import MAX_CARD_OCTETS
 from telcon.ledger.note import key_id
 
 NAME, LINE = "arcadia.example", "4b1d" * 8
@@ -33,6 +37,7 @@ CARD = KeyCard(
     "ab" * 32,
 )
 DATA = format_key_card(CARD)
+LOG_44_NAME, MIRROR_44_NAME = log_origin(NAME, LINE), mirror_name(NAME, LINE)
 
 
 def test_a_card_round_trips_and_is_named_by_its_bytes() -> None:
@@ -46,6 +51,74 @@ def test_a_card_is_the_documented_object() -> None:
         f'"log":"{format_vkey(CARD.log)}","mirror":"{format_vkey(CARD.mirror)}",'
         f'"tls":"{"ab" * 32}"}}'
     )
+
+
+LOG_44, MIRROR_44 = MlDsaSigningKey(bytes([1]) * 32), MlDsaSigningKey(bytes([2]) * 32)
+CARD_2 = replace(
+    CARD,
+    log_ml_dsa=VerifierKey(log_origin(NAME, LINE), COSIGNATURE_ML_DSA, LOG_44.public),
+    mirror_ml_dsa=VerifierKey(mirror_name(NAME, LINE), COSIGNATURE_ML_DSA, MIRROR_44.public),
+)
+DATA_2 = format_key_card(CARD_2)
+
+
+def test_a_card_of_version_2_round_trips_and_is_the_documented_object() -> None:
+    assert parse_key_card(DATA_2) == CARD_2
+    assert CARD_2.log_ml_dsa is not None
+    assert CARD_2.mirror_ml_dsa is not None
+    assert DATA_2.decode() == (
+        f'{{"card":"telcon key card v2","name":"{NAME}","line":"{LINE}",'
+        f'"log":"{format_vkey(CARD.log)}","mirror":"{format_vkey(CARD.mirror)}",'
+        f'"log_ml_dsa_44":"{format_vkey(CARD_2.log_ml_dsa)}",'
+        f'"mirror_ml_dsa_44":"{format_vkey(CARD_2.mirror_ml_dsa)}","tls":"{"ab" * 32}"}}'
+    )
+
+
+def test_the_longest_card_is_within_the_limit() -> None:
+    name = "a" * 200
+    keys = {
+        "log": VerifierKey(log_origin(name, LINE), ED25519, LOG.public),
+        "mirror": VerifierKey(mirror_name(name, LINE), COSIGNATURE_ED25519, MIRROR.public),
+        "log_ml_dsa": VerifierKey(log_origin(name, LINE), COSIGNATURE_ML_DSA, LOG_44.public),
+        "mirror_ml_dsa": VerifierKey(mirror_name(name, LINE), COSIGNATURE_ML_DSA, MIRROR_44.public),
+    }
+    card = KeyCard(name, LINE, tls="ab" * 32, **keys)
+    assert 4_096 < len(format_key_card(card)) <= MAX_CARD_OCTETS
+    assert parse_key_card(format_key_card(card)) == card
+
+
+def second(name: str, key_type: int, public: bytes) -> str:
+    return format_vkey(VerifierKey(name, key_type, public))
+
+
+def with_second(**members: Any) -> bytes:
+    return json.dumps(json.loads(DATA_2) | members, separators=(",", ":")).encode()
+
+
+def without_second(name: str) -> bytes:
+    members = json.loads(DATA_2)
+    del members[name]
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_second(card="telcon key card v1"),
+        with_second(card="telcon key card v3"),
+        without_second("log_ml_dsa_44"),
+        without_second("mirror_ml_dsa_44"),
+        with_second(log_ml_dsa_44=second(MIRROR_44_NAME, 0x06, LOG_44.public)),
+        with_second(log_ml_dsa_44=second("borealis.example/line/" + LINE, 0x06, LOG_44.public)),
+        with_second(log_ml_dsa_44=second(LOG_44_NAME, 0x01, bytes(LOG.public))),
+        with_second(mirror_ml_dsa_44=second(MIRROR_44_NAME, 0x06, LOG_44.public)),
+        with_second(mirror_ml_dsa_44=None),
+        DATA_2 + b"\n",
+    ],
+)
+def test_refuses_a_bent_card_of_version_2(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        parse_key_card(data)
 
 
 def with_member(name: str, value: Any) -> bytes:
@@ -85,7 +158,7 @@ BAD_CARDS = {
     "not ASCII": "é".encode(),
     "not UTF-8": b"\xff",
     "nothing": b"",
-    "too long": b" " * 4097,
+    "too long": b" " * 8193,
 }
 
 

@@ -59,7 +59,7 @@ def test_the_worked_receipt_is_made_and_proven() -> None:
     assert format_tlog_proof(receipt(1)) == WORKED
     proven = verify_tlog_proof(parse_tlog_proof(WORKED), b"answer", POLICY)
     assert proven == ProvenEntry(
-        LOG_KEY.name, 1, 3, TREE.frontier.root(), ((MIRROR_KEY.name, TIMESTAMP),)
+        LOG_KEY.name, 1, 3, TREE.frontier.root(), ((MIRROR_KEY.name, TIMESTAMP),), (4,), (1,)
     )
 
 

@@ -6,15 +6,16 @@ on each of the three ways. Sequence numbers and timestamps begin close below the
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from telcon.node.media.ice import Credentials
 from telcon.node.media.mux import Address, UnboundReceiver
-from telcon.node.media.recorder import CallRecorder, TrackRecorder
 from telcon.node.media.rtcp import ReportBlock
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted, sequence_delta
 from telcon.node.media.sdp import Offer, OfferSection
@@ -22,13 +23,19 @@ from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
 from telcon.node.media.streams import LegStreams
 from telcon.node.media.trunk import Trunk
+from telcon.node.record.journal import Head, Packet
+from telcon.node.record.place import RecordPlace
+from telcon.node.record.recorder import CallRecorder
+from telcon.node.record.shelf import Shelf
 
 FRAME, FRAME_S = 960, 0.02
 AN_HOUR = 180_000  # packets
 WARM_UP = 30_000
 FIRST_SEQUENCE = 65_500
 FIRST_TIMESTAMP = 2**32 - 10_000 * FRAME
-ORIGINS = ("arcadia.example/line/00", "borealis.example/line/00")
+LINE, CALL = "ab" * 16, "cd" * 16
+ORIGINS = (f"arcadia.example/line/{LINE}", f"borealis.example/line/{LINE}")
+TRACK = (ORIGINS[0], 1)
 PLACES: tuple[Address, Address] = (("192.0.2.1", 4000), ("192.0.2.2", 5000))
 SSRC = 7
 PAYLOAD = b"\xfc" + bytes(79)
@@ -98,14 +105,19 @@ class Far:
     """What the far node does with what it hears: lets it be heard, and records it."""
 
     source: Source
-    track: TrackRecorder
+    recorder: CallRecorder
     clock: Clock
     received: int = field(default=0)
 
-    def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
+    def receive_packet(
+        self, track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool
+    ) -> None:
         self.received += 1
-        self.source.feed(packet)
-        self.track.write(index, timestamp, packet.payload, self.clock.now)
+        self.source.feed(packet, filled=filled)
+        self.recorder.write(TRACK, Packet(index, timestamp, packet.payload), self.clock.now)
+
+    def note_overtaken(self, track: int) -> None:
+        self.source.note_overtaken()
 
     def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
         return self.source.wanted(round_trip_s)
@@ -128,8 +140,8 @@ class Hour:
     heard: int
     gaps: int
     """Steps of sequence or time at the listener that were not those of the next packet."""
-    recorders: tuple[CallRecorder, CallRecorder]
-    ended_at: float
+    places: list[RecordPlace]
+    """Where the two nodes' records lie."""
     grown_octets: int
     """Of memory, since the first ten minutes."""
 
@@ -147,16 +159,20 @@ def memory_octets() -> int:
 def an_hour(folder: Path) -> Hour:
     """Feed an hour of one voice as fast as it goes."""
     clock = Clock()
-    recorders = tuple(
-        CallRecorder(
-            folder / origin.partition("/")[0], "cd" * 16, origin,
-            started_us=0, now=clock.now, random_bytes=os.urandom,
-        )
-        for origin in ORIGINS
-    )  # fmt: skip
-    tracks = [recorder.track(ORIGINS[0], 1, "Rey", clock.now) for recorder in recorders]
-    near = Far(Source(clock=clock), tracks[0], clock)
-    far = Far(Source(clock=clock), tracks[1], clock)
+    places = [RecordPlace.of(folder / origin.partition("/")[0], LINE, CALL) for origin in ORIGINS]
+    heads = Head(CALL, ORIGINS[0], ORIGINS[1], 0), Head(CALL, ORIGINS[1], ORIGINS[0], 0)
+    shelves = [
+        Shelf("record", partial(place.begin, head, ()), clock.now)
+        for place, head in zip(places, heads, strict=True)
+    ]
+    recorders = [
+        CallRecorder(shelf, origin, now=clock.now, random_bytes=os.urandom)
+        for shelf, origin in zip(shelves, ORIGINS, strict=True)
+    ]
+    for recorder in recorders:
+        recorder.add_track(TRACK, clock.now)
+    near = Far(Source(clock=clock), recorders[0], clock)
+    far = Far(Source(clock=clock), recorders[1], clock)
     trunks = two_trunks(near, far, clock)
     speaker = LegStreams(offer(), Secured(), cname="node", clock=clock)
     ear = Secured()
@@ -168,7 +184,8 @@ def an_hour(folder: Path) -> Hour:
     def forward(packet: RtpPacket) -> None:
         sent = trunks[0].send(1, packet.timestamp, packet.payload, packet.marker)
         assert sent is not None
-        tracks[0].write(sent.index, sent.timestamp, packet.payload, clock.now)
+        said = Packet(sent.index, sent.timestamp, packet.payload)
+        recorders[0].write(TRACK, said, clock.now)
 
     speaker.admit().add_tap(forward)
     key = random.Random(2).randbytes(44)
@@ -181,6 +198,8 @@ def an_hour(folder: Path) -> Hour:
         )
         speaker.receive_rtp(opening.unprotect(sealing.protect(format_rtp(packet))))
         clock.now += FRAME_S
+        if number % 10_000 == 0:  # faster than life: the disk must not fall behind
+            assert all(asyncio.run(shelf.wait_kept(clock.now)) for shelf in shelves)
         if number % 50 == 0:
             second(clock, trunks, recorders, (speaker, listener))
         if number == WARM_UP:
@@ -188,7 +207,11 @@ def an_hour(folder: Path) -> Hour:
     for trunk in trunks:
         trunk.close()
     grown = memory_octets() - memory
-    return Hour(ear.packets, ear.gaps, (recorders[0], recorders[1]), clock.now, grown)
+    for recorder, shelf in zip(recorders, shelves, strict=True):
+        recorder.close(clock.now)
+        assert asyncio.run(shelf.close(clock.now))
+        assert shelf.failure is None
+    return Hour(ear.packets, ear.gaps, places, grown)
 
 
 def two_trunks(near: Far, far: Far, clock: Clock) -> tuple[Trunk, Trunk]:

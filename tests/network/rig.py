@@ -13,11 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fakes.two_nodes import FRAME_S, LOOPBACK, Phone, TwoNodes, recordings, two_nodes, until, voice
+from fakes.two_nodes import (
+    FRAME_S,
+    LOOPBACK,
+    Phone,
+    TwoNodes,
+    line_of,
+    place_of,
+    two_nodes,
+    until,
+    voice,
+)
 from fakes.udp_proxy import FAIR, UdpProxy, Weather
 from telcon.node.assembly import Node
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.rtcp import ReceiverReport
+from telcon.node.record.rendering import render_recorded
 
 OUTSIDE = "127.0.0.9"
 SEED = 20_261_122
@@ -159,7 +170,8 @@ def positions(node: Node, call: str, speaker: Node) -> dict[int, int]:
 
     In samples of 1/48000 s; the first word of a payload's text is who spoke, the second the number.
     """
-    path = recordings(node, call) / f"{speaker.settings.name}-1.opus"
-    packets = parse_ogg_opus_untrusted(path.read_bytes()).packets
+    track = (line_of(speaker).identity.own_card.log.name, 1)
+    file = b"".join(render_recorded(place_of(node, call).read(), track))
+    packets = parse_ogg_opus_untrusted(file).packets
     heard = [packet for packet in packets if not packet.is_lost]
     return {int(packet.payload[1:].split(b".")[0].split()[1]): packet.start for packet in heard}

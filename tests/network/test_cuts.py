@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 
-from fakes.two_nodes import FRAME_S, until
+from fakes.two_nodes import FRAME_S, Phone, held, line_of, until
 from fakes.udp_proxy import FAIR, Weather
 from network.rig import BadNetwork, Talk, on_a_bad_network, positions, silence
 
@@ -49,10 +49,22 @@ async def check_cut(network: BadNetwork, place: str, seconds: float) -> None:
     await caller.do("hang-up", call=call)
     await caller.wait_past(call)
     arcadia, borealis = network.nodes.nodes
+    await check_same(network, caller, call)
     for node, speaker in ((arcadia, borealis), (borealis, arcadia)):
         check_gap(positions(node, call, speaker), at, seconds)
     if place == "leg":
         check_gap(positions(arcadia, call, arcadia), at, seconds)
+
+
+async def check_same(network: BadNetwork, phone: Phone, call: str) -> None:
+    """See that both sides hold and have signed one recording, with nothing missing on either."""
+    calls = line_of(phone.node).machine.fold.calls
+    await phone.wait(lambda _: calls[call].is_agreed)
+    for speaker in network.nodes.nodes:
+        ours, theirs = (held(node, call, speaker) for node in network.nodes.nodes)
+        whole = [(packet.index, packet.timestamp, packet.payload) for packet in ours]
+        assert whole == [(packet.index, packet.timestamp, packet.payload) for packet in theirs]
+        assert [index for index, *_ in whole] == list(range(len(whole)))
 
 
 def check_gap(at_number: dict[int, int], at: int, seconds: float) -> None:

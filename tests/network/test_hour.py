@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bench.media_cycles import CYCLES, LIMIT_MB, WARM_UP, cycle, left
-from network.hour import AN_HOUR, FRAME, an_hour
+from network.hour import AN_HOUR, FRAME, TRACK, an_hour
 from telcon.node.media.dtls import DtlsIdentity
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.media.plane import MediaPlane
+from telcon.node.record.rendering import render_recorded
 
 GROWN_OCTETS = 10 * 1024 * 1024
 
@@ -22,9 +23,9 @@ def test_an_hour_over_all_wraps_has_no_gap_at_the_listener_and_none_in_the_recor
     hour = an_hour(tmp_path)
     assert (hour.heard, hour.gaps) == (AN_HOUR, 0)
     assert hour.grown_octets < GROWN_OCTETS
-    for recorder in hour.recorders:
-        (closed,) = asyncio.run(recorder.close(hour.ended_at))
-        packets = parse_ogg_opus_untrusted(closed.path.read_bytes()).packets
+    for place in hour.places:
+        file = b"".join(render_recorded(place.read(), TRACK))
+        packets = parse_ogg_opus_untrusted(file).packets
         assert [packet.start for packet in packets] == [n * FRAME for n in range(AN_HOUR)]
         assert not any(packet.is_lost for packet in packets)
 

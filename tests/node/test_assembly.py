@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.nodes import ARCADIA
+from fakes.disk import open_recordings
 from fakes.ports import own_ports
 from fakes.two_nodes import (
     TwoNodes,
@@ -27,7 +28,6 @@ from telcon.errors import LinkDownError, LockedError, PortError, SettingsError
 from telcon.node.assembly import Node
 from telcon.node.store import Store
 from telcon.node.store.engine import DATABASE
-from telcon.node.store.records import find_open_recordings
 
 
 @on_two_nodes
@@ -87,7 +87,7 @@ async def test_a_killed_node_fails_its_call_and_recovers_its_recordings(both: Tw
     past = await voss.wait_past(call)
     assert (past["phase"], past["reason"]) == ("failed", "node restarted")
     store = both.arcadia.store
-    await until(lambda: not store.read(find_open_recordings))
+    await until(lambda: not store.read(open_recordings))
     fold = line_of(both.arcadia).machine.fold
     offs = [one.off for one in fold.calls[call].recordings if one.author.startswith("arcadia")]
     assert len(offs) == 2
@@ -162,7 +162,7 @@ async def test_a_recording_without_a_file_does_not_keep_the_node_from_starting(
     await both.arcadia.close()
     await asyncio.to_thread(put_back, killed, both.arcadia.folder)
     both.arcadia = await Node.start(both.arcadia.folder, both.clock)
-    await until(lambda: not both.arcadia.store.read(find_open_recordings))
+    await until(lambda: not both.arcadia.store.read(open_recordings))
 
 
 @on_two_nodes

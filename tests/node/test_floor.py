@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from telcon.core.gate import CLOSED, Gate
 from telcon.errors import MalformedError, OperatorError, PinError
 from telcon.node.floor import Floor, Speaker
 from telcon.node.media.client import DeviceLeg
+from telcon.node.media.mux import Address
 from telcon.node.media.plane import MediaPlane
 from telcon.node.media.rtp import RtpPacket
 
@@ -149,6 +151,55 @@ async def test_what_is_recorded_is_what_was_forwarded_under_the_same_index(both:
     await until(lambda: len(there.packets) == 5)
     assert here.packets == there.packets
     assert here.packets == [(HERE, 1, index, payload) for index, payload in enumerate(said)]
+
+
+@on_floors
+async def test_a_trunk_that_loses_one_and_two_in_a_row_loses_nobody_a_word(both: Both) -> None:
+    here, there = Written(), Written()
+    both.here.floor.tape, both.there.floor.tape = here, there  # type: ignore[assignment]
+    await until(lambda: both.here.floor.trunk_statistics().address is not None)
+    trunk = both.there.floor._trunk
+    media = count()
+    takes = trunk.receive_unbound
+
+    def lose(data: bytes, address: Address, *, is_rtcp: bool) -> bool:
+        is_lost = not is_rtcp and next(media) % 5 in (1, 3, 4)
+        return True if is_lost else takes(data, address, is_rtcp=is_rtcp)
+
+    trunk.receive_unbound = lose  # type: ignore[method-assign]
+    both.open(*ALL)
+    said = voice("Rey", 31)
+    await both.here.say("rey", said)
+    await until(lambda: len(both.there.payloads("voss")) == len(said))
+    assert both.there.payloads("voss") == said
+    assert here.packets == there.packets
+    assert both.there.floor.trunk_statistics().filled == 18
+    assert both.here.floor.trunk_statistics().resent == 0
+
+
+@on_floors
+async def test_what_was_said_while_muted_does_not_ride_along_with_what_comes_after(
+    both: Both,
+) -> None:
+    both.open(*ALL)
+    await both.here.say("rey", voice("Rey", 3))
+    both.here.floor.mute(REY.handle, muted=True)
+    await both.here.say("rey", voice("hidden", 3))
+    device = both.here.floor.device("rey")
+    assert device is not None
+    await until(lambda: device.source is not None and device.source.statistics().packets == 6)
+    both.here.floor.mute(REY.handle, muted=False)
+    sent: list[bytes] = []
+    protector = both.here.floor._trunk._protector
+    assert protector is not None
+    seals = protector.protect
+    protector.protect = lambda packet: (sent.append(packet), seals(packet))[1]  # type: ignore[method-assign, func-returns-value]
+    await both.here.say("rey", voice("after", 3))
+    await until(lambda: len(both.there.payloads("voss")) == 6)
+    await until(lambda: len(sent) == 3)
+    assert not any(b"hidden" in packet for packet in sent)
+    assert not any(b"hidden" in payload for payload in both.there.payloads("voss"))
+    assert not any(b"hidden" in payload for payload in both.here.payloads("ada"))
 
 
 @on_floors

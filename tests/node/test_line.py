@@ -10,7 +10,7 @@ import pytest
 from fakes.joined import ARCADIA, BOREALIS, identity_of, message, opening_acts, ring
 from fakes.memory_log import MemoryLog, MemoryStore
 from telcon.core import draft as drafts
-from telcon.core.events import EntryHeld, Event, LineDown, LineUp, SignalReceived
+from telcon.core.events import EntryHeld, Event, LineDown, LineUp, Now, SignalReceived
 from telcon.core.seal import Text
 from telcon.core.stored import Commit
 from telcon.errors import (
@@ -323,6 +323,22 @@ async def test_entries_that_cannot_be_read_once_are_pushed_when_they_can(joined:
     assert near.line.machine.cosigned_by_peer > held.index
     assert [str(error) for error in near.storage] == ["the disk does not answer", "None"]
     assert any(held.index == one.index and one.origin == held.origin for one in helds(far))
+
+
+@on_line
+async def test_a_deadline_at_which_nothing_can_be_read_does_not_stop_the_line(
+    joined: Joined,
+) -> None:
+    near, _ = joined.ends
+
+    def handle_deadline(now: Now) -> None:
+        raise StorageError("the disk does not answer")
+
+    near.line.machine.handle_deadline = handle_deadline  # type: ignore[method-assign]
+    near.line._deadline()
+    assert str(near.storage[0]) == "the disk does not answer"
+    await near.line.act(ring())
+    await until(lambda: near.line.machine.waiting == 0)
 
 
 @on_line

@@ -59,6 +59,9 @@ test_every_minutes = 60
 
 [push]
 services = []
+
+[public]
+listen = ""
 """
 
 
@@ -162,6 +165,10 @@ def read_with(folder: Path, old: str, new: str) -> SettingsError:
         ('"127.0.0.1"', '"http://a"', "web.host: expected a host name or IP address"),
         ('"[2001:db8::1]:8401"', '"link.example"', "link.addresses: expected a list"),
         ('"192.0.2.1"', '"media.example"', "media.hosts: expected a list of 0 to 16 IP addresses"),
+        ('listen = ""', 'listen = "8404"', "public.listen: expected an address like"),
+        ('listen = ""', "listen = 8404", "public.listen: expected an address like"),
+        ('listen = ""', 'listen = "h:0"', "public.listen: expected an address like"),
+        ('listen = ""', 'listen = ""\nport = 1', "public.port: expected no such key"),
         ("[media]", "[medium]", "media: expected a table, got nothing"),
         ("[web]", "[web]\ncolour = 1", "web.colour: expected no such key, got it"),
         ("name = ", "colour = 1\nname = ", "colour: expected no such key, got it"),
@@ -207,3 +214,15 @@ def test_a_file_from_before_line_tests_is_told_what_to_add(tmp_path: Path) -> No
     added = (tmp_path / FILE_NAME).read_text() + "[line]\ntest_every_minutes = 60\n"
     (tmp_path / FILE_NAME).write_text(added)
     assert NodeSettings.read(tmp_path) == SETTINGS
+
+
+def test_a_file_from_before_public_addresses_has_none(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(WRITTEN.replace('\n[public]\nlisten = ""\n', ""))
+    assert NodeSettings.read(tmp_path) == SETTINGS
+    assert NodeSettings.read(tmp_path).public.address is None
+
+
+def test_a_public_address_is_where_to_listen(tmp_path: Path) -> None:
+    text = WRITTEN.replace('listen = ""', 'listen = "[::1]:8404"')
+    (tmp_path / FILE_NAME).write_text(text)
+    assert NodeSettings.read(tmp_path).public.address == ("::1", 8404)

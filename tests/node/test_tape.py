@@ -11,17 +11,17 @@ from fakes.two_nodes import (
     desk_of,
     line_of,
     on_two_nodes,
+    place_of,
     recorded,
-    recordings,
-    until,
     voice,
     wait_audited,
 )
 from telcon.core.call import CallState
 from telcon.core.entry import RecordOff, parse_entry_untrusted
+from telcon.node.assembly import Node
 from telcon.node.contents import Contents
 from telcon.node.line import Line
-from telcon.node.tape import Tape
+from telcon.node.record.rendering import render_recorded
 
 
 def offs(line: Line, author: str) -> list[RecordOff]:
@@ -39,8 +39,10 @@ def stored(line: Line, author: str) -> list[bytes]:
     return log.entries(0, 1 << 20)
 
 
-def hashes(folder: Path) -> set[str]:
-    return {sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+def hashes(node: Node, call: str) -> set[str]:
+    journal = place_of(node, call).read()
+    files = (b"".join(render_recorded(journal, track)) for track in journal.tracks())
+    return {sha256(file).hexdigest() for file in files}
 
 
 def state_of(phone: Phone, call: str) -> CallState:
@@ -57,7 +59,7 @@ async def test_the_log_says_what_each_file_came_to(both: TwoNodes) -> None:
         line = line_of(phone.node)
         await phone.wait(lambda _, line=line, name=name: len(offs(line, name)) == 2)  # type: ignore[misc]
         found = {entry.sha256 for entry in offs(line, name)}
-        assert found == hashes(recordings(phone.node, call))
+        assert found == hashes(phone.node, call)
 
 
 @on_two_nodes
@@ -145,26 +147,3 @@ async def test_the_far_recorders_lamp_goes_out_when_nothing_is_heard_of_it(both:
     running.their_recorder = (beat, came - 2.1)
     assert not voss.shown["call"]["recorders"]["theirs"]["on"]
     assert rey.shown["call"]["phase"] == "live"
-
-
-@on_two_nodes
-async def test_a_call_of_the_same_id_on_another_line_has_a_folder_of_its_own(
-    both: TwoNodes,
-) -> None:
-    node, call = both.arcadia, "cd" * 16
-    tapes = [
-        Tape(
-            call=call,
-            own_origin=f"arcadia.example/line/{line}",
-            folder=node.folder,
-            store=line_of(node)._store,
-            act=lambda _: asyncio.sleep(0),
-            audit=node.audit,
-        )
-        for line in ("00" * 16, "11" * 16)
-    ]
-    for tape in tapes:
-        tape.add_track("borealis.example/line/x", 1, "Voss")
-    files = node.folder / "recordings"
-    await until(lambda: len(list(files.glob(f"*/{call}/borealis.example-1.opus"))) == 2)
-    assert all(tape.status().on for tape in tapes)

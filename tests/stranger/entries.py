@@ -18,6 +18,7 @@ TYPES = {
     "line.tested": "re",
     "line.frozen": "reason*",
     "line.acknowledged": "evidence reason*",
+    "line.coverage": "since until? hours modes persons*",
     "call.ring": "call by mode track person* topic*? media*",
     "call.ringing": "call re devices",
     "call.answer": "call by re mode glare track person* media*",
@@ -29,6 +30,10 @@ TYPES = {
     "call.mode": "call by mode",
     "call.record-on": "call track",
     "call.record-chunk": "call tracks key*",
+    "call.record-held": "call re tracks",
+    "call.record-agreed": "call tracks",
+    "call.record-sealed": "call keepers",
+    "call.record-destroyed": "call reason*",
     "call.record-off": "call track sha256 size reason*?",
     "call.hang-up": "call by",
     "call.fail": "call reason*",
@@ -39,6 +44,7 @@ HEAD = "type v nonce time seen"
 JSON_MEMBERS = {
     **dict.fromkeys(("person", "from", "to"), ("lang", "name", "office", "organisation")),
     **dict.fromkeys(("topic", "reason", "text"), ("lang", "text")),
+    "persons": ("persons",),
     "media": ("node", "device", "trunk"),
 }
 Entry = dict[str, Any]

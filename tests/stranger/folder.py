@@ -46,9 +46,11 @@ def check_sums(folder: Path) -> set[str]:
     return set(found)
 
 
-def read_side(folder: Path, log: VerifierKey, mirror: VerifierKey) -> list[Proven]:
+def read_side(
+    folder: Path, log: VerifierKey, mirror: VerifierKey, *, file: str = "policy.txt"
+) -> list[Proven]:
     """Verify every receipt of `ours` or `theirs` under the keys that the reader knows."""
-    policy = parse_policy((folder / "policy.txt").read_text())
+    policy = parse_policy((folder / file).read_text())
     require(policy == Policy(log, mirror), "a policy of other keys")
     return list(_receipts(folder / "receipts", policy))
 

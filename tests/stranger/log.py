@@ -12,10 +12,14 @@ class Log:
 
     key: VerifierKey  # its author's
     mirror: VerifierKey  # the other side's
+    key_ml_dsa: VerifierKey
+    mirror_ml_dsa: VerifierKey
     entries: list[bytes] = field(default_factory=list)
     openings: dict[int, list[Opening]] = field(default_factory=dict)
     notes: dict[int, bytes] = field(default_factory=dict)  # checkpoints by size, as signed
     cosigned: int = 0  # size that its mirror has cosigned
+    cosignatures: dict[int, bytes] = field(default_factory=dict)  # by size, one line each
+    seconded: dict[int, bytes] = field(default_factory=dict)  # checkpoints with all four lines
 
     @property
     def origin(self) -> str:

@@ -21,6 +21,7 @@ from stranger.log import Log
 from stranger.pairing import Paired
 from stranger.tlog import (
     ProtocolError,
+    cosignature_in,
     open_checkpoint,
     open_cosignature,
     require,
@@ -39,8 +40,9 @@ class Line:
 
     def __init__(self, paired: Paired) -> None:
         self.me, self.peer = paired.me, paired.peer
-        self.ours = Log(self.me.log.key, self.peer.mirror)
-        self.theirs = Log(self.peer.log, self.me.mirror.key)
+        me, peer = self.me, self.peer
+        self.ours = Log(me.log.key, peer.mirror, me.log_ml_dsa.key, peer.mirror_ml_dsa)
+        self.theirs = Log(peer.log, me.mirror.key, peer.log_ml_dsa, me.mirror_ml_dsa.key)
         self.signals: list[tuple[str, str, dict[str, Any]]] = []
         self.answers: list[list[Any]] = []  # frames other than pushes, cosignatures and signals
         self.up = False
@@ -129,6 +131,10 @@ class Line:
                 await self._mirror(*rest)
             case "cosigned", 2:
                 self._cosigned(*rest)
+            case "second", 1:
+                await self._second(*rest)
+            case "seconded", 2:
+                self._seconded(*rest)
             case "signal", 3:
                 self.signals.append((rest[0], rest[1], msgpack.decode(rest[2])))
             case "last?", 0:
@@ -179,7 +185,39 @@ class Line:
         log.entries.extend(entries)
         log.openings.update(given)
         log.notes[size] = note
-        await self.send(["cosigned", size, self.me.mirror.cosign(note, int(time.time()))])
+        log.cosignatures[size] = self.me.mirror.cosign(note, int(time.time()))
+        await self.send(["cosigned", size, log.cosignatures[size]])
+
+    async def _second(self, note: bytes) -> None:
+        """Sign a checkpoint of theirs by ML-DSA-44 too, at the time at which we cosigned it."""
+        log = self.theirs
+        require(len(note) <= 8_192, "a long note")
+        size, root = open_checkpoint(note, log.key)
+        require(open_checkpoint(note, log.key_ml_dsa) == (size, root), "signed twice alike")
+        require(root == tree_root(log.entries[:size]), "another log than we hold")
+        line = cosignature_in(note, log.mirror)
+        require(line == log.cosignatures[size], "not what we cosigned")
+        require(len(split_note(note)[1]) == 3, "three signatures")
+        time_s = open_cosignature(note, line, log.mirror)
+        answer = self.me.mirror_ml_dsa.cosign(note, time_s)
+        log.seconded[size] = note + answer
+        await self.send(["seconded", size, answer])
+
+    async def second(self) -> None:
+        """Have our newest cosigned checkpoint signed by ML-DSA-44 on both sides; wait for it."""
+        log, size = self.ours, self.ours.cosigned
+        note = log.notes[size] + log.cosignatures[size]
+        log.seconded[size] = b""
+        await self.send(["second", note + self.me.log_ml_dsa.cosign(note, 0)])
+        await self.wait(lambda: bool(log.seconded[size]))
+
+    def _seconded(self, size: int, line: bytes) -> None:
+        log = self.ours
+        require(log.seconded.get(size) == b"", f"seconded at {size}")
+        note = log.notes[size] + log.cosignatures[size]
+        time_s = open_cosignature(note, line, log.mirror_ml_dsa)
+        require(time_s == open_cosignature(note, log.cosignatures[size], log.mirror), "its time")
+        log.seconded[size] = note + line
 
     def _check_seen(self, entry: Entry) -> None:
         size, root = entry["seen"]
@@ -190,6 +228,7 @@ class Line:
         require(size in self.ours.notes, f"cosigned at {size}")
         time_s = open_cosignature(self.ours.notes[size], line, self.ours.mirror)
         require(abs(time_s - time.time()) < 60, "time of the cosignature")
+        self.ours.cosignatures[size] = line
         self.ours.cosigned = size
 
     def _last(self) -> bytes:

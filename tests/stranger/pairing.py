@@ -16,6 +16,7 @@ from stranger.entries import compact
 from stranger.tlog import (
     COSIGNER,
     LOG,
+    ML_DSA,
     ProtocolError,
     Signer,
     VerifierKey,
@@ -29,6 +30,7 @@ from stranger.tls import Certificate, pinning
 WORD_LIST = Path(__file__).parents[2] / "src/telcon/node/link/words.txt"  # BIP 39; data, not code
 WORD_LIST_SHA256 = "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda"
 TEN_MINUTES_US = 600_000_000
+CARD = ["card", "name", "line", "log", "mirror", "log_ml_dsa_44", "mirror_ml_dsa_44", "tls"]
 
 
 @dataclass
@@ -44,15 +46,19 @@ class Self:
     def __post_init__(self) -> None:
         self.log = Signer(f"{self.name}/line/{self.line}", LOG)
         self.mirror = Signer(f"{self.name}/mirror/{self.line}", COSIGNER)
+        self.log_ml_dsa = Signer(self.log.key.name, ML_DSA)
+        self.mirror_ml_dsa = Signer(self.mirror.key.name, ML_DSA)
 
     @property
     def card(self) -> bytes:
         card = {
-            "card": "telcon key card v1",
+            "card": "telcon key card v2",
             "name": self.name,
             "line": self.line,
             "log": str(self.log.key),
             "mirror": str(self.mirror.key),
+            "log_ml_dsa_44": str(self.log_ml_dsa.key),
+            "mirror_ml_dsa_44": str(self.mirror_ml_dsa.key),
             "tls": self.certificate.hash,
         }
         return compact(card)
@@ -75,7 +81,8 @@ class Peer:
     def __init__(self, card: bytes, statement: bytes) -> None:
         read = json.loads(card)
         require(compact(read) == card, "card not in its one spelling")
-        require(list(read) == ["card", "name", "line", "log", "mirror", "tls"], "card members")
+        require(list(read) == CARD, "card members")
+        require(read["card"] == "telcon key card v2" and len(card) <= 8_192, "card version")
         self.card = card
         self.name: str = read["name"]
         self.line: str = read["line"]
@@ -85,6 +92,11 @@ class Peer:
         require(self.log.name == f"{self.name}/line/{self.line}", "name of the log")
         require(self.mirror.name == f"{self.name}/mirror/{self.line}", "name of the mirror")
         require((self.log.type, self.mirror.type) == (LOG, COSIGNER), "key types")
+        self.log_ml_dsa = VerifierKey.parse(read["log_ml_dsa_44"])
+        self.mirror_ml_dsa = VerifierKey.parse(read["mirror_ml_dsa_44"])
+        names = (self.log_ml_dsa.name, self.mirror_ml_dsa.name)
+        require(names == (self.log.name, self.mirror.name), "names of the second keys")
+        require(self.log_ml_dsa.type == self.mirror_ml_dsa.type == ML_DSA, "second key types")
         self._read_statement(statement)
 
     def _read_statement(self, statement: bytes) -> None:

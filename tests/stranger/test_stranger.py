@@ -15,6 +15,7 @@ from stranger.entries import Entry, compact, read_entry
 from stranger.folder import check_sums, read_log, read_side
 from stranger.lines import OURS, be_invited, be_opened, open_log, sign_in
 from stranger.node import Line
+from stranger.tlog import COSIGNER
 from stranger.trunk import Packet, SrtpKey, Trunk, chunk_root
 
 pytestmark = pytest.mark.process
@@ -45,6 +46,7 @@ async def call_with(node: DemoNode, scratch: Path) -> tuple[Line, str]:
         async with sign_in(node) as device:
             call = await have_a_call(line, device)
             await exchange_messages(line, device)
+            await be_seconded(line)
     return line, call
 
 
@@ -118,6 +120,12 @@ async def exchange_messages(line: Line, device: ScriptedDevice) -> None:
     assert json.loads(line.theirs.content(index, "text")) == {"lang": "de", "text": said}
 
 
+async def be_seconded(line: Line) -> None:
+    """Have both logs, as they stand, signed by ML-DSA-44 as well."""
+    await line.second()
+    await line.wait(lambda: line.theirs.size in line.theirs.seconded)
+
+
 def check_folder(folder: Path, line: Line, call: str) -> None:
     files = check_sums(folder)
     sides = (
@@ -127,6 +135,9 @@ def check_folder(folder: Path, line: Line, call: str) -> None:
     for name, log, mirror in sides:
         assert read_log(folder / name / "log", log.key, mirror) == log.entries
         proven = read_side(folder / name, log.key, mirror)
+        file = "policy-ml-dsa-44.txt"
+        assert proven == read_side(folder / name, log.key_ml_dsa, log.mirror_ml_dsa, file=file)
+        assert (mirror.name, mirror.type) == (log.mirror_ml_dsa.name, COSIGNER)
         of_call = [n for n, data in enumerate(log.entries) if read_entry(data).get("call") == call]
         assert [one.index for one in proven] == of_call
         for one in proven:

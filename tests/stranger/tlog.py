@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-LOG, COSIGNER = 0x01, 0x04  # signature types of signed-note
+LOG, COSIGNER, ML_DSA = 0x01, 0x04, 0x06  # signature types of signed-note
+KEY_OCTETS = {LOG: 32, COSIGNER: 32, ML_DSA: 1312}
 DASH = "— ".encode()
 
 
@@ -90,12 +92,14 @@ class VerifierKey:
         name, key_id, encoded = text.split("+", 2)
         data = unb64(encoded)
         key = cls(name, data[0], data[1:])
-        require(key.id.hex() == key_id and len(key.public) == 32, f"not a key: {text}")
+        require(key.id.hex() == key_id, f"not a key: {text}")
+        require(len(key.public) == KEY_OCTETS[key.type], f"not a key: {text}")
         return key
 
     def verify(self, message: bytes, signature: bytes) -> None:
+        kind = MLDSA44PublicKey if self.type == ML_DSA else Ed25519PublicKey
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+            kind.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature as error:
             raise ProtocolError(f"{self.name} did not sign this") from error
 
@@ -124,7 +128,8 @@ class Signer:
     """A key pair with its name and what it signs."""
 
     def __init__(self, name: str, kind: int) -> None:
-        self._private = Ed25519PrivateKey.generate()
+        make = MLDSA44PrivateKey if kind == ML_DSA else Ed25519PrivateKey
+        self._private = make.generate()
         self.key = VerifierKey(name, kind, self._private.public_key().public_bytes_raw())
 
     def checkpoint(self, entries: list[bytes]) -> bytes:
@@ -134,15 +139,25 @@ class Signer:
 
     def cosign(self, note: bytes, time_s: int) -> bytes:
         """Return one signature line, c2sp.org/tlog-cosignature."""
-        signature = self._private.sign(cosigned_message(split_note(note)[0], time_s))
+        message = what_is_cosigned(self.key, split_note(note)[0], time_s)
+        signature = self._private.sign(message)
         return self._line(time_s.to_bytes(8) + signature)
 
     def _line(self, signature: bytes) -> bytes:
         return DASH + f"{self.key.name} {b64(self.key.id + signature)}\n".encode()
 
 
-def cosigned_message(text: bytes, time_s: int) -> bytes:
-    return f"cosignature/v1\ntime {time_s}\n".encode() + text
+def what_is_cosigned(key: VerifierKey, text: bytes, time_s: int) -> bytes:
+    """Return the message of a cosignature of either type, c2sp.org/tlog-cosignature."""
+    if key.type == COSIGNER:
+        return f"cosignature/v1\ntime {time_s}\n".encode() + text
+    origin, size, root = text.decode().split("\n")[:3]
+    message = b"subtree/v1\n\0" + prefixed(key.name) + time_s.to_bytes(8) + prefixed(origin)
+    return message + (0).to_bytes(8) + int(size).to_bytes(8) + unb64(root)
+
+
+def prefixed(name: str) -> bytes:
+    return len(name.encode()).to_bytes(1) + name.encode()
 
 
 def open_checkpoint(note: bytes, log: VerifierKey) -> tuple[int, bytes]:
@@ -150,7 +165,11 @@ def open_checkpoint(note: bytes, log: VerifierKey) -> tuple[int, bytes]:
     text, _ = split_note(note)
     signatures = log.lines_in(note)
     require(len(signatures) == 1, "not signed by the log")
-    log.verify(text, signatures[0])
+    if log.type == ML_DSA:
+        require(signatures[0][:8] == bytes(8), "the log says when")
+        log.verify(what_is_cosigned(log, text, 0), signatures[0][8:])
+    else:
+        log.verify(text, signatures[0])
     found = re.fullmatch(r"(\S+)\n(0|[1-9][0-9]*)\n(\S+)\n", text.decode())
     require(found is not None and found[1] == log.name, f"not a checkpoint: {text!r}")
     assert found is not None
@@ -163,7 +182,7 @@ def open_cosignature(note: bytes, line: bytes, mirror: VerifierKey) -> int:
     require(blob is not None and blob[:4] == mirror.id, "cosigned by another")
     assert blob is not None
     time_s = int.from_bytes(blob[4:12])
-    mirror.verify(cosigned_message(split_note(note)[0], time_s), blob[12:])
+    mirror.verify(what_is_cosigned(mirror, split_note(note)[0], time_s), blob[12:])
     return time_s
 
 
@@ -203,8 +222,11 @@ def verify_receipt(receipt: bytes, entry: bytes, policy: Policy) -> tuple[int, i
 
 
 def cosignature_in(note: bytes, mirror: VerifierKey) -> bytes:
-    """Return the one signature line of `note` under the mirror's name."""
-    begin = DASH + mirror.name.encode() + b" "
-    lines = [line for line in split_note(note)[1] if line.startswith(begin)]
+    """Return the one signature line of `note` by the mirror's key."""
+    lines = [
+        line
+        for line in split_note(note)[1]
+        if (signature_blob(line, mirror.name) or b"")[:4] == mirror.id
+    ]
     require(len(lines) == 1, f"not cosigned once by {mirror.name}")
     return lines[0]

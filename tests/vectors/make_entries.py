@@ -58,6 +58,7 @@ SEALS = {
     for kind, members in {
         "line.frozen": {"reason": WORDS},
         "line.acknowledged": {"reason": WORDS},
+        "line.coverage": {"persons": f'{{"persons":[{PERSON}]}}'},
         "call.ring": {"person": PERSON, "topic": WORDS, "media": MEDIA},
         "call.answer": {"person": PERSON, "media": MEDIA},
         "call.decline": {"reason": WORDS},
@@ -65,6 +66,7 @@ SEALS = {
         "call.join": {"person": PERSON, "media": MEDIA},
         "call.record-off": {"reason": WORDS},
         "call.fail": {"reason": WORDS},
+        "call.record-destroyed": {"reason": WORDS},
         "message": {"from": PERSON, "to": PERSON, "text": WORDS},
     }.items()
     for member, content in members.items()
@@ -101,6 +103,17 @@ ENTRIES = [
     head("line.acknowledged")
     | {"evidence": digest("a fork")}
     | sealed("line.acknowledged", "reason"),
+    head("line.coverage")
+    | {"since": 1_790_000_000_000_000, "hours": [[0, 10_080]], "modes": ["audio"]}
+    | sealed("line.coverage", "persons"),
+    head("line.coverage")
+    | {
+        "since": 1_790_000_000_000_000,
+        "until": 1_800_000_000_000_000,
+        "hours": [[480, 1_080], [1_920, 2_520]],
+        "modes": ["transcript only", "existence only"],
+    }
+    | sealed("line.coverage", "persons"),
     act(
         "call.ring",
         {"mode": "audio", "track": 1} | sealed("call.ring", "person", "topic", "media"),
@@ -141,7 +154,19 @@ ENTRIES = [
         {"tracks": [[1, 0, 250, digest("chunk 1")], [2, 2**53 - 2, 1, digest("chunk 2")]]}
         | sealed("call.record-chunk", "key"),
     ),
+    act(
+        "call.record-held",
+        {
+            "re": [[BOREALIS, 9]],
+            "tracks": [
+                [1, digest("chunk 1"), [[3, 1], [5, 20]], [], [[30, 2]]],
+                [2, digest("chunk 2"), [], [[2**53 - 2, 1]], []],
+            ],
+        },
+    ),
     act("call.record-agreed", {"tracks": [[ARCADIA, 1, 250, digest("chunk 1"), 3]]}),
+    act("call.record-sealed", {"keepers": 2}),
+    act("call.record-destroyed", sealed("call.record-destroyed", "reason")),
     act(
         "call.record-off",
         {"track": [ARCADIA, 1], "sha256": digest("file"), "size": 48_000}

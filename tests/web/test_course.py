@@ -113,6 +113,26 @@ def test_a_call_of_a_single_moment_can_be_drawn() -> None:
     assert all(mark.x == MARGIN for mark in draw(told).marks[:1])
 
 
+def test_who_opened_or_exported_it_is_listed_and_that_it_was_opened_now_is_written(
+    pages: Served,
+) -> None:
+    _, text = get(pages)
+    section = text.partition('<section aria-labelledby="readings">')[2].partition("</section>")[0]
+    assert section.count("<tr>") == 3
+    assert 'Opened on a page</b> <span class="soft">by the principal' in section
+    assert 'Exported</b> <span class="soft">by the node&#39;s operator' in section
+    opened = [fields for name, fields in pages.audit.events if name == "audit.record.opened"]
+    assert opened == [{"call": CALL}]
+    pages.desk.courses[CALL] = course(readings=[])
+    assert "Nobody, before now." in get(pages)[1]
+
+
+def test_a_page_that_shows_nothing_is_no_reading(pages: Served) -> None:
+    request(pages, "GET", PATH)
+    get(pages, "/calls/" + "0" * 32)
+    assert not [name for name, _ in pages.audit.events if name == "audit.record.opened"]
+
+
 @pytest.mark.browser
 def test_the_page_says_what_it_draws_and_fits_a_phone(tab: Page, pages: Served) -> None:
     tab.goto(f"{pages.address}{PATH}")
@@ -123,7 +143,7 @@ def test_the_page_says_what_it_draws_and_fits_a_phone(tab: Page, pages: Served) 
     assert "3 people" in tab.evaluate(
         f"{drawn}.querySelector('desc').textContent.replace(/[\\u2066-\\u2069]/gu, '')"
     )
-    assert tab.evaluate("document.querySelectorAll('.facts tbody tr').length") == 11
+    assert tab.evaluate("document.querySelectorAll('.facts:not(.readings) tbody tr').length") == 11
     assert "UTC" not in tab.evaluate("document.querySelector('.facts tbody time').textContent")
 
 

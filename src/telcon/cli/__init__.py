@@ -1,7 +1,8 @@
 """The command line: `telcon --data FOLDER COMMAND`. Thin: parses, calls, prints.
 
-Commands about lines and people speak to the running node over its control socket; `export` opens
-the store read-only, beside a running node or without one; `verify` needs no node at all.
+Commands about lines and people, and `coverage set`, speak to the running node over its control
+socket; `export`, `attest`, `excerpt` and `coverage` open the store read-only, beside a running node
+or without one; `verify` needs no node at all.
 """
 
 import argparse
@@ -45,7 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from telcon.cli import line, node, proof  # late: `verify` on a bare machine loads little
+    from telcon.cli import (
+        coverage,
+        house,
+        line,
+        node,
+        proof,
+        record,
+        witness,
+    )  # late: `verify` on a bare machine loads little
 
     parser = argparse.ArgumentParser(prog="telcon", description="A direct line between two nodes.")
     parser.add_argument("--version", action="version", version=f"telcon {__version__}")
@@ -59,5 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     node.add_commands(commands)
     line.add_commands(commands)
+    witness.add_commands(commands)
     proof.add_commands(commands)
+    record.add_commands(commands)
+    house.add_commands(commands)
+    coverage.add_commands(commands)
     return parser

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from telcon.cli import witness
 from telcon.errors import InvitationError, StorageError
 from telcon.node.control import call_node, control_socket
 from telcon.node.link.words import WORD_COUNT, word_list
@@ -62,6 +63,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     noted.add_argument("name", help="the other node, like borealis.example")
     noted.add_argument("--reason", required=True, help="in words; they become an entry")
     noted.set_defaults(run=_acknowledge)
+
+    witness.add_line_commands(parts)
 
     link = commands.add_parser("link", help="print a sign-in link: 15 minutes, one use")
     link.add_argument("name", help="the principal, like 'Adrian Rey'")

@@ -1,20 +1,27 @@
-"""`telcon export`, `telcon evidence` and `telcon verify`."""
+"""`telcon export`, `evidence`, `attest`, `excerpt` and `verify`."""
 
 import argparse
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from telcon.cli.record import read_private_key
 from telcon.core.entry import LAYERS
-from telcon.errors import OperatorError
+from telcon.errors import MalformedError, OperatorError, SealedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from telcon.node.proof.steps import Progress
+    from telcon.node.record.sealing import PrivateKey
     from telcon.node.store import StoreReader
     from telcon.node.store.records import LineRecord
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "line_named", "logs_of", "note_export", "read_time"]
 
+LISTED_CHARACTERS = 60
+TIME_ADVICE = "Give it in UTC, like 2026-04-01 or 2026-04-01T08:30."
 LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 
 
@@ -33,6 +40,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=LAYER_NAMES[-1],
         help=f"how much to show, each with those before it (default: {LAYER_NAMES[-1]})",
     )
+    export.add_argument(
+        "--key", type=Path, metavar="FILE", help="a record-keeper's private key, for the recordings"
+    )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
 
@@ -46,6 +56,30 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
     )
     evidence.set_defaults(run=_evidence)
+
+    attest = commands.add_parser(
+        "attest", help="write the proof that a line had no call in a time, from both whole logs"
+    )
+    attest.add_argument("--none", action="store_true", required=True, help="that there was no call")
+    attest.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    attest.add_argument("--from", dest="since", required=True, metavar="TIME", help="in UTC")
+    attest.add_argument(
+        "--to", dest="until", required=True, metavar="TIME", help="in UTC, not itself part of it"
+    )
+    attest.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    attest.set_defaults(run=_attest)
+
+    excerpt = commands.add_parser(
+        "excerpt", help="write the proof of one message, and of how many others are left out"
+    )
+    excerpt.add_argument("--line", required=True, metavar="NAME", help="the other node, or the id")
+    excerpt.add_argument(
+        "--message", metavar="PLACE", help="like ours:17; without it, all are listed"
+    )
+    excerpt.add_argument("--out", type=Path, metavar="FOLDER", help="a new or empty folder")
+    excerpt.set_defaults(run=_excerpt)
 
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
     verify.add_argument(
@@ -63,38 +97,43 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="a key card that you keep; twice, one of each side; for evidence one is enough",
     )
+    verify.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="the key of a further witness that you keep; with --card",
+    )
     verify.add_argument("--json", action="store_true", help="the report for programs")
     verify.set_defaults(run=_verify)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
-    from telcon.ledger import parse_key_card
-    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
     from telcon.node.proof import export_call
     from telcon.node.store import Store
+    from telcon.node.store.further import further_witnesses
 
+    key = read_private_key(arguments.key) if arguments.key is not None else None
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
+        out = str(arguments.out)
+        if key is not None:
+            keeper = key.reader.id.hex()
+            note(arguments.data, AuditEvent.RECORD_UNSEALED, call=call, keeper=keeper, folder=out)
+        note(arguments.data, AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
         report = export_call(
-            store.stored_log(record.own_origin),
-            store.stored_log(record.peer_origin),
-            own_card=parse_key_card(record.own_card),
-            peer_card=parse_key_card(record.peer_card),
+            **logs_of(store, record),
             call=call,
             out=arguments.out,
             layer=arguments.show,
             whole_log=arguments.whole_log,
-            recordings=[
-                (Path(recording.path).name, arguments.data / recording.path)
-                for recording in store.recordings(call)
-                if recording.size_octets
-            ],
+            recordings=_recordings(arguments.data, store, call, record, key),
+            further=further_witnesses(store, record),
             progress=progress,
         )
-    with AuditFile(arguments.data / "audit.jsonl") as audit:
-        out = str(arguments.out)
-        audit.event(AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
         print(f"  no receipt, the other side has not signed that it holds it: {name}")
@@ -103,29 +142,30 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _evidence(arguments: argparse.Namespace) -> int:
     from telcon.ledger import parse_key_card
-    from telcon.node.audit import AuditEvent, AuditFile
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
     from telcon.node.proof import export_fork
     from telcon.node.store import Store
 
-    written: list[tuple[LineRecord, Path]] = []
     with Store.open_read_only(arguments.data) as store:
-        for record in store.lines():
-            if arguments.line not in (None, record.peer_name, record.line):
-                continue
-            cards = parse_key_card(record.own_card), parse_key_card(record.peer_card)
-            for fork in store.evidence(record.line):
-                out = _numbered(arguments.out, len(written) + 1)
-                export_fork(fork, cards, out)
-                written.append((record, out))
-    if not written:
+        found = [
+            (record, fork)
+            for record in store.lines()
+            if arguments.line in (None, record.peer_name, record.line)
+            for fork in store.evidence(record.line)
+        ]
+    if not found:
         raise OperatorError(
             "no evidence of two histories is kept here" + _of(arguments.line),
             advice="There is some where `telcon line list` says so.",
         )
-    with AuditFile(arguments.data / "audit.jsonl") as audit:
-        for record, out in written:
-            audit.event(AuditEvent.EVIDENCE_EXPORTED, line=record.line, folder=str(out))
-            print(f"{out}: two histories on the line to {record.peer_name}")
+    for number, (record, fork) in enumerate(found, 1):
+        out = _numbered(arguments.out, number)
+        fields = {"line": record.line, "folder": str(out)}
+        note(arguments.data, AuditEvent.EVIDENCE_EXPORTED, **fields)
+        cards = parse_key_card(record.own_card), parse_key_card(record.peer_card)
+        export_fork(fork, cards, out)
+        print(f"{out}: two histories on the line to {record.peer_name}")
     return 0
 
 
@@ -138,6 +178,178 @@ def _numbered(out: Path, number: int) -> Path:
     return out if number == 1 else out.with_name(f"{out.name}-{number}")
 
 
+def _recordings(
+    folder: Path, store: "StoreReader", call: str, line: "LineRecord", key: "PrivateKey | None"
+) -> "list[tuple[str, Iterator[bytes]]]":
+    """Return name and pieces of the file of each track; of a record that is agreed, just that.
+
+    Of a record that is destroyed, or sealed to others than `key`, nothing; that is said.
+
+    Raises:
+        StorageError: the record cannot be read.
+    """
+    from telcon.node.proof.files import read_pieces
+    from telcon.node.proof.layout import recording_name
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.record.place import SUFFIX, RecordPlace
+    from telcon.node.record.rendering import render_agreed, render_recorded
+
+    rows = [
+        one
+        for one in store.recordings(call)
+        if one.size_octets and one.origin in (line.own_origin, line.peer_origin)
+    ]
+    if not rows:
+        return []
+    if not rows[0].path.endswith(SUFFIX):  # of a version that wrote a file for each track
+        return [(Path(row.path).name, read_pieces(folder / row.path)) for row in rows]
+    logs = (store.stored_log(line.own_origin), store.stored_log(line.peer_origin))
+    state = fold_line(*logs).calls[call]
+    agreed: set[tuple[str, int]] = set()
+    if line.own_origin in state.agreed:
+        index, stated = state.agreed[line.own_origin]
+        if logs[0].cosigned_note_over(index) is not None:
+            agreed = {track[:2] for track in stated}
+    if line.own_origin in state.destroyed:
+        print("  recordings left out: this node's record of the call is destroyed")
+        return []
+    try:
+        journal = RecordPlace(folder, rows[0].path).read(key)
+    except SealedError as error:
+        print(f"  recordings left out: {error}. {error.advice()}")
+        return []
+    found = []
+    for track in ((row.origin, row.track) for row in rows):
+        pieces = (
+            render_agreed(journal, track, state.chunks[track].count)
+            if track in agreed
+            else render_recorded(journal, track)
+        )
+        found.append((recording_name(track), pieces))
+    return found
+
+
+def note_export(arguments: argparse.Namespace, **fields: str) -> None:
+    """Write into the house log that something is about to be exported to `arguments.out`."""
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
+
+    note(arguments.data, AuditEvent.EXPORT_MADE, **fields, folder=str(arguments.out))
+
+
+def logs_of(store: "StoreReader", record: "LineRecord") -> dict[str, Any]:
+    """Return both logs of a line and both key cards, as every export takes them."""
+    from telcon.ledger import parse_key_card
+
+    return {
+        "ours": store.stored_log(record.own_origin),
+        "theirs": store.stored_log(record.peer_origin),
+        "own_card": parse_key_card(record.own_card),
+        "peer_card": parse_key_card(record.peer_card),
+    }
+
+
+def line_named(store: "StoreReader", wanted: str) -> "LineRecord":
+    """Return the line with that id, or the newest one to that node.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    found = [one for one in store.lines() if wanted in (one.line, one.peer_name)]
+    if not found:
+        raise OperatorError(f"there is no line {wanted}", advice="See: telcon line list")
+    return max(found, key=lambda one: one.confirmed_at_us)
+
+
+def read_time(text: str) -> int:
+    """Read a date or time as ISO 8601 has it, in UTC unless it says otherwise, in microseconds.
+
+    Raises:
+        OperatorError: it reads otherwise, or lies before 1970.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        in_utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise OperatorError(f"{text!r} is no time", advice=TIME_ADVICE) from error
+    time_us = (in_utc - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if time_us < 0:
+        raise OperatorError(f"{text!r} lies before 1970", advice=TIME_ADVICE)
+    return time_us
+
+
+def _attest(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.proof import attest_none
+    from telcon.node.store import Store
+
+    since_us, until_us = read_time(arguments.since), read_time(arguments.until)
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        record = line_named(store, arguments.line)
+        note_export(arguments, layer="absence", line=record.line)
+        found = attest_none(
+            **logs_of(store, record),
+            from_us=since_us,
+            to_us=until_us,
+            out=arguments.out,
+            progress=progress,
+        )
+    print(f"{arguments.out}: no call on the line to {record.peer_name} in that time")
+    print(f"  line tests answered in it: {found.tests}")
+    for origin in (record.own_origin, record.peer_origin):
+        if not found.statements.of(origin):
+            who = origin.partition("/")[0]
+            print(f"  {who} never stated what its log covers: see telcon coverage")
+    print("See what it shows and what not: telcon verify")
+    return 0
+
+
+def _excerpt(arguments: argparse.Namespace) -> int:
+    from telcon.cli.progress import ProgressLine
+    from telcon.node.proof import export_message
+    from telcon.node.store import Store
+
+    with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
+        record = line_named(store, arguments.line)
+        origins = {"ours": record.own_origin, "theirs": record.peer_origin}
+        if arguments.message is None:
+            return _list_messages(store, origins, progress)
+        side, _, index = arguments.message.partition(":")
+        if side not in origins or not index.isdecimal() or arguments.out is None:
+            raise OperatorError(
+                "it takes the place of a message, and a folder to write to",
+                advice="Like: --message ours:17 --out FOLDER",
+            )
+        note_export(arguments, layer="excerpt", line=record.line)
+        talk = export_message(
+            **logs_of(store, record),
+            place=(origins[side], int(index)),
+            out=arguments.out,
+            progress=progress,
+        )
+    print(f"{arguments.out}: one message of {talk.left_out + 1}; the others stay sealed")
+    return 0
+
+
+def _list_messages(store: "StoreReader", origins: "Mapping[str, str]", progress: "Progress") -> int:
+    """Print the place, time and words of every message of a line."""
+    from telcon.core.seal import parse_text_untrusted
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.proof.wording import quote, utc_from_us
+
+    logs = {side: store.stored_log(origin) for side, origin in origins.items()}
+    sides = {origin: side for side, origin in origins.items()}
+    for one in fold_line(logs["ours"], logs["theirs"], progress=progress).messages:
+        side = sides[one.origin]
+        shown = [o.content for _, o in logs[side].openings(one.index, 1) if o.member == "text"]
+        try:
+            words = quote(parse_text_untrusted(shown[0]).text[:LISTED_CHARACTERS])
+        except (IndexError, MalformedError):
+            words = "(unreadable)"
+        print(f"{side}:{one.index}  {utc_from_us(one.time_us)}  {words}")
+    return 0
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
     from telcon.node.proof import format_json, format_words, verify_paths
@@ -148,6 +360,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             arguments.paths,
             policy=arguments.policy,
             cards=arguments.card,
+            witnesses=arguments.witness,
             progress=QUIET if arguments.json else progress,
         )
     print(format_json(report) if arguments.json else format_words(report), end="")

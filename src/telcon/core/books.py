@@ -62,6 +62,16 @@ class Books:
         """By origin: the newest cosigned checkpoints, to be stored."""
         self.signed_note: Note | None = None
         """Of our log, the newest checkpoint that was sent and not cosigned; to be stored."""
+        self.has_ml_dsa = identity.has_ml_dsa
+        self.seconded_notes: dict[str, Note] = {}
+        """By origin: the newest that bear ML-DSA-44 signatures too, to be stored."""
+        self.seconded_size = own.seconded_size()
+        """Of our newest checkpoint that does."""
+        self.unseconded_s = self.second_asked_s = self.second_granted_s = now.monotonic_s
+        """Monotonic: when our log was first cosigned beyond what we asked for, and when we last
+        asked for an ML-DSA-44 cosignature, and granted one."""
+        self.newest_cosigned: Cosignature | None = None
+        """The newest checkpoint of our log that the peer has cosigned."""
         self.flush_at: float | None = None
         """When these are to be stored, even if nothing else is."""
         self.fresh_evidence: list[Fork] = []
@@ -79,6 +89,7 @@ class Books:
         if shown.cosignature is not None:
             self.cosigned_by_peer = shown.checkpoint.size
             self._peer_time = shown.cosignature.timestamp
+            self.newest_cosigned = shown.cosignature
 
     def misbehaved(
         self, reason: str, *, close: bool, kind: Misbehaviour = Misbehaviour.OTHER
@@ -101,6 +112,9 @@ class Books:
         if size > self.cosigned_by_peer:
             self.cosigned_by_peer = size
             self._peer_time = timestamp
+            self.newest_cosigned = cosignature
+            if self.unseconded_s <= self.second_asked_s:
+                self.unseconded_s = self.now.monotonic_s
             self._store_later(Note(self.own.origin, size, note, cosigned=True))
             self.events.append(Cosigned(size, timestamp))
         elif timestamp < self._peer_time:
@@ -112,7 +126,7 @@ class Books:
         """Keep what we signed and the peer did not: all there is of entries that it never held."""
         if size > self.cosigned_by_peer and self.own.note(size) is None:
             self.signed_note = Note(self.own.origin, size, note, cosigned=False)
-            self._flush_soon()
+            self._flush_later()
 
     def newest_seen(self) -> tuple[int, bytes]:
         """Return size and root of the peer's log that our newest stored entry has seen."""
@@ -143,6 +157,11 @@ class Books:
         self._store_later(note)
         return True
 
+    def keep_seconded(self, note: Note) -> None:
+        """Let a checkpoint be stored that bears all four signatures."""
+        self.seconded_notes[note.origin] = note
+        self._flush_later()
+
     def keep_evidence(self, fork: Fork) -> None:
         """Let proof of a fork be stored."""
         if fork not in self.fresh_evidence:
@@ -163,9 +182,9 @@ class Books:
 
     def _store_later(self, note: Note) -> None:
         self.cosigned_notes[note.origin] = note
-        self._flush_soon()
+        self._flush_later()
 
-    def _flush_soon(self) -> None:
+    def _flush_later(self) -> None:
         if self.flush_at is None:
             self.flush_at = self.now.monotonic_s + FLUSH_S
 

@@ -14,8 +14,10 @@ from telcon.core.entry import Mode, Role
 from telcon.core.transitions import Phase
 
 __all__ = [
+    "AgreedTracks",
     "CallState",
     "ChunkSum",
+    "Held",
     "Late",
     "LateAct",
     "Past",
@@ -30,6 +32,9 @@ Place: TypeAlias = tuple[str, int]
 
 TrackRef: TypeAlias = tuple[str, int]
 """A track: whose (origin), and its number there."""
+
+AgreedTracks: TypeAlias = tuple[tuple[str, int, int, str, int], ...]
+"""Of each track: origin, number, packets, then hex SHA-256 and octets of its Ogg Opus file."""
 
 Past: TypeAlias = Mapping[str, int]
 """A pair of prefixes: how many entries of each log, by origin."""
@@ -66,6 +71,16 @@ class ChunkSum:
     count: int  # packets in all chunks; the next chunk's `first`
     last: int  # index of the newest chunk entry
     last_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one side states that it holds of the other's chunks."""
+
+    chunks: int  # of the other side's chunks, the first so many
+    repaired: int  # packets that did not come by themselves, over all tracks
+    absent: int
+    differing: int
 
 
 class LateAct(StrEnum):
@@ -106,7 +121,18 @@ class CallState:
     ended_us: int | None  # the earliest of theirs
     recordings: tuple[Recording, ...]
     chunks: Mapping[TrackRef, ChunkSum]  # by origin and track number
+    chunk_entries: Mapping[str, tuple[int, ...]]  # by author: where its chunks stand, rising
+    held: Mapping[str, Held]  # by who holds
+    agreed: Mapping[str, tuple[int, AgreedTracks]]  # by author: its newest statement, and where
+    sealed: Mapping[str, int]  # by author: where it says that record-keepers alone open its record
+    destroyed: Mapping[str, int]  # by author: where it says that it destroyed its record
     late: tuple[Late, ...]  # acts without effect, by origin and index
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether both sides state that they hold the same record."""
+        stated = [tracks for _, tracks in self.agreed.values()]
+        return len(stated) == 2 and stated[0] == stated[1]
 
     def active(self, origin: str) -> tuple[Seat, ...]:
         """Return the people of one side who are on the roster now."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telcon.core.events import Now
-from telcon.core.frames import Frame, Refused, Signal
+from telcon.core.frames import Frame, Refused, Second, Seconded, Signal
 from telcon.core.pushing import Pushes
 from telcon.core.standing import Shown
+from telcon.core.stored import Note
 
 __all__ = ["Connection"]
 
@@ -54,6 +55,16 @@ class Connection:
     """Size for which the peer was told of a gap."""
     refusals: int = 0
     refused: deque[Refused] = field(default_factory=lambda: deque(maxlen=MAX_REFUSALS))
+    second_asked: Note | None = None
+    """Our checkpoint that the peer is to sign by ML-DSA-44 as well, with our own such signature."""
+    second_asked_s: float = 0.0
+    second_answer: bytes | None = None
+    """Its line for that checkpoint, not looked at yet."""
+    second_wanted: bytes | None = None
+    """The newest of its checkpoints that it shows to be signed so, not looked at yet."""
+    second_wanted_s: float = 0.0
+    seconds: list[Second | Seconded] = field(default_factory=list)
+    """To be sent; at most one of each is made between two looks at them."""
     signals: deque[Signal] = field(default_factory=lambda: deque(maxlen=MAX_SIGNALS))
 
     @property

@@ -6,10 +6,12 @@ where an entry's bytes are made.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from telcon.core.call import AgreedTracks
 from telcon.core.entry import (
     ENTRY_TYPES,
+    MODES,
     SEALS,
     SUPPORTED_TYPES,
     Entry,
@@ -25,9 +27,11 @@ from telcon.core.seal import (
     Media,
     Opening,
     Person,
+    Persons,
     Text,
     format_media,
     format_person,
+    format_persons,
     format_text,
     make_seal,
 )
@@ -36,6 +40,8 @@ from telcon.errors import MisuseError
 __all__ = [
     "Composed",
     "Draft",
+    "HeldTrack",
+    "Runs",
     "answer",
     "blank",
     "cancel",
@@ -46,6 +52,7 @@ __all__ = [
     "join",
     "leave",
     "line_acknowledged",
+    "line_coverage",
     "line_frozen",
     "line_opened",
     "line_terms",
@@ -54,9 +61,13 @@ __all__ = [
     "message",
     "missed",
     "mode",
+    "record_agreed",
     "record_chunk",
+    "record_destroyed",
+    "record_held",
     "record_off",
     "record_on",
+    "record_sealed",
     "ring",
     "ringing",
 ]
@@ -74,6 +85,13 @@ class Draft:
     re: tuple[Ref, ...] = ()
     members: Mapping[str, object] = field(default_factory=dict)  # own members in clear
     sealed: Mapping[str, bytes] = field(default_factory=dict)  # own members' contents to seal
+
+
+Runs: TypeAlias = tuple[tuple[int, int], ...]
+"""First index and count of packets in a row; rising, with a gap between."""
+
+HeldTrack: TypeAlias = tuple[int, str, Runs, Runs, Runs]
+"""Number, hex root over what is held; runs that hold all repaired, absent, differing packets."""
 
 
 class Composed(NamedTuple):
@@ -178,6 +196,22 @@ def line_acknowledged(evidence: bytes, reason: Text) -> Draft:
     return Draft("line.acknowledged", members=members, sealed={"reason": format_text(reason)})
 
 
+def line_coverage(
+    since_us: int,
+    until_us: int | None,
+    hours: tuple[tuple[int, int], ...],
+    persons: tuple[Person, ...],
+    modes: tuple[Mode, ...] = MODES,
+) -> Draft:
+    """State what this side's log of the line covers; see `telcon.core.coverage` for `hours`."""
+    members: dict[str, object] = {"since": since_us}
+    if until_us is not None:
+        members["until"] = until_us
+    members |= {"hours": hours, "modes": modes}
+    sealed = {"persons": format_persons(Persons(persons))}
+    return Draft("line.coverage", members=members, sealed=sealed)
+
+
 def ring(
     call: str,
     by: str,
@@ -257,6 +291,26 @@ def record_chunk(call: str, tracks: Sequence[tuple[int, int, int, bytes]], key: 
     """State, per own track: number, first index, count and root of the last seconds."""
     stated = tuple((number, first, count, root.hex()) for number, first, count, root in tracks)
     return Draft("call.record-chunk", call, members={"tracks": stated}, sealed={"key": key})
+
+
+def record_held(call: str, chunk: Ref, tracks: Sequence[HeldTrack]) -> Draft:
+    """State what this node holds of the other side's `chunk`, per track by rising number."""
+    return Draft("call.record-held", call, re=(chunk,), members={"tracks": tuple(tracks)})
+
+
+def record_agreed(call: str, tracks: AgreedTracks) -> Draft:
+    """State the record as this node holds it, per track by rising origin and number."""
+    return Draft("call.record-agreed", call, members={"tracks": tracks})
+
+
+def record_sealed(call: str, keepers: int) -> Draft:
+    """Say that this node erased its key: so many record-keepers alone open the record."""
+    return Draft("call.record-sealed", call, members={"keepers": keepers})
+
+
+def record_destroyed(call: str, reason: Text) -> Draft:
+    """Say that this node destroyed its record of the call."""
+    return Draft("call.record-destroyed", call, sealed={"reason": format_text(reason)})
 
 
 def record_off(

@@ -39,6 +39,7 @@ __all__ = [
     "Head",
     "Layer",
     "LineAcknowledged",
+    "LineCoverage",
     "LineFrozen",
     "LineOpened",
     "LineTerms",
@@ -48,8 +49,11 @@ __all__ = [
     "Mode",
     "RecordAgreed",
     "RecordChunk",
+    "RecordDestroyed",
+    "RecordHeld",
     "RecordOff",
     "RecordOn",
+    "RecordSealed",
     "Ref",
     "Role",
     "SealRule",
@@ -73,10 +77,13 @@ Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9.-]{1,200}/line/[0-9a-f]{32}\Z")]
 TypeName = Annotated[str, Meta(pattern=r"^[a-z][a-z.-]{0,63}\Z")]
 Condition = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9 -]{0,63}\Z")]
+WeekMinute = Annotated[int, Meta(ge=0, le=10_080)]  # after Monday 00:00 UTC
 Track = Annotated[int, Meta(ge=1, le=255)]
 Seen = tuple[Count, Hash]
 Ref = tuple[Origin, Count]
 TrackRef = tuple[Origin, Track]
+Run = tuple[Count, Annotated[int, Meta(ge=1, le=MAX_INTEGER)]]
+Runs = Annotated[tuple[Run, ...], Meta(max_length=1_000)]
 Mode = Literal["audio", "transcript only", "notes only", "existence only"]
 Role = Literal["principal", "interpreter", "notetaker", "expert", "duty officer", "technician"]
 
@@ -148,6 +155,26 @@ class LineAcknowledged(Head, frozen=True, kw_only=True, tag="line.acknowledged")
 
     evidence: Hash
     reason: Hash
+
+
+class LineCoverage(Head, frozen=True, kw_only=True, tag="line.coverage"):
+    """What the author's log of this line covers, so that its silence means something."""
+
+    TYPE: ClassVar[str] = "line.coverage"
+
+    since: Count
+    until: Count | UnsetType = UNSET
+    hours: Annotated[tuple[tuple[WeekMinute, WeekMinute], ...], Meta(min_length=1, max_length=64)]
+    modes: Annotated[tuple[Mode, ...], Meta(min_length=1, max_length=len(MODES))]
+    persons: Hash
+
+    def __post_init__(self) -> None:
+        """Hold times, hours and modes to one spelling, and to some time at all."""
+        if self.until is not UNSET and self.until <= self.since:
+            msg = "it ends before it begins"
+            raise ValueError(msg)
+        _require_rising(tuple(minute for span in self.hours for minute in span))
+        _require_rising(tuple(MODES.index(mode) for mode in self.modes))
 
 
 class CallRing(Head, frozen=True, kw_only=True, tag="call.ring"):
@@ -282,8 +309,34 @@ class RecordChunk(Head, frozen=True, kw_only=True, tag="call.record-chunk"):
         _require_rising(tuple(track[0] for track in self.tracks))
 
 
+class RecordHeld(Head, frozen=True, kw_only=True, tag="call.record-held"):
+    """What the author holds of a chunk of the other side: roots, and what did not come by itself.
+
+    Of each track: its number, the root over what is held, and runs of packets that came by repair,
+    are absent, or are not what their speaker's node says it sent.
+    """
+
+    TYPE: ClassVar[str] = "call.record-held"
+
+    call: CallId
+    re: tuple[Ref]
+    tracks: Annotated[
+        tuple[tuple[Track, Hash, Runs, Runs, Runs], ...], Meta(min_length=1, max_length=255)
+    ]
+
+    def __post_init__(self) -> None:
+        """Hold `tracks` to rising numbers, and runs to rising order with a gap between."""
+        _require_rising(tuple(track[0] for track in self.tracks))
+        for _, _, *kinds in self.tracks:
+            for runs in kinds:
+                _require_apart(runs)
+
+
 class RecordAgreed(Head, frozen=True, kw_only=True, tag="call.record-agreed"):
-    """Reserved: no node of version 1 lists it in its terms, so it is void."""
+    """The record of the call as the author holds it; agreed when both sides' newest say the same.
+
+    Of each track: whose and which, its packets, then SHA-256 and octets of its Ogg Opus file.
+    """
 
     TYPE: ClassVar[str] = "call.record-agreed"
 
@@ -291,6 +344,28 @@ class RecordAgreed(Head, frozen=True, kw_only=True, tag="call.record-agreed"):
     tracks: Annotated[
         tuple[tuple[Origin, Track, Count, Hash, Count], ...], Meta(min_length=1, max_length=255)
     ]
+
+    def __post_init__(self) -> None:
+        """Hold `tracks` to rising origins and numbers."""
+        _require_rising(tuple(track[:2] for track in self.tracks))
+
+
+class RecordSealed(Head, frozen=True, kw_only=True, tag="call.record-sealed"):
+    """The author's node says that it erased its key: record-keepers alone open the record."""
+
+    TYPE: ClassVar[str] = "call.record-sealed"
+
+    call: CallId
+    keepers: Annotated[int, Meta(ge=1, le=255)]
+
+
+class RecordDestroyed(Head, frozen=True, kw_only=True, tag="call.record-destroyed"):
+    """The author's node says that it destroyed its record of the call."""
+
+    TYPE: ClassVar[str] = "call.record-destroyed"
+
+    call: CallId
+    reason: Hash
 
 
 class RecordOff(Head, frozen=True, kw_only=True, tag="call.record-off"):
@@ -348,6 +423,7 @@ Entry: TypeAlias = (
     | LineTested
     | LineFrozen
     | LineAcknowledged
+    | LineCoverage
     | CallRing
     | CallRinging
     | CallAnswer
@@ -359,7 +435,10 @@ Entry: TypeAlias = (
     | CallMode
     | RecordOn
     | RecordChunk
+    | RecordHeld
     | RecordAgreed
+    | RecordSealed
+    | RecordDestroyed
     | RecordOff
     | CallHangUp
     | CallFail
@@ -373,7 +452,7 @@ ENTRY_TYPES: Final[Mapping[str, type[Entry]]] = {cls.TYPE: cls for cls in _CLASS
 """Every type of version 1, in the order of docs/protocol.md."""
 
 SUPPORTED_TYPES: Final[tuple[tuple[str, int], ...]] = tuple(
-    sorted((name, 1) for name in ENTRY_TYPES if name != "call.record-agreed")
+    sorted((name, 1) for name in ENTRY_TYPES)
 )
 """What a node of this version lists in its terms and gives effect to."""
 
@@ -395,12 +474,14 @@ _REASON = SealRule("reason", optional=True)
 SEALS: Final[Mapping[str, tuple[SealRule, ...]]] = dict.fromkeys(ENTRY_TYPES, ()) | {
     "line.frozen": _required("reason"),
     "line.acknowledged": _required("reason"),
+    "line.coverage": _required("persons"),
     "call.ring": (*_required("person"), SealRule("topic", optional=True), *_required("media")),
     "call.answer": _required("person", "media"),
     "call.decline": (_REASON,),
     "call.cancel": (_REASON,),
     "call.join": _required("person", "media"),
     "call.record-chunk": _required("key"),
+    "call.record-destroyed": _required("reason"),
     "call.record-off": (_REASON,),
     "call.fail": _required("reason"),
     "message": _required("from", "to", "text"),
@@ -426,11 +507,12 @@ LAYERS: Final[tuple[Layer, ...]] = (
         frozenset(),
     ),
     Layer("duration", frozenset({"call.hang-up", "call.fail"}), frozenset()),
-    Layer("participants", frozenset({"call.join", "call.leave"}), frozenset({"person"})),
+    Layer("participants", frozenset({"call.join", "call.leave"}), frozenset({"person", "persons"})),
     Layer("topic", frozenset(), frozenset({"topic", "reason"})),
     Layer(
         "content",
-        frozenset({"call.mode", "call.record-on", "call.record-chunk", "call.record-agreed"})
+        frozenset({"call.mode", "call.record-on", "call.record-chunk", "call.record-held"})
+        | {"call.record-agreed", "call.record-sealed", "call.record-destroyed"}
         | {"call.record-off", "message"},
         frozenset({"media", "key", "from", "to", "text"}),
     ),
@@ -499,4 +581,10 @@ def _require_rising(keys: tuple[object, ...]) -> None:
     # All keys are of one shape, a string and a number; `object` cannot say so.
     if not all(low < high for low, high in pairwise(keys)):  # type: ignore[operator]
         msg = "not in rising order"
+        raise ValueError(msg)
+
+
+def _require_apart(runs: tuple[tuple[int, int], ...]) -> None:
+    if not all(first + count < after for (first, count), (after, _) in pairwise(runs)):
+        msg = "runs that touch or do not rise"
         raise ValueError(msg)

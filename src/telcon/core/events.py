@@ -12,7 +12,7 @@ from msgspec import Struct
 from telcon.core.entry import Entry
 from telcon.core.seal import Opening
 from telcon.core.void import Void
-from telcon.ledger import Fork, KeyCard, SigningKey
+from telcon.ledger import Fork, KeyCard, MlDsaSigningKey, SigningKey
 
 __all__ = [
     "ActDropped",
@@ -47,6 +47,16 @@ class LineIdentity:
     """Signs our own log's checkpoints."""
     mirror_key: SigningKey
     """Cosigns the other's."""
+    log_ml_dsa_key: MlDsaSigningKey | None = None
+    """Signs the same checkpoints by ML-DSA-44; None where our card is of version 1."""
+    mirror_ml_dsa_key: MlDsaSigningKey | None = None
+    """Cosigns the other's by ML-DSA-44, or None as above."""
+
+    @property
+    def has_ml_dsa(self) -> bool:
+        """Whether both sides have ML-DSA-44 keys."""
+        keys = (self.log_ml_dsa_key, self.mirror_ml_dsa_key, self.peer_card.log_ml_dsa)
+        return None not in keys
 
 
 class Now(Struct, frozen=True):

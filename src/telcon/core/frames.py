@@ -26,6 +26,8 @@ __all__ = [
     "Push",
     "Refill",
     "Refused",
+    "Second",
+    "Seconded",
     "SentOpening",
     "Signal",
     "cost_of",
@@ -38,6 +40,8 @@ __all__ = [
 PROTOCOL_VERSION: Final = 1
 MAX_FRAME_OCTETS: Final = 65_536
 MAX_NOTE_OCTETS: Final = 2_048  # a checkpoint with two signatures of 255 octet names has about 900
+MAX_SECOND_OCTETS: Final = 8_192  # such a checkpoint with an ML-DSA-44 line, which has 3,500
+MAX_SECONDED_OCTETS: Final = 4_096
 MAX_ENTRY_OCTETS: Final = 16_384
 MAX_CONTENT_OCTETS: Final = 8_192
 MAX_SIGNAL_OCTETS: Final = 16_384
@@ -152,6 +156,24 @@ class Contradiction(
     """As in `telcon.ledger.Fork`."""
 
 
+class Second(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="second"
+):
+    """The sender's checkpoint, cosigned by the receiver, with its ML-DSA-44 signature added."""
+
+    note: Annotated[bytes, msgspec.Meta(max_length=MAX_SECOND_OCTETS)]
+
+
+class Seconded(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="seconded"
+):
+    """The receiver's checkpoint of `size` is cosigned by ML-DSA-44 too."""
+
+    size: _Size
+    line: Annotated[bytes, msgspec.Meta(max_length=MAX_SECONDED_OCTETS)]
+    """One cosignature line."""
+
+
 class Signal(
     msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="signal"
 ):
@@ -173,6 +195,8 @@ Frame = (
     | Refill
     | Evidence
     | Contradiction
+    | Second
+    | Seconded
     | Signal
 )
 

@@ -18,15 +18,21 @@ from telcon.core.entry import (
     CallMode,
     CallRinging,
     Entry,
+    RecordAgreed,
     RecordChunk,
+    RecordDestroyed,
+    RecordHeld,
     RecordOff,
     RecordOn,
+    RecordSealed,
     Void,
 )
 from telcon.core.settle import Acts, mode_of, settle, within
 from telcon.core.transitions import Phase
 
 __all__ = ["guard", "name_of"]
+
+_OF_RECORDS = RecordHeld | RecordAgreed | RecordSealed | RecordDestroyed
 
 
 def name_of(origin: str) -> str:
@@ -56,6 +62,13 @@ def guard(
         return None if call.has_track(entry.track, past) else Void.NO_SUCH_TRACK
     if isinstance(entry, RecordChunk):
         return _chunk(origin, entry, call, past)
+    if isinstance(entry, _OF_RECORDS) and not call.was_answered(past):
+        return Void.NOT_LIVE
+    if isinstance(entry, RecordHeld):
+        return _held(origin, entry, call, past)
+    if isinstance(entry, RecordAgreed):
+        known = all(call.has_track(track[:2], past) for track in entry.tracks)
+        return None if known else Void.NO_SUCH_TRACK
     if isinstance(entry, RecordOff):
         if not call.was_answered(past):
             return Void.NOT_LIVE
@@ -108,3 +121,17 @@ def _chunk(origin: str, entry: RecordChunk, call: Acts, past: Past) -> Void | No
         return Void.NO_SUCH_TRACK
     follows = all(first == call.spoken(origin, track) for track, first, _, _ in entry.tracks)
     return None if follows else Void.CHUNK_DOES_NOT_FOLLOW
+
+
+def _held(origin: str, entry: RecordHeld, call: Acts, past: Past) -> Void | None:
+    """Chunks are answered for in their order, each once, and all their tracks."""
+    other = next(one for one in past if one != origin)
+    chunks = call.chunk_entries.get(other, ())
+    answered = call.holds(origin).chunks
+    if answered >= len(chunks) or chunks[answered][0] >= past[other]:
+        return Void.REFERS_TO_NOTHING
+    index, numbers = chunks[answered]
+    if entry.re[0] != (other, index):
+        return Void.REFERS_TO_NOTHING
+    same = tuple(track[0] for track in entry.tracks) == numbers
+    return None if same else Void.NO_SUCH_TRACK

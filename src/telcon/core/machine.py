@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from telcon.core import frames, receiving, sending
+from telcon.core import frames, receiving, seconding, sending
 from telcon.core.books import Books
 from telcon.core.connection import Connection
 from telcon.core.draft import Draft, line_frozen
@@ -47,7 +47,7 @@ from telcon.core.replay import replayed_fold
 from telcon.core.seal import Text
 from telcon.core.standing import State
 from telcon.core.stored import NEW_LOG, Commit, LogGrowth, Marker, Note, StoredLog
-from telcon.errors import IllegalActError, LinkDownError, MisuseError
+from telcon.errors import IllegalActError, LinkDownError, MisuseError, PeerError
 from telcon.ledger import Fork
 
 __all__ = [
@@ -91,6 +91,7 @@ class _Outstanding:
     theirs_note: Note | None
     cosigned: tuple[Note, ...]
     signed: Note | None
+    seconded: tuple[Note, ...]
 
 
 class LineMachine:
@@ -157,6 +158,11 @@ class LineMachine:
         return self._books.mirror.cosigned_size
 
     @property
+    def seconded_by_peer(self) -> int:
+        """Up to where both have signed our log by ML-DSA-44 too; 0 on a line without such keys."""
+        return self._books.seconded_size
+
+    @property
     def waiting(self) -> int:
         """How many acts of ours the peer has not cosigned, those not yet written included."""
         size = self._books.author.log.size + self._books.author.waiting_bulk
@@ -196,7 +202,7 @@ class LineMachine:
             self._start(connection)
 
     def _freeze(self) -> None:
-        """Freeze the line on which the peer has signed two histories; see docs/decisions/0005."""
+        """Freeze the line on which the peer has signed two histories; see docs/decisions/0009."""
         author, fold = self._books.author, self.fold
         if fold.is_frozen or author.is_full or author.log.origin not in fold.line.opened:
             return  # done, or done as soon as it can be
@@ -328,18 +334,21 @@ class LineMachine:
         taken = None if is_broken else books.mirror.taken_note
         fresh = (taken,) if taken and theirs.size > theirs.stored_size else ()
         cosigned = tuple(books.cosigned_notes.values())
+        seconded = tuple(books.seconded_notes.values())
         books.cosigned_notes.clear()
+        books.seconded_notes.clear()
         signed, books.signed_note = books.signed_note, None
         kept = (*cosigned, *fresh, *([signed] if signed else []))
         books.author.batch_taken()
         books.flush_at = None
         return _Outstanding(
-            Commit(grown, kept, tuple(books.fresh_evidence), marker),
+            Commit(grown, kept, tuple(books.fresh_evidence), marker, seconded),
             own.stored_size if is_broken else own.size,
             theirs.stored_size if is_broken else theirs.size,
             taken,
             cosigned,
             signed,
+            seconded,
         )
 
     def committed(self, commit: Commit, now: Now) -> None:
@@ -382,17 +391,23 @@ class LineMachine:
     def commit_failed(self, commit: Commit, now: Now) -> None:
         """Take note that `commit` failed; the same and more is offered again after a second."""
         books = self._at(now)
-        done = self._finish(commit)
-        for note in done.cosigned:
+        failed = self._finish(commit)
+        for note in failed.cosigned:
             books.cosigned_notes.setdefault(note.origin, note)
-        books.signed_note = books.signed_note or done.signed
+        books.signed_note = books.signed_note or failed.signed
+        for note in failed.seconded:
+            books.seconded_notes.setdefault(note.origin, note)
         self._retry_at = now.monotonic_s + RETRY_S
-        books.flush_at = self._retry_at if books.cosigned_notes or books.signed_note else None
+        books.flush_at = self._retry_at if self._is_flush_wanted() else None
+
+    def _is_flush_wanted(self) -> bool:
+        books = self._books
+        return bool(books.cosigned_notes or books.signed_note or books.seconded_notes)
 
     def close(self, now: Now) -> None:
         """Offer what waits at once: take, carry out and confirm commits until there is none."""
         books = self._at(now)
-        if books.cosigned_notes or books.signed_note:
+        if self._is_flush_wanted():
             books.flush_at = now.monotonic_s
 
     # -- the link
@@ -436,17 +451,28 @@ class LineMachine:
 
     def next_deadline(self) -> float | None:
         """Return the monotonic time by which to call `handle_deadline` and ask for a commit."""
-        deadlines = [self._connection.deadline() if self._connection else None]
+        deadlines: list[float | None] = []
+        if self._connection is not None:
+            deadlines.append(self._connection.deadline())
+            deadlines.append(seconding.next_act_s(self._books, self._connection))
         if self._outstanding is None:
             deadlines.append(self._retry_at or self._books.flush_at)
         return min((at for at in deadlines if at is not None), default=None)
 
     def handle_deadline(self, now: Now) -> None:
-        """Notice that the peer has been silent for too long, if it has."""
-        books = self._at(now)
-        deadline = self._connection.deadline() if self._connection else None
-        if self._connection and deadline is not None and not _is_later(deadline, now):
-            receiving.close(books, self._connection, "silent for too long, an answer is owed")
+        """Notice that the peer has been silent for too long, if it has; sign what is due again."""
+        books, connection = self._at(now), self._connection
+        if connection is None:
+            return
+        deadline = connection.deadline()
+        if deadline is not None and not _is_later(deadline, now):
+            receiving.close(books, connection, "silent for too long, an answer is owed")
+        due = seconding.next_act_s(books, connection)
+        if due is not None and not _is_later(due, now):
+            try:
+                seconding.act(books, connection)
+            except PeerError as error:
+                receiving.close(books, connection, str(error))
 
     def _at(self, now: Now) -> Books:
         self._books.now = now

@@ -157,14 +157,14 @@ class Mirror:
         self._verify(push)
         held = self.log.root_at(checkpoint.size)
         if held is not None and held != checkpoint.root:
-            raise self._fork(push.note, checkpoint, self.log.hash)
+            raise self.contradiction(push.note, checkpoint, self.log.hash)
         frontier = Frontier.load(push.first, self.log.hash)
         completed = []
         for leaf in leaves:
             frontier, hashes = frontier.append(leaf)
             completed.append(hashes)
         if frontier.root() == checkpoint.root:
-            raise self._fork(push.note, checkpoint, self._tree_of(push.first, completed))
+            raise self.contradiction(push.note, checkpoint, self._tree_of(push.first, completed))
         raise PushError(
             "hash", "other entries than are held, and the checkpoint does not bear them"
         )
@@ -217,8 +217,14 @@ class Mirror:
 
         return read
 
-    def _fork(self, note: bytes, checkpoint: Checkpoint, tree: HashReader) -> ForkError | PushError:
-        """Return the proof that `note` contradicts what is held; `tree`: of the larger of both."""
+    def contradiction(
+        self, note: bytes, checkpoint: Checkpoint, tree: HashReader
+    ) -> ForkError | PushError:
+        """Return what to make of a verified checkpoint of another history than the one held.
+
+        A `ForkError` where one is kept that it contradicts; then nothing of this log is cosigned
+        again. `tree` reads the tree of the larger of both.
+        """
         held = self._stored.note(checkpoint.size) or (self._taken.note if self._taken else None)
         if held is None:
             return PushError("hash", "another history than the one held")

@@ -35,6 +35,11 @@ def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
         ended_us=min(act.time_us for act in outcome.by) if over else None,
         recordings=_by_author(call) if answer is not None else (),
         chunks=dict(call.chunks) if answer is not None else {},
+        chunk_entries=_chunk_entries(call) if answer is not None else {},
+        held=dict(call.held) if answer is not None else {},
+        agreed=dict(call.agreed) if answer is not None else {},
+        sealed=dict(call.sealed) if answer is not None else {},
+        destroyed=dict(call.destroyed) if answer is not None else {},
         late=late,
     )
 
@@ -46,6 +51,13 @@ def _initiators(call: Acts, answer: Act | None) -> frozenset[str]:
 
 def _by_author(call: Acts) -> tuple[Recording, ...]:
     return tuple(chain.from_iterable(call.recordings[author] for author in sorted(call.recordings)))
+
+
+def _chunk_entries(call: Acts) -> dict[str, tuple[int, ...]]:
+    return {
+        author: tuple(index for index, _ in entries)
+        for author, entries in call.chunk_entries.items()
+    }
 
 
 def _roster(call: Acts, outcome: Outcome) -> tuple[dict[tuple[str, str], Seat], tuple[Late, ...]]:

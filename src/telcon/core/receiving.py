@@ -4,7 +4,7 @@ A frame that breaks the protocol closes the connection. A push that cannot be ta
 the same may be sent again rightly.
 """
 
-from telcon.core import frames
+from telcon.core import frames, seconding
 from telcon.core.books import Books, origin_of
 from telcon.core.connection import Connection
 from telcon.core.events import Misbehaviour, PushRefused, SignalReceived
@@ -72,6 +72,8 @@ def _read(books: Books, connection: Connection, frame: frames.Frame, octets: int
             _read_evidence(books, Fork(note_a, note_b))
         case frames.Contradiction(note_a, note_b, path):
             _read_evidence(books, Fork(note_a, note_b, tuple(path)))
+        case frames.Second() | frames.Seconded():
+            seconding.receive(books, connection, frame)
 
 
 def _read_hello(books: Books, connection: Connection, hello: frames.Hello) -> None:

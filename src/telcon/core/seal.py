@@ -21,15 +21,18 @@ __all__ = [
     "Media",
     "Opening",
     "Person",
+    "Persons",
     "Text",
     "format_media",
     "format_person",
+    "format_persons",
     "format_text",
     "make_seal",
     "opening_fits",
     "owed_members",
     "parse_media_untrusted",
     "parse_person_untrusted",
+    "parse_persons_untrusted",
     "parse_text_untrusted",
     "sealed_members",
 ]
@@ -64,6 +67,12 @@ class Person(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     office: str
     organisation: str
+
+
+class Persons(Struct, frozen=True, forbid_unknown_fields=True):
+    """The persons for whom a log speaks; sealed in `persons`."""
+
+    persons: Annotated[tuple[Person, ...], Meta(min_length=1)]
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +151,15 @@ def format_person(person: Person) -> bytes:
     return _format(person, _PERSON)
 
 
+def format_persons(persons: Persons) -> bytes:
+    """Return the one spelling of `persons`.
+
+    Raises:
+        MisuseError: it cannot be read back: nobody, half a surrogate pair, no language tag.
+    """
+    return _format(persons, _PERSONS)
+
+
 def format_text(text: Text) -> bytes:
     """Return the one spelling of `text`.
 
@@ -169,6 +187,15 @@ def parse_person_untrusted(content: bytes) -> Person:
     return _parse(content, _PERSON)
 
 
+def parse_persons_untrusted(content: bytes) -> Persons:
+    """Read the content of a `persons` seal.
+
+    Raises:
+        MalformedError: not in the one accepted spelling; shown as unreadable, it fits all the same.
+    """
+    return _parse(content, _PERSONS)
+
+
 def parse_text_untrusted(content: bytes) -> Text:
     """Read the content of a `topic`, `reason` or `text` seal.
 
@@ -188,6 +215,7 @@ def parse_media_untrusted(content: bytes) -> Media:
 
 
 _PERSON: Final = msgspec.json.Decoder(Person)
+_PERSONS: Final = msgspec.json.Decoder(Persons)
 _TEXT: Final = msgspec.json.Decoder(Text)
 _MEDIA: Final = msgspec.json.Decoder(Media)
 _Content = TypeVar("_Content", bound=Struct)

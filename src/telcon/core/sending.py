@@ -1,6 +1,7 @@
 """The frames that are due on a connection, made when they can be sent.
 
-In the order of what must not wait: the answer to `last?`, cosignatures, signals, then our own log.
+In the order of what must not wait: the answer to `last?`, cosignatures, signals, our own log, then
+signatures by ML-DSA-44.
 """
 
 from telcon.core import frames
@@ -25,6 +26,8 @@ def frames_due(books: Books, connection: Connection) -> list[bytes]:
         sent += map(frames.format_frame, _answers(books, connection))
         sent += _pushes(books, connection)
         sent += map(frames.format_frame, _questions(books, connection))
+        sent += map(frames.format_frame, connection.seconds)
+        connection.seconds.clear()
     return sent
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from telcon.core.call import ChunkSum, Past, Place, Recording, Seat, TrackRef
+from telcon.core.call import AgreedTracks, ChunkSum, Held, Past, Place, Recording, Seat, TrackRef
 from telcon.core.entry import (
     MODES,
     CallAnswer,
@@ -21,9 +21,13 @@ from telcon.core.entry import (
     CallRinging,
     Entry,
     Mode,
+    RecordAgreed,
     RecordChunk,
+    RecordDestroyed,
+    RecordHeld,
     RecordOff,
     RecordOn,
+    RecordSealed,
     Role,
 )
 from telcon.core.transitions import ENDS, PRECEDENCE, Phase, Side
@@ -31,6 +35,7 @@ from telcon.core.transitions import ENDS, PRECEDENCE, Phase, Side
 __all__ = ["Act", "Acts", "Outcome", "mode_of", "settle", "side_of", "stricter", "within"]
 
 _RANK: Final = {phase: rank for rank, phase in enumerate(PRECEDENCE)}
+_NOTHING_HELD: Final = Held(0, 0, 0, 0)
 _STRICTNESS: Final = {mode: rank for rank, mode in enumerate(MODES)}
 
 
@@ -79,6 +84,11 @@ class Acts:
     recordings: dict[str, list[Recording]] = field(default_factory=dict)  # by author, rising
     newest: dict[tuple[str, TrackRef], int] = field(default_factory=dict)  # where in these lists
     chunks: dict[TrackRef, ChunkSum] = field(default_factory=dict)
+    chunk_entries: dict[str, list[tuple[int, tuple[int, ...]]]] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)  # by who holds
+    agreed: dict[str, tuple[int, AgreedTracks]] = field(default_factory=dict)  # by author
+    sealed: dict[str, int] = field(default_factory=dict)  # by author: where it says so first
+    destroyed: dict[str, int] = field(default_factory=dict)  # the same
 
     def take(self, entry: Entry, act: Act) -> None:
         """Add the effect of `entry`, neither ring nor answer."""
@@ -96,8 +106,18 @@ class Acts:
             self.newest[act.origin, entry.track] = len(mine)
             mine.append(Recording(act.origin, entry.track, act.index, act.time_us))
         elif isinstance(entry, RecordChunk):
+            numbers = tuple(track[0] for track in entry.tracks)
+            self.chunk_entries.setdefault(act.origin, []).append((act.index, numbers))
             for track, first, count, _ in entry.tracks:
                 self.chunks[act.origin, track] = ChunkSum(first + count, act.index, act.time_us)
+        elif isinstance(entry, RecordHeld):
+            self.held[act.origin] = _add_held(self.holds(act.origin), entry)
+        elif isinstance(entry, RecordAgreed):
+            self.agreed[act.origin] = (act.index, entry.tracks)
+        elif isinstance(entry, RecordSealed):
+            self.sealed.setdefault(act.origin, act.index)
+        elif isinstance(entry, RecordDestroyed):
+            self.destroyed.setdefault(act.origin, act.index)
         elif isinstance(entry, RecordOff):
             mine, at = self.recordings[act.origin], self.newest[act.origin, entry.track]
             mine[at] = replace(mine[at], off=act.index, off_us=act.time_us)
@@ -134,10 +154,24 @@ class Acts:
         chunks = self.chunks.get((origin, track))
         return 0 if chunks is None else chunks.count
 
+    def holds(self, origin: str) -> Held:
+        """Return what the side `origin` has stated that it holds of the other's chunks."""
+        return self.held.get(origin, _NOTHING_HELD)
+
     def is_recording(self, author: str, track: TrackRef) -> bool:
         """Return whether the author's newest recording of `track` is unclosed."""
         at = self.newest.get((author, track))
         return at is not None and self.recordings[author][at].off is None
+
+
+def _add_held(held: Held, entry: RecordHeld) -> Held:
+    """Return `held` with one chunk more."""
+    repaired, absent, differing = held.repaired, held.absent, held.differing
+    for _, _, came, lacks, differs in entry.tracks:
+        repaired += sum(count for _, count in came)
+        absent += sum(count for _, count in lacks)
+        differing += sum(count for _, count in differs)
+    return Held(held.chunks + 1, repaired, absent, differing)
 
 
 def side_of(call: Acts, origin: str, past: Past) -> Side:

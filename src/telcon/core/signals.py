@@ -11,17 +11,38 @@ import msgspec
 from telcon.errors import MalformedError
 
 __all__ = [
+    "MAX_GIVEN",
+    "MAX_LEAVES",
+    "MAX_PACKET_OCTETS",
+    "MAX_RUNS",
+    "AskSignal",
+    "GiveSignal",
     "HintKind",
     "HintSignal",
+    "HouseAnswerSignal",
+    "HouseAskSignal",
+    "HouseSignal",
     "RecorderSignal",
     "TrunkSignal",
     "format_signal",
     "parse_hint_untrusted",
+    "parse_house_answer_untrusted",
+    "parse_house_ask_untrusted",
+    "parse_house_untrusted",
+    "parse_record_ask_untrusted",
+    "parse_record_give_untrusted",
     "parse_recorder_untrusted",
     "parse_trunk_untrusted",
 ]
 
 MAX_ADDRESSES = 8
+MAX_RUNS = 64  # of packets, in one ask
+MAX_LEAVES = 448  # hashes in one give: 14 KiB
+MAX_GIVEN = 256  # packets in one give
+MAX_PACKET_OCTETS = 1_338  # of payload: what fits on the trunk
+HASH_OCTETS = 32
+MAX_VKEY_OCTETS = 2_048  # a name of 255 octets and an ML-DSA-44 key of 1,312
+MAX_HOUSE_OCTETS = 12_000  # two keys beside it, and it is within what a signal may bear
 
 HintKind = Literal["hang-up", "cancel", "decline", "mute", "unmute", "leave"]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
@@ -55,11 +76,84 @@ class RecorderSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds since the newest packet was written; None before the first."""
 
 
-Body = TrunkSignal | HintSignal | RecorderSignal
+Index = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=255)]
+Run = tuple[Index, Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)]]
+Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+Payload = Annotated[bytes, msgspec.Meta(max_length=MAX_PACKET_OCTETS)]
+Leaf = Annotated[bytes, msgspec.Meta(min_length=HASH_OCTETS, max_length=HASH_OCTETS)]
+
+
+class AskSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender lacks packets of one track of a chunk that the receiver logged."""
+
+    chunk: Index
+    """Where the chunk's entry stands in the receiver's log."""
+    track: Number
+    leaves: bool
+    """The hashes of the leaves are asked for instead of the packets."""
+    runs: Annotated[list[Run], msgspec.Meta(min_length=1, max_length=MAX_RUNS)]
+    """First index and count of what is asked for."""
+
+
+class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of what was asked for; the rest is asked for again."""
+
+    chunk: Index
+    track: Number
+    packets: Annotated[list[tuple[Index, Time, Payload]], msgspec.Meta(max_length=MAX_GIVEN)]
+    """Index, timestamp, Opus payload."""
+    leaves: Annotated[list[Leaf], msgspec.Meta(max_length=MAX_LEAVES)]
+    """Of the packets from `first` on, each the next."""
+    first: Index
+    gone: Annotated[list[Run], msgspec.Meta(max_length=MAX_RUNS)]
+    """What was asked for and the sender does not hold."""
+
+
+class HouseSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender's house log and witness key, and what it holds of the receiver's house log."""
+
+    log: Annotated[str, msgspec.Meta(max_length=MAX_VKEY_OCTETS)]
+    """The vkey that signs the sender's house log."""
+    witness: Annotated[str, msgspec.Meta(max_length=MAX_VKEY_OCTETS)]
+    """The vkey under which the sender cosigns house logs of others."""
+    last: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
+    """The receiver's newest house checkpoint that the sender has cosigned; empty if none."""
+
+
+class HouseAskSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender asks for a cosignature of its house log."""
+
+    body: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
+    """The body of `add-checkpoint`, see `telcon.ledger.witness`."""
+
+
+class HouseAnswerSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer to the one `house-ask` that is open."""
+
+    status: Annotated[int, msgspec.Meta(ge=100, le=599)]
+    body: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
+
+
+Body = (
+    TrunkSignal
+    | HintSignal
+    | RecorderSignal
+    | AskSignal
+    | GiveSignal
+    | HouseSignal
+    | HouseAskSignal
+    | HouseAnswerSignal
+)
 
 _trunk = msgspec.msgpack.Decoder(TrunkSignal)
 _hint = msgspec.msgpack.Decoder(HintSignal)
 _recorder = msgspec.msgpack.Decoder(RecorderSignal)
+_ask = msgspec.msgpack.Decoder(AskSignal)
+_give = msgspec.msgpack.Decoder(GiveSignal)
+_house = msgspec.msgpack.Decoder(HouseSignal)
+_house_ask = msgspec.msgpack.Decoder(HouseAskSignal)
+_house_answer = msgspec.msgpack.Decoder(HouseAnswerSignal)
 
 
 def format_signal(body: Body) -> bytes:
@@ -101,3 +195,63 @@ def parse_recorder_untrusted(data: bytes) -> RecorderSignal:
         return _recorder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"recorder signal: {error}") from error
+
+
+def parse_record_ask_untrusted(data: bytes) -> AskSignal:
+    """Read the body of a `record-ask` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _ask.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"record-ask signal: {error}") from error
+
+
+def parse_record_give_untrusted(data: bytes) -> GiveSignal:
+    """Read the body of a `record-give` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _give.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"record-give signal: {error}") from error
+
+
+def parse_house_untrusted(data: bytes) -> HouseSignal:
+    """Read the body of a `house` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _house.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"house signal: {error}") from error
+
+
+def parse_house_ask_untrusted(data: bytes) -> HouseAskSignal:
+    """Read the body of a `house-ask` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _house_ask.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"house-ask signal: {error}") from error
+
+
+def parse_house_answer_untrusted(data: bytes) -> HouseAnswerSignal:
+    """Read the body of a `house-answer` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _house_answer.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"house-answer signal: {error}") from error

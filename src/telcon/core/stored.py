@@ -59,6 +59,12 @@ class StoredLog(Protocol):
         Of our own log the newest that bears the peer's cosignature.
         """
 
+    def seconded_size(self) -> int:
+        """Return the size of the newest checkpoint stored that both signed with ML-DSA-44 too.
+
+        0 if there is none.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class LogGrowth:
@@ -101,3 +107,5 @@ class Commit:
     """Pairs of signed checkpoints of one log that cannot both be true, and what shows it."""
     marker: Marker | None
     """The new marker; None: it stays as it is."""
+    seconded: tuple[Note, ...] = ()
+    """Checkpoints that bear ML-DSA-44 signatures of both sides beside those of `notes`."""

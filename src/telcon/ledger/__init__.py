@@ -1,18 +1,16 @@
 """A transparency log's bytes: tree, signed notes, checkpoints, cosignatures, tiles, proofs.
 
 Bytes in, bytes out: no disk, socket, clock or random source, and nothing of calls. Usable alone.
-Read in this order: `merkle`, `note`, `checkpoint`, `cosignature`, `tiles`, `policy`, `proof`,
-`fork`.
-Formats: RFC 6962 §2 and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
-tlog-proof, tlog-policy. Everything is read in one spelling only.
+Read in this order: `merkle`, `checkpoint`, `note`, `log_signature`, `cosignature`, `tiles`,
+`policy`, `proof`, `fork`, `witness` (which is imported from its own module). Formats: RFC 6962 §2
+and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof, tlog-policy,
+tlog-witness. Everything is read in one spelling only.
 """
 
 from telcon.ledger.checkpoint import (
     Checkpoint,
     format_checkpoint,
-    open_checkpoint,
     parse_checkpoint_untrusted,
-    sign_checkpoint,
 )
 from telcon.ledger.cosignature import cosign, cosignature_time, open_cosignature
 from telcon.ledger.fork import (
@@ -32,6 +30,7 @@ from telcon.ledger.keycard import (
     mirror_name,
     parse_key_card,
 )
+from telcon.ledger.log_signature import open_checkpoint, sign_checkpoint
 from telcon.ledger.merkle import (
     EMPTY_FRONTIER,
     EMPTY_ROOT,
@@ -47,6 +46,7 @@ from telcon.ledger.merkle import (
 )
 from telcon.ledger.note import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     NoteSignature,
     UnverifiedNote,
@@ -71,6 +71,7 @@ from telcon.ledger.policy import (
     mirror_policy,
     parse_policy,
     verify_checkpoint,
+    with_witnesses,
 )
 from telcon.ledger.proof import (
     ProvenEntry,
@@ -79,11 +80,21 @@ from telcon.ledger.proof import (
     parse_tlog_proof,
     verify_tlog_proof,
 )
-from telcon.ledger.signing import SigningKey, is_weak_public_key, verify_signature
+from telcon.ledger.signing import (
+    MlDsaSigningKey,
+    SigningKey,
+    is_weak_ml_dsa_key,
+    is_weak_public_key,
+    verify_ml_dsa_signature,
+    verify_signature,
+)
 from telcon.ledger.tiles import (
+    fold_hashes,
     format_bundle,
     log_files,
     parse_bundle_untrusted,
+    read_bundle,
+    read_tile,
     tile_bytes,
     tile_path,
     tiles_of,
@@ -93,6 +104,7 @@ from telcon.ledger.tiles import (
 
 __all__ = [
     "COSIGNATURE_ED25519",
+    "COSIGNATURE_ML_DSA",
     "ED25519",
     "EMPTY_FRONTIER",
     "EMPTY_ROOT",
@@ -103,6 +115,7 @@ __all__ = [
     "Group",
     "HashReader",
     "KeyCard",
+    "MlDsaSigningKey",
     "NoteSignature",
     "Policy",
     "ProvenEntry",
@@ -117,6 +130,7 @@ __all__ = [
     "consistency_proof",
     "cosign",
     "cosignature_time",
+    "fold_hashes",
     "fork_between",
     "fork_hash",
     "format_bundle",
@@ -128,6 +142,7 @@ __all__ = [
     "format_tlog_proof",
     "format_vkey",
     "inclusion_proof",
+    "is_weak_ml_dsa_key",
     "is_weak_public_key",
     "key_card_hash",
     "leaf_hash",
@@ -148,6 +163,8 @@ __all__ = [
     "parse_signature_lines_untrusted",
     "parse_tlog_proof",
     "parse_vkey",
+    "read_bundle",
+    "read_tile",
     "root_at",
     "sign_checkpoint",
     "sign_note",
@@ -159,8 +176,10 @@ __all__ = [
     "verify_consistency",
     "verify_fork",
     "verify_inclusion",
+    "verify_ml_dsa_signature",
     "verify_note",
     "verify_signature",
     "verify_tiles",
     "verify_tlog_proof",
+    "with_witnesses",
 ]

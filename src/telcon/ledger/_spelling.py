@@ -1,4 +1,4 @@
-"""The one accepted spelling of base64, hex and decimal numbers in text formats.
+"""The one accepted spelling of base64, hex, decimal numbers and key names in text formats.
 
 Every reader here is used on bytes from outside and raises `MalformedError` alone. `int()` and
 `b64decode()` accept too much (signs, underscores, other digits, stray bits), so each value is
@@ -8,11 +8,17 @@ decoded, encoded again and compared.
 import base64
 import binascii
 import re
+from functools import lru_cache
+from typing import Final
 
 from telcon.errors import MalformedError
 
 MAX_SIZE = 2**63 - 1  # c2sp.org/tlog-checkpoint: tree sizes and times are signed 64-bit numbers
 
+MAX_NAME_OCTETS: Final = 255  # so that a name fits the 8-bit length of type 0x06
+PARSED_NOTES: Final = 16  # kept as read: a checkpoint on its way is looked at several times
+
+_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")  # \s is every space that Unicode knows
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 
@@ -72,3 +78,16 @@ def parse_hex(text: str, octets: int, what: str) -> bytes:
     if len(text) != 2 * octets or not _HEX.fullmatch(text):
         raise MalformedError(f"{what}: expected {2 * octets} lower-case hex digits")
     return bytes.fromhex(text)
+
+
+@lru_cache(maxsize=1024)
+def check_key_name(name: str) -> None:
+    """Refuse what cannot name a key (or a log, whose origin is a key name).
+
+    Raises:
+        MalformedError: empty, over 255 octets, or with a space, control character or '+'.
+    """
+    if not name or len(name.encode("utf-8", "replace")) > MAX_NAME_OCTETS:
+        raise MalformedError("a key name has 1 to 255 octets")
+    if not _NAME.fullmatch(name):
+        raise MalformedError(f"key name {name!r}: no space, control character or '+' is allowed")

@@ -1,31 +1,37 @@
-"""Timestamped cosignatures, c2sp.org/tlog-cosignature v1.0.1, key type 0x04.
+"""Timestamped cosignatures, c2sp.org/tlog-cosignature v1.1.0-rc.1, key types 0x04 and 0x06.
 
-The signature line's blob is `u64 timestamp || Ed25519` over a header with the time and the whole
-checkpoint text. It means: of all trees of this origin that the cosigner has seen up to this time
-this is the largest, and all were consistent. A mirror's key says besides that it holds all
-entries durably. The cosigner's name is not signed, so every role has a key of its own.
+The signature line's blob is `u64 timestamp || signature`: of type 0x04 by Ed25519 over a header
+with the time and the whole checkpoint text, of type 0x06 by ML-DSA-44 over names, time, size and
+root. Either means: of all trees of this origin that the cosigner has seen up to this time this is
+the largest, and all were consistent. A mirror's key says besides that it holds all entries durably.
+Type 0x04 does not sign the cosigner's name, so every role has a key of its own.
+
+Time 0, of type 0x06 alone, says nothing about the largest: a log so signs its own checkpoint, under
+its origin as name.
 """
 
 from telcon.errors import MalformedError, MisuseError, SignatureError
-from telcon.ledger._spelling import MAX_SIZE
+from telcon.ledger._spelling import MAX_SIZE, check_key_name
 from telcon.ledger.checkpoint import parse_checkpoint_untrusted
 from telcon.ledger.note import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
+    ED25519,
     TIMESTAMP_OCTETS,
     NoteSignature,
     UnverifiedNote,
     VerifierKey,
-    check_key_name,
     cosigned_message,
     format_signature_line,
     key_id,
     parse_signature_lines_untrusted,
+    subtree_message,
     verify_note,
 )
-from telcon.ledger.signing import SigningKey
+from telcon.ledger.signing import MlDsaSigningKey, SigningKey
 
 
-def cosign(note_text: bytes, name: str, key: SigningKey, timestamp: int) -> bytes:
+def cosign(note_text: bytes, name: str, key: SigningKey | MlDsaSigningKey, timestamp: int) -> bytes:
     """Return the signature line of `key` under `name` for a checkpoint's text.
 
     `timestamp` is in POSIX seconds. The caller has made what it vouches for durable before.
@@ -37,12 +43,15 @@ def cosign(note_text: bytes, name: str, key: SigningKey, timestamp: int) -> byte
         raise MisuseError(f"a cosignature's time is 0 to 2^63-1, not {timestamp}")
     try:
         check_key_name(name)
-        parse_checkpoint_untrusted(note_text)
+        checkpoint = parse_checkpoint_untrusted(note_text)
     except MalformedError as error:
         raise MisuseError(f"cannot be cosigned: {error}") from error
-    signature = key.sign(cosigned_message(note_text, timestamp))
-    blob = timestamp.to_bytes(TIMESTAMP_OCTETS, "big") + signature
-    label = key_id(name, COSIGNATURE_ED25519, key.public)
+    if isinstance(key, SigningKey):
+        key_type, message = COSIGNATURE_ED25519, cosigned_message(note_text, timestamp)
+    else:
+        key_type, message = COSIGNATURE_ML_DSA, subtree_message(checkpoint, name, timestamp)
+    blob = timestamp.to_bytes(TIMESTAMP_OCTETS, "big") + key.sign(message)
+    label = key_id(name, key_type, key.public)
     return format_signature_line(NoteSignature(name, label, blob))
 
 
@@ -66,6 +75,6 @@ def cosignature_time(key: VerifierKey, signature: NoteSignature) -> int:
     Raises:
         SignatureError: `key` is of a type that bears no time.
     """
-    if key.type != COSIGNATURE_ED25519:
+    if key.type == ED25519:
         raise SignatureError(f"{key.name}: a log's key, which cosigns nothing")
     return int.from_bytes(signature.blob[:TIMESTAMP_OCTETS], "big")

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from telcon.errors import MalformedError, MisuseError, ProofError
 from telcon.ledger._spelling import format_base64, parse_base64_hash
-from telcon.ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_untrusted
+from telcon.ledger.checkpoint import Checkpoint, parse_checkpoint_untrusted
+from telcon.ledger.log_signature import open_checkpoint
 from telcon.ledger.merkle import (
     HASH_OCTETS,
     MAX_PROOF_HASHES,

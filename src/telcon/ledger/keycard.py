@@ -1,7 +1,8 @@
 """Key cards: what a node publishes of its keys for one line, docs/protocol.md §1.
 
 One JSON object in one spelling, so that its hash names it. Others keep it and verify receipts
-with it years later, without asking anyone.
+with it years later, without asking anyone. A card of version 1 has Ed25519 keys alone; one of
+version 2 names ML-DSA-44 keys beside them.
 """
 
 import json
@@ -12,14 +13,24 @@ from typing import Final
 
 from telcon.errors import MalformedError
 from telcon.ledger._spelling import parse_hex
-from telcon.ledger.note import COSIGNATURE_ED25519, ED25519, VerifierKey, format_vkey, parse_vkey
+from telcon.ledger.note import (
+    COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
+    ED25519,
+    VerifierKey,
+    format_vkey,
+    parse_vkey,
+)
 
-MAX_CARD_OCTETS: Final = 4096
+MAX_CARD_OCTETS: Final = 8192  # of version 1 half as much, which none can reach
 MAX_NODE_NAME_OCTETS: Final = 200
 LINE_ID_OCTETS: Final = 16
 
 _HEADING = "telcon key card v1"
 _MEMBERS = ("card", "name", "line", "log", "mirror", "tls")
+_HEADING_2 = "telcon key card v2"
+_ML_DSA_MEMBERS = ("log_ml_dsa_44", "mirror_ml_dsa_44")
+_MEMBERS_2 = (*_MEMBERS[:-1], *_ML_DSA_MEMBERS, _MEMBERS[-1])
 _LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NODE_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 
@@ -42,20 +53,38 @@ class KeyCard:
     """Cosigns the other side's line log."""
     tls: str
     """SHA-256 of the DER form of the link's certificate, 64 lower-case hex digits."""
+    log_ml_dsa: VerifierKey | None = None
+    """Signs the same checkpoints by ML-DSA-44; None, as the one below, in a card of version 1."""
+    mirror_ml_dsa: VerifierKey | None = None
+    """Cosigns as `mirror` does, by ML-DSA-44."""
 
     def __post_init__(self) -> None:
         check_node_name(self.name)
         parse_hex(self.line, LINE_ID_OCTETS, "line id")
         parse_hex(self.tls, 32, "hash of the link's certificate")
-        if (self.log.name, self.log.type) != (log_origin(self.name, self.line), ED25519):
-            raise MalformedError(f"key card of {self.name}: {self.log.name} is not its log key")
-        if (self.mirror.name, self.mirror.type) != (
-            mirror_name(self.name, self.line),
-            COSIGNATURE_ED25519,
-        ):
-            raise MalformedError(f"key card of {self.name}: {self.mirror.name} is not its mirror")
-        if self.log.public == self.mirror.public:
+        origin, mirror = log_origin(self.name, self.line), mirror_name(self.name, self.line)
+        self._check(self.log, origin, ED25519)
+        self._check(self.mirror, mirror, COSIGNATURE_ED25519)
+        if (self.log_ml_dsa is None) is not (self.mirror_ml_dsa is None):
+            raise MalformedError(f"key card of {self.name}: one ML-DSA-44 key without the other")
+        if self.log_ml_dsa is not None and self.mirror_ml_dsa is not None:
+            self._check(self.log_ml_dsa, origin, COSIGNATURE_ML_DSA)
+            self._check(self.mirror_ml_dsa, mirror, COSIGNATURE_ML_DSA)
+        if len({key.public for key in self.keys}) != len(self.keys):
             raise MalformedError(f"key card of {self.name}: log and mirror have the same key")
+
+    def _check(self, key: VerifierKey, name: str, key_type: int) -> None:
+        if (key.name, key.type) != (name, key_type):
+            raise MalformedError(
+                f"key card of {self.name}: {key.name} of type 0x{key.type:02x}"
+                f" is not its {name} of type 0x{key_type:02x}"
+            )
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """Every key of the card: two, or in version 2 four."""
+        keys = (self.log, self.mirror, self.log_ml_dsa, self.mirror_ml_dsa)
+        return tuple(key for key in keys if key is not None)
 
 
 def check_node_name(name: str) -> None:
@@ -90,16 +119,18 @@ def parse_key_card(data: bytes) -> KeyCard:
         members = json.loads(data.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise MalformedError("a key card is a JSON object in ASCII") from error
-    if not isinstance(members, dict) or tuple(members) != _MEMBERS:
+    if not isinstance(members, dict) or tuple(members) not in (_MEMBERS, _MEMBERS_2):
         raise MalformedError(f"a key card has the members {', '.join(_MEMBERS)}, in this order")
     if not all(isinstance(value, str) for value in members.values()):
         raise MalformedError("a key card's members are strings")
+    ml_dsa = [parse_vkey(members[member]) for member in _ML_DSA_MEMBERS if member in members]
     card = KeyCard(
-        name=members["name"],
-        line=members["line"],
-        log=parse_vkey(members["log"]),
-        mirror=parse_vkey(members["mirror"]),
-        tls=members["tls"],
+        members["name"],
+        members["line"],
+        parse_vkey(members["log"]),
+        parse_vkey(members["mirror"]),
+        members["tls"],
+        *ml_dsa,
     )
     if format_key_card(card) != data:
         raise MalformedError("the key card is not in its one spelling")
@@ -108,15 +139,10 @@ def parse_key_card(data: bytes) -> KeyCard:
 
 def format_key_card(card: KeyCard) -> bytes:
     """Write a key card in its one spelling, without a line feed at its end."""
-    values = (
-        _HEADING,
-        card.name,
-        card.line,
-        format_vkey(card.log),
-        format_vkey(card.mirror),
-        card.tls,
-    )
-    members = dict(zip(_MEMBERS, values, strict=True))
+    is_first = card.log_ml_dsa is None
+    heading, names = (_HEADING, _MEMBERS) if is_first else (_HEADING_2, _MEMBERS_2)
+    values = (heading, card.name, card.line, *map(format_vkey, card.keys), card.tls)
+    members = dict(zip(names, values, strict=True))
     return json.dumps(members, separators=(",", ":")).encode("ascii")
 
 

@@ -6,10 +6,10 @@
 
 A note comes in as `UnverifiedNote` and only `verify_note` makes a `VerifiedNote` of it. Exact
 bytes are kept and passed on, never trimmed or written anew. Key types: Ed25519 (0x01) and the
-timestamped cosignature (0x04); what a cosignature means is in `telcon.ledger.cosignature`.
+timestamped cosignatures, by Ed25519 (0x04) and by ML-DSA-44 (0x06); what a cosignature means is in
+`telcon.ledger.cosignature`. One of type 0x06 under a log's own name is that log's signature.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,26 +17,40 @@ from hashlib import sha256
 from typing import Final
 
 from telcon.errors import MalformedError, MisuseError, SignatureError
-from telcon.ledger._spelling import MAX_SIZE, format_base64, parse_base64, parse_hex
+from telcon.ledger._spelling import (
+    MAX_SIZE,
+    PARSED_NOTES,
+    check_key_name,
+    format_base64,
+    parse_base64,
+    parse_hex,
+)
+from telcon.ledger.checkpoint import Checkpoint, parse_checkpoint_untrusted
 from telcon.ledger.signing import (
+    ML_DSA_PUBLIC_OCTETS,
     PUBLIC_OCTETS,
-    SIGNATURE_OCTETS,
     SigningKey,
+    is_weak_ml_dsa_key,
     is_weak_public_key,
+    verify_ml_dsa_signature,
     verify_signature,
 )
 
 ED25519: Final = 0x01
 COSIGNATURE_ED25519: Final = 0x04
+COSIGNATURE_ML_DSA: Final = 0x06
+PUBLIC_KEY_OCTETS: Final = {
+    ED25519: PUBLIC_OCTETS,
+    COSIGNATURE_ED25519: PUBLIC_OCTETS,
+    COSIGNATURE_ML_DSA: ML_DSA_PUBLIC_OCTETS,
+}
+"""By type of key."""
 
 MAX_NOTE_OCTETS: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 100  # as Go's reader; the specification wants at least 16
-MAX_NAME_OCTETS: Final = 255  # so that a name fits the 8-bit length of type 0x06
-PARSED_NOTES: Final = 16  # kept as read: a checkpoint on its way is looked at several times
 KEY_ID_OCTETS: Final = 4
 TIMESTAMP_OCTETS: Final = 8
 
-_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")  # \s is every space that Unicode knows
 _EM_DASH = "\N{EM DASH}"
 _CONTROL = bytes(set(range(0x20)) - {0x0A})
 
@@ -51,17 +65,18 @@ class VerifierKey:
 
     name: str
     type: int
-    """`ED25519` or `COSIGNATURE_ED25519`."""
+    """`ED25519`, `COSIGNATURE_ED25519` or `COSIGNATURE_ML_DSA`."""
     public: bytes
-    """32 octets."""
+    """32 octets, of ML-DSA-44 1,312."""
     key_id: bytes = field(init=False)
     """4 octets, computed: a label to find the key by, never a proof of it."""
 
     def __post_init__(self) -> None:
         check_key_name(self.name)
-        if self.type not in (ED25519, COSIGNATURE_ED25519):
+        if self.type not in PUBLIC_KEY_OCTETS:
             raise MalformedError(f"key {self.name}: type 0x{self.type:02x} is not supported")
-        if is_weak_public_key(self.public):
+        is_weak = is_weak_ml_dsa_key if self.type == COSIGNATURE_ML_DSA else is_weak_public_key
+        if is_weak(self.public):
             raise MalformedError(f"key {self.name}: a weak public key, which anyone can sign for")
         object.__setattr__(self, "key_id", key_id(self.name, self.type, self.public))
 
@@ -106,19 +121,6 @@ def organisation(name: str) -> str:
     return name.partition("/")[0]
 
 
-@lru_cache(maxsize=1024)
-def check_key_name(name: str) -> None:
-    """Refuse what cannot name a key (or a log, whose origin is a key name).
-
-    Raises:
-        MalformedError: empty, over 255 octets, or with a space, control character or '+'.
-    """
-    if not name or len(name.encode("utf-8", "replace")) > MAX_NAME_OCTETS:
-        raise MalformedError("a key name has 1 to 255 octets")
-    if not _NAME.fullmatch(name):
-        raise MalformedError(f"key name {name!r}: no space, control character or '+' is allowed")
-
-
 def parse_vkey(text: str) -> VerifierKey:
     """Read `name+hhhhhhhh+base64(type || key)`, computing the ID again.
 
@@ -131,8 +133,11 @@ def parse_vkey(text: str) -> VerifierKey:
     name, stated_id, encoded = parts
     stated = parse_hex(stated_id, KEY_ID_OCTETS, f"key ID of {name!r}")
     data = parse_base64(encoded, f"key {name!r}")
-    if len(data) != 1 + PUBLIC_OCTETS:
-        raise MalformedError(f"key {name!r}: expected 33 octets, got {len(data)}")
+    if not data:
+        raise MalformedError(f"key {name!r}: empty")
+    octets = PUBLIC_KEY_OCTETS.get(data[0], PUBLIC_OCTETS)
+    if len(data) != 1 + octets:
+        raise MalformedError(f"key {name!r}: expected {1 + octets} octets, got {len(data)}")
     key = VerifierKey(name, data[0], data[1:])
     if key.key_id != stated:
         raise MalformedError(f"key {name!r}: its ID is {key.key_id.hex()}, not {stated_id}")
@@ -236,13 +241,18 @@ def verify_note(note: UnverifiedNote, keys: Sequence[VerifierKey]) -> VerifiedNo
 def _verifies(key: VerifierKey, blob: bytes, text: bytes) -> bool:
     if key.type == ED25519:
         return verify_signature(key.public, blob, text)
-    if len(blob) != TIMESTAMP_OCTETS + SIGNATURE_OCTETS:
-        return False
     timestamp = int.from_bytes(blob[:TIMESTAMP_OCTETS], "big")
     if timestamp > MAX_SIZE:
         return False
-    message = cosigned_message(text, timestamp)
-    return verify_signature(key.public, blob[TIMESTAMP_OCTETS:], message)
+    signature = blob[TIMESTAMP_OCTETS:]  # of another length it verifies nothing
+    if key.type == COSIGNATURE_ED25519:
+        return verify_signature(key.public, signature, cosigned_message(text, timestamp))
+    try:
+        checkpoint = parse_checkpoint_untrusted(text)
+    except MalformedError:
+        return False  # type 0x06 signs trees, and no other text
+    message = subtree_message(checkpoint, key.name, timestamp)
+    return verify_ml_dsa_signature(key.public, signature, message)
 
 
 def cosigned_message(text: bytes, timestamp: int) -> bytes:
@@ -251,6 +261,31 @@ def cosigned_message(text: bytes, timestamp: int) -> bytes:
     `timestamp` is in POSIX seconds.
     """
     return b"cosignature/v1\ntime %d\n" % timestamp + text  # c2sp.org/tlog-cosignature
+
+
+def subtree_message(checkpoint: Checkpoint, name: str, timestamp: int) -> bytes:
+    """Return the bytes that a type 0x06 cosignature of a whole tree under `name` signs.
+
+    `timestamp` is in POSIX seconds.
+
+        "subtree/v1" LF 00
+        u8 length || cosigner's name
+        u64 timestamp
+        u8 length || origin
+        u64 start, 0 || u64 end, the size
+        root (32)
+    """
+    cosigner, origin = name.encode(), checkpoint.origin.encode()  # both at most 255 octets
+    return b"".join(  # c2sp.org/tlog-cosignature, ML-DSA-44 signed message
+        (
+            b"subtree/v1\n\x00",
+            bytes((len(cosigner),)) + cosigner,
+            timestamp.to_bytes(8, "big"),
+            bytes((len(origin),)) + origin,
+            bytes(8) + checkpoint.size.to_bytes(8, "big"),
+            checkpoint.root,
+        )
+    )
 
 
 def sign_note(text: bytes, name: str, key: SigningKey) -> bytes:

@@ -5,21 +5,23 @@
     group <name> all|any|<k> <member> ...
     quorum <name>|none
 
-telcon is stricter than the format. A policy names exactly one log: one policy for both logs of a
-line would let one side forge the other's entries with its own two keys. For the same reason a
-cosigner of the log's own organisation is refused, also under a policy given by hand.
+telcon is stricter than the format. A policy names exactly one log, if by several keys (a signature
+by one of them is enough): one policy for both logs of a line would let one side forge the other's
+entries with its own two keys. For the same reason a cosigner of the log's own organisation is
+refused, also under a policy given by hand.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from telcon.errors import MalformedError, PolicyError, SignatureError
+from telcon.errors import MalformedError, MisuseError, PolicyError, SignatureError
 from telcon.ledger._spelling import parse_decimal
 from telcon.ledger.checkpoint import Checkpoint, parse_checkpoint_untrusted
 from telcon.ledger.cosignature import cosignature_time
 from telcon.ledger.note import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     VerifierKey,
     format_vkey,
@@ -32,6 +34,7 @@ from telcon.ledger.note import (
 MAX_POLICY_OCTETS: Final = 64 * 1024
 MAX_WITNESSES: Final = 32
 MAX_GROUPS: Final = 32
+MAX_LOG_KEYS: Final = 32
 
 _ALLOWED = bytes([0x09, 0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _NONE = "none"
@@ -72,11 +75,17 @@ class Policy:
     quorum: str | None
     """Name of a witness or group; None when the log's own signature is enough."""
     log_url: str = ""
+    other_logs: tuple[VerifierKey, ...] = ()
+    """Further keys of the same log, whose origin is the name of each."""
+    beside: tuple[VerifierKey, ...] = ()
+    """Keys, the log's or cosigners', that nothing is asked of: their lines are verified where there
+    are any, and told. A policy file has none."""
 
     def __post_init__(self) -> None:
         if len(self.witnesses) > MAX_WITNESSES or len(self.groups) > MAX_GROUPS:
             raise PolicyError(f"a policy has at most {MAX_WITNESSES} witnesses and groups each")
-        _check_keys(self.log, self.witnesses)
+        _check_logs(self.logs)
+        _check_keys(self.logs, self.witnesses, self.beside)
         _check_words(self)
         defined = {witness.name for witness in self.witnesses}
         if len(defined) != len(self.witnesses):
@@ -84,6 +93,11 @@ class Policy:
         _check_groups(self.groups, defined)
         if self.quorum is not None and self.quorum not in defined:
             raise PolicyError(f"the quorum {self.quorum!r} is not defined")
+
+    @property
+    def logs(self) -> tuple[VerifierKey, ...]:
+        """Every key of the log; a signature by any of them is enough."""
+        return (self.log, *self.other_logs)
 
     def is_met_by(self, cosigners: Collection[bytes]) -> bool:
         """Say whether the cosigners with these public keys meet the quorum."""
@@ -100,7 +114,9 @@ class CosignedCheckpoint:
 
     checkpoint: Checkpoint
     cosigned: tuple[tuple[VerifierKey, int], ...]
-    """Each cosigner of the policy that signed, with its POSIX time in seconds."""
+    """Each cosigner of the policy that signed, with its POSIX time in seconds; those beside too."""
+    signed: tuple[VerifierKey, ...]
+    """The keys of the log that signed, those beside too."""
 
 
 def mirror_policy(log: VerifierKey, mirror: VerifierKey) -> Policy:
@@ -110,6 +126,29 @@ def mirror_policy(log: VerifierKey, mirror: VerifierKey) -> Policy:
         PolicyError: the two keys cannot stand in one policy.
     """
     return Policy(log, (Witness("peer", mirror),), (), "peer")
+
+
+def with_witnesses(
+    policy: Policy, further: Sequence[tuple[VerifierKey, str]], needed: int
+) -> Policy:
+    """Return `policy` with `further` witnesses (key, address), `needed` of whom it asks for too.
+
+    With `needed` 0 they are named, so that what they signed counts, and none is asked for.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy, or there are fewer than `needed`.
+    """
+    names = tuple(f"further-{number}" for number in range(1, len(further) + 1))
+    named = zip(names, further, strict=True)
+    more = tuple(Witness(name, key, url) for name, (key, url) in named)
+    witnesses = (*policy.witnesses, *more)
+    if needed == 0:
+        return replace(policy, witnesses=witnesses)
+    group = Group("further", needed, names)
+    quorum = Group("both", 2, (policy.quorum or "", "further"))
+    return replace(
+        policy, witnesses=witnesses, groups=(*policy.groups, group, quorum), quorum="both"
+    )
 
 
 def verify_checkpoint(data: bytes, policy: Policy) -> CosignedCheckpoint:
@@ -124,15 +163,18 @@ def verify_checkpoint(data: bytes, policy: Policy) -> CosignedCheckpoint:
     checkpoint = parse_checkpoint_untrusted(note.text)
     if checkpoint.origin != policy.log.name:
         raise SignatureError(f"a checkpoint of {checkpoint.origin}, not of {policy.log.name}")
-    keys = [policy.log, *(witness.key for witness in policy.witnesses)]
-    verified = dict(verify_note(note, keys).verified)
-    if verified.pop(policy.log, None) is None:
+    keys = [*policy.logs, *(witness.key for witness in policy.witnesses), *policy.beside]
+    verified = verify_note(note, keys).verified
+    signed = tuple(key for key, _ in verified if key.name == checkpoint.origin)
+    if not set(signed).intersection(policy.logs):
         raise SignatureError(f"{checkpoint.origin} did not sign its checkpoint")
-    cosigned = tuple((key, cosignature_time(key, line)) for key, line in verified.items())
+    times = [(key, cosignature_time(key, line)) for key, line in verified if key not in signed]
+    # Of time 0 a cosignature does not say when, nor that nothing larger was seen.
+    cosigned = tuple((key, time) for key, time in times if time or key.type != COSIGNATURE_ML_DSA)
     if not policy.is_met_by({key.public for key, _ in cosigned}):
         names = ", ".join(key.name for key, _ in cosigned) or "nobody"
         raise PolicyError(f"{checkpoint.origin} at {checkpoint.size}: cosigned by {names}")
-    return CosignedCheckpoint(checkpoint, cosigned)
+    return CosignedCheckpoint(checkpoint, cosigned, signed)
 
 
 def parse_policy(data: bytes) -> Policy:
@@ -159,8 +201,15 @@ def parse_policy(data: bytes) -> Policy:
 
 
 def format_policy(policy: Policy) -> bytes:
-    """Write a policy file without comments."""
+    """Write a policy file without comments.
+
+    Raises:
+        MisuseError: there are keys beside it, for which the format has no words.
+    """
+    if policy.beside:
+        raise MisuseError("a policy file names no keys of which nothing is asked")
     lines = [f"log {format_vkey(policy.log)} {policy.log_url}"]
+    lines += [f"log {format_vkey(key)}" for key in policy.other_logs]
     lines += [f"witness {w.name} {format_vkey(w.key)} {w.url}" for w in policy.witnesses]
     lines += [f"group {g.name} {g.threshold} {' '.join(g.members)}" for g in policy.groups]
     lines.append(f"quorum {policy.quorum or _NONE}")
@@ -198,11 +247,13 @@ class _Reader:
     def policy(self) -> Policy:
         if len(self._quorums) != 1:
             raise MalformedError("a policy has exactly one quorum line")
-        if len(self._logs) != 1:
-            raise PolicyError(f"a policy of telcon names exactly one log, not {len(self._logs)}")
+        names = {key.name for key, _ in self._logs}
+        if len(names) != 1:
+            raise PolicyError(f"a policy of telcon names exactly one log, not {len(names)}")
         (log, url), quorum = self._logs[0], self._quorums[0]
         named = None if quorum == _NONE else quorum
-        return Policy(log, tuple(self._witnesses), tuple(self._groups), named, url)
+        others = tuple(key for key, _ in self._logs[1:])  # of their addresses the first will do
+        return Policy(log, tuple(self._witnesses), tuple(self._groups), named, url, others)
 
     def _group(self, name: str, threshold: str, members: list[str]) -> None:
         self._refer(members)
@@ -230,17 +281,29 @@ def _check_words(policy: Policy) -> None:
         raise PolicyError("a witness or group has a name, and it is not 'none'")
 
 
-def _check_keys(log: VerifierKey, witnesses: tuple[Witness, ...]) -> None:
-    if log.type != ED25519:
-        raise PolicyError(f"{log.name} is a cosigner's key, not a log's")
-    keys = [log, *(witness.key for witness in witnesses)]
+def _check_logs(logs: tuple[VerifierKey, ...]) -> None:
+    if len(logs) > MAX_LOG_KEYS:
+        raise PolicyError(f"a policy has at most {MAX_LOG_KEYS} keys of its log")
+    for key in logs:
+        if key.type not in (ED25519, COSIGNATURE_ML_DSA):
+            raise PolicyError(f"{key.name} is a cosigner's key, not a log's")
+    if len({key.name for key in logs}) != 1:
+        raise PolicyError("a policy of telcon names exactly one log")
+
+
+def _check_keys(
+    logs: tuple[VerifierKey, ...],
+    witnesses: tuple[Witness, ...],
+    beside: tuple[VerifierKey, ...],
+) -> None:
+    keys = [*logs, *(witness.key for witness in witnesses), *beside]
     if len({key.public for key in keys}) != len(keys):
         raise PolicyError("two keys of a policy are the same")
     if len({(key.name, key.key_id) for key in keys}) != len(keys):
         raise PolicyError("two keys of a policy have the same name and key ID")
-    own = organisation(log.name).casefold()
+    own = organisation(logs[0].name).casefold()
     for witness in witnesses:
-        if witness.key.type != COSIGNATURE_ED25519:
+        if witness.key.type not in (COSIGNATURE_ED25519, COSIGNATURE_ML_DSA):
             raise PolicyError(f"{witness.key.name} is a log's key, not a cosigner's")
         if organisation(witness.key.name).casefold() == own:
             raise PolicyError(

@@ -57,6 +57,10 @@ class ProvenEntry:
     """Root of the log in that checkpoint, 32 octets."""
     cosigned: tuple[tuple[str, int], ...]
     """Key name and POSIX time in seconds of each of the policy's cosigners that signed."""
+    cosigned_with: tuple[int, ...]
+    """The type of key of each of `cosigned`."""
+    signed_with: tuple[int, ...]
+    """The types of the log's own keys that signed."""
 
 
 def parse_tlog_proof(data: bytes) -> TlogProof:
@@ -126,8 +130,15 @@ def verify_tlog_proof(proof: TlogProof, entry: bytes, policy: Policy) -> ProvenE
     checkpoint = accepted.checkpoint
     leaf = leaf_hash(entry)  # step 3
     verify_inclusion(proof.index, checkpoint.size, leaf, proof.hashes, checkpoint.root)
-    cosigned = tuple((key.name, timestamp) for key, timestamp in accepted.cosigned)
-    return ProvenEntry(checkpoint.origin, proof.index, checkpoint.size, checkpoint.root, cosigned)
+    return ProvenEntry(
+        checkpoint.origin,
+        proof.index,
+        checkpoint.size,
+        checkpoint.root,
+        cosigned=tuple((key.name, timestamp) for key, timestamp in accepted.cosigned),
+        cosigned_with=tuple(key.type for key, _ in accepted.cosigned),
+        signed_with=tuple(key.type for key in accepted.signed),
+    )
 
 
 def _parse_extra(line: str) -> bytes:

@@ -8,6 +8,7 @@ Reading and writing files is the caller's: paths and bytes are given and taken.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Final, Literal
 
 from telcon.errors import MalformedError, MisuseError, ProofError
@@ -16,8 +17,6 @@ from telcon.ledger.merkle import (
     HASH_OCTETS,
     Frontier,
     HashReader,
-    leaf_hash,
-    node_hash,
 )
 
 TILE_WIDTH: Final = 256
@@ -87,13 +86,16 @@ def parse_bundle_untrusted(data: bytes, width: int) -> list[bytes]:
     """
     entries = []
     position = 0
-    for _ in range(width):
-        start = position + 2
-        position = start + int.from_bytes(data[position:start], "big")
-        if start > len(data) or position > len(data):
-            raise MalformedError(f"a bundle of {width} entries is cut short")
-        entries.append(data[start:position])
-    if position != len(data):
+    try:
+        for _ in range(width):
+            start = position + 2
+            position = start + (data[position] << 8 | data[position + 1])
+            entries.append(data[start:position])
+    except IndexError as error:
+        raise MalformedError(f"a bundle of {width} entries is cut short") from error
+    if position > len(data):  # only the last can reach beyond, or there was none to follow it
+        raise MalformedError(f"a bundle of {width} entries is cut short")
+    if position < len(data):
         raise MalformedError(f"a bundle of {width} entries has octets after them")
     return entries
 
@@ -119,32 +121,34 @@ def log_files(
 def verify_tiles(size: int, root: bytes, fetch: Fetch) -> None:
     """Check that the tiles of a log of `size` entries lead to `root`, every hash of each.
 
+    At no time is more held than one tile and the roots of the tiles of two levels.
+
     Raises:
         ProofError: they do not; the message names the tile.
         Whatever `fetch` raises.
     """
-    below: list[bytes] = []  # roots of the full tiles one level down
+    below = b""  # roots of the full tiles one level down
     tails: list[tuple[bytes, ...]] = []  # what each level's partial tile adds to the frontier
     folded: list[bytes] = []
     level = -1
     for at, index, width in tiles_of(size):
         if at != level:
-            below, folded, level = folded, [], at
-        hashes = _tile_hashes(at, index, width, fetch)
-        first = TILE_WIDTH * index
-        if at > 0 and hashes != below[first : first + width]:
+            below, folded, level = b"".join(folded), [], at
+        tile = read_tile(at, index, width, fetch)
+        first = HASH_OCTETS * TILE_WIDTH * index
+        if at > 0 and tile != below[first : first + HASH_OCTETS * width]:
             raise ProofError(f"{tile_path(at, index, width)} does not follow from the level below")
         if width == TILE_WIDTH:
-            folded.append(_fold(hashes))
+            folded.append(fold_hashes(tile))
         else:
-            tails.append(_frontier(hashes))
+            tails.append(_frontier(tile))
     frontier = Frontier(size, tuple(h for tail in reversed(tails) for h in tail))
     if frontier.root() != root:
         raise ProofError(f"the tiles of {size} entries lead to another root")
 
 
-def verify_bundles(size: int, fetch: Fetch) -> Iterator[bytes]:
-    """Yield every entry of a log, each checked against its hash in the level-0 tile.
+def verify_bundles(size: int, fetch: Fetch) -> Iterator[list[bytes]]:
+    """Yield the entries of each bundle of a log, checked against the hashes in its level-0 tile.
 
     The tiles themselves are checked by `verify_tiles`.
 
@@ -156,35 +160,62 @@ def verify_bundles(size: int, fetch: Fetch) -> Iterator[bytes]:
     for level, index, width in tiles_of(size):
         if level > 0:
             return
-        hashes = _tile_hashes(0, index, width, fetch)
-        path = tile_path("entries", index, width)
-        try:
-            entries = parse_bundle_untrusted(fetch(path), width)
-        except MalformedError as error:
-            raise MalformedError(f"{path}: {error}") from error
-        for offset, (entry, expected) in enumerate(zip(entries, hashes, strict=True)):
-            if leaf_hash(entry) != expected:
-                raise ProofError(f"{path}: entry {TILE_WIDTH * index + offset} has another hash")
-            yield entry
+        tile = read_tile(0, index, width, fetch)
+        entries = read_bundle(index, width, fetch)
+        # All of a bundle at once: a call for each entry would cost more than its hash.
+        hashes = b"".join([sha256(b"\x00" + entry).digest() for entry in entries])
+        if hashes != tile:
+            wrong = next(at for at in range(width) if _differs(hashes, tile, at))
+            path = tile_path("entries", index, width)
+            raise ProofError(f"{path}: entry {TILE_WIDTH * index + wrong} has another hash")
+        yield entries
 
 
-def _tile_hashes(level: int, index: int, width: int, fetch: Fetch) -> list[bytes]:
+def read_tile(level: int, index: int, width: int, fetch: Fetch) -> bytes:
+    """Return the hashes of one tile, `HASH_OCTETS` each, unchecked.
+
+    Raises:
+        ProofError: it has another length.
+        Whatever `fetch` raises.
+    """
     path = tile_path(level, index, width)
     data = fetch(path)
     if len(data) != HASH_OCTETS * width:
         raise ProofError(f"{path}: expected {HASH_OCTETS * width} octets, got {len(data)}")
-    return [data[at : at + HASH_OCTETS] for at in range(0, len(data), HASH_OCTETS)]
+    return data
 
 
-def _fold(hashes: Sequence[bytes]) -> bytes:
-    """Root of a full tile."""
-    while len(hashes) > 1:
-        hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
-    return hashes[0]
+def read_bundle(index: int, width: int, fetch: Fetch) -> list[bytes]:
+    """Return the entries of one bundle, unchecked.
+
+    Raises:
+        MalformedError: it cannot be read; the message names it.
+        Whatever `fetch` raises.
+    """
+    path = tile_path("entries", index, width)
+    try:
+        return parse_bundle_untrusted(fetch(path), width)
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error}") from error
 
 
-def _frontier(hashes: Sequence[bytes]) -> tuple[bytes, ...]:
+def fold_hashes(hashes: bytes) -> bytes:
+    """Return the root over hashes written one after the other; how many is a power of two."""
+    while len(hashes) > HASH_OCTETS:  # each level at once, as in `verify_bundles`
+        pairs = range(0, len(hashes), 2 * HASH_OCTETS)
+        hashes = b"".join(
+            [sha256(b"\x01" + hashes[at : at + 2 * HASH_OCTETS]).digest() for at in pairs]
+        )
+    return hashes
+
+
+def _differs(hashes: bytes, others: bytes, at: int) -> bool:
+    place = slice(HASH_OCTETS * at, HASH_OCTETS * (at + 1))
+    return hashes[place] != others[place]
+
+
+def _frontier(tile: bytes) -> tuple[bytes, ...]:
     frontier = EMPTY_FRONTIER
-    for value in hashes:
-        frontier, _ = frontier.append(value)
+    for at in range(0, len(tile), HASH_OCTETS):
+        frontier, _ = frontier.append(tile[at : at + HASH_OCTETS])
     return frontier.hashes

@@ -1,8 +1,8 @@
 """Puts a node together: the one place that knows every part of `telcon.node`.
 
-Start: settings, lock and store, media port, link and pairing listeners, lines; then the control
-socket. End: the same backwards, so that nothing that was acknowledged is still on its way when the
-lock goes.
+Start: settings, lock and store, media port, link, pairing and public listeners, lines; then the
+control socket. End: the same backwards, so that nothing that was acknowledged is still on its way
+when the lock goes.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from telcon import __version__
 from telcon.core.books import origin_of
 from telcon.core.events import (
+    Cosigned,
     EntryHeld,
     Event,
     ForkFound,
@@ -33,7 +34,10 @@ from telcon.node.commands import Commands
 from telcon.node.contents import Contents
 from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
-from telcon.node.interrupted import close_interrupted
+from telcon.node.house import House
+from telcon.node.house_acts import last_settings
+from telcon.node.house_link import HouseLink
+from telcon.node.interrupted import take_up_records
 from telcon.node.introductions import Introductions
 from telcon.node.line import Line
 from telcon.node.link.pairing_link import PairingServer
@@ -42,13 +46,17 @@ from telcon.node.link.tls import load_or_make_certificate
 from telcon.node.media.plane import MediaPlane
 from telcon.node.opening import identity_of, link_peer_of, open_log
 from telcon.node.people import SignIn
+from telcon.node.public import PublicAnswers, PublicListener
 from telcon.node.restraint import Restraint
 from telcon.node.running import Site
-from telcon.node.settings import NodeSettings
+from telcon.node.settings import NodeSettings, settings_hash
 from telcon.node.store import Store
 from telcon.node.store.records import LineRecord
 from telcon.node.switchboard import Switchboard
 from telcon.node.tasks import Tasks
+from telcon.node.witness_commands import WitnessCommands
+from telcon.node.witnesses import Witnesses
+from telcon.node.witnessing import Witnessing
 
 if TYPE_CHECKING:
     from telcon.node.push import Push
@@ -83,9 +91,10 @@ class Node:
         self.store = store
         self.web_port = settings.web.port
         self._audit_file = AuditFile(folder / "audit.jsonl")
-        self.audit = Restraint(self._audit_file.event, time.monotonic).event
+        self._restraint = Restraint(self._audit_file.event, time.monotonic)
+        self.house: House
         self.desk = PrincipalDesk(settings.principal, settings.name)
-        self.sign_in = SignIn(store, os.urandom, lambda: time.time_ns() // 1_000)
+        self.sign_in = SignIn(store, os.urandom, _now_us)
         self._clock = clock
         self._contents = Contents(store)
         self._certificate = load_or_make_certificate(folder / "keys", settings.name)
@@ -110,11 +119,18 @@ class Node:
             on_refused=self._pairing_refused,
             on_paired=lambda paired: None,
         )
+        self.witnesses = Witnesses(store, audit=self.audit)
+        self.witnessing = Witnessing(folder, settings.name, store, audit=self.audit)
+        self._public = PublicListener(
+            PublicAnswers(store, self.witnessing),
+            on_full=lambda: self.audit(AuditEvent.OUT_OF_FILES, what="public"),
+        )
         self._tasks, self._writers = Tasks(), Tasks()
         self.push = self._push() if settings.push.services else None
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
+        self._house_links: dict[str, HouseLink] = {}  # by line
         self._telling: asyncio.Handle | None = None
-        self._is_started = False
+        self._is_started = self._is_housed = False
         self._plane: MediaPlane
         self._parts = AsyncExitStack()  # what is to be ended, the first begun last
 
@@ -153,8 +169,8 @@ class Node:
     async def _open(self) -> None:
         parts, media, link = self._parts, self.settings.media, self.settings.link
         parts.callback(self._audit_file.close)
-        parts.callback(lambda: self._is_started and self.audit(AuditEvent.NODE_STOPPED))
         parts.push_async_callback(self.store.close)
+        await self._open_house()
         self._plane = MediaPlane.open(media.host, media.port, media.hosts, audit=self.audit)
         parts.callback(self._plane.close)
         parts.push_async_callback(self._end_lines)
@@ -162,16 +178,72 @@ class Node:
         await self._link.start(link.host, link.port)
         parts.push_async_callback(self._pairing.close)
         await self._pairing.start(link.host, link.pairing_port)
+        parts.push_async_callback(self.witnesses.close)
+        parts.push_async_callback(self._public.close)
+        if self.settings.public.address is not None:
+            await self._public.start(*self.settings.public.address)
         parts.push_async_callback(self._end_calls)
         for record in sorted(self.store.lines(), key=lambda one: one.confirmed_at_us):
             self.start_line(record)
-        lines = {line: desk.line for line, desk in self._desks.items()}
-        self._tasks.spawn(close_interrupted(self.folder, self.store, lines, self.audit))
-        control = ControlServer(control_socket(self.folder), Commands(self).by_name())
+        lines = {line: desk.board.calls for line, desk in self._desks.items()}
+        self._tasks.spawn(take_up_records(self.folder, self.store, lines, self.audit))
+        commands = {**Commands(self).by_name(), **WitnessCommands(self).by_name()}
+        control = ControlServer(control_socket(self.folder), commands)
         parts.push_async_callback(control.close)
         await control.start()
-        self.audit(AuditEvent.NODE_STARTED, version=__version__)
+        self._say_started()
         self._is_started = True
+
+    # -- what is answered for
+
+    def audit(self, event: str, /, **fields: str | int | bool | None) -> None:
+        """Write one event to the audit file and, if it is an act, to the house log."""
+        self._restraint.event(event, **fields)
+        if self._is_housed:
+            self.house.append(event, **fields)
+
+    async def noted(self) -> None:
+        """Wait until all acts stand in the house log.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        await self.house.flush()
+
+    async def _open_house(self) -> None:
+        self.house = await House.open(
+            self.store,
+            self.settings.name,
+            self.audit,
+            now_us=_now_us,
+            clock=time.monotonic,
+            random=os.urandom,
+        )
+        self._is_housed = True
+        self.house.moved = self._house_moved
+        self._parts.push_async_callback(self._close_house)
+        await self.house.begin()
+
+    async def _close_house(self) -> None:
+        if self._is_started:
+            self.audit(AuditEvent.NODE_STOPPED)
+        self._is_housed = False
+        await self.house.close()
+
+    def _house_moved(self) -> None:
+        for link in self._house_links.values():
+            link.ask()
+
+    def house_link(self, line: str) -> HouseLink:
+        """Return what a line's two nodes tell each other of their house logs."""
+        return self._house_links[line]
+
+    def _say_started(self) -> None:
+        settings = settings_hash(self.folder)
+        was = last_settings(self.store)
+        if was is not None and was != settings:
+            self.audit(AuditEvent.SETTINGS_CHANGED, was=was, settings=settings)
+        self.audit(AuditEvent.NODE_STARTED, version=__version__, settings=settings)
 
     # -- the end
 
@@ -229,11 +301,20 @@ class Node:
             if older.line.identity.peer_name == record.peer_name and not _was_heard(older):
                 self.desk.remove(older)
         self._desks[record.line] = desk
+        self._house_links[record.line] = HouseLink(
+            line,
+            self.house,
+            self.witnessing,
+            self.store,
+            audit=self.audit,
+            spawn=self._tasks.spawn,
+        )
         self.desk.add(desk)
         self._writers.spawn(self._run(desk))
         board.resume()
         self._tasks.spawn(open_log(line, self.store, record))
         self._link.add_line(link_peer_of(record), line)
+        self.witnesses.start_line(record)
 
     def _site(self) -> Site:
         return Site(
@@ -292,6 +373,8 @@ class Node:
     def _event(self, line: str, event: Event) -> None:
         desk = self._desks[line]
         match event:
+            case Cosigned(size=size):
+                self.witnesses.grown(line, size)
             case PeerMisbehaved(reason=reason, kind=kind):
                 self.audit(_MISBEHAVIOUR[kind], line=line, reason=reason)
             case EntryHeld(void=Void.WRONG_SEEN_ROOT, origin=origin, index=index):
@@ -310,6 +393,7 @@ class Node:
                 desk.broken = _forked(desk) or f"This line has ended: {reason}. Pair it anew."
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
         desk.board.event(event)
+        self._house_links[line].event(event)
 
     def _opened(self, desk: LineDesk) -> None:
         """Hold what their new log says of the one before against what is kept of that."""
@@ -340,6 +424,10 @@ class Node:
         _LOG.info("dialling %s for line %s failed: %s", address, line, error)
         if isinstance(error.__cause__, PinError):
             self.audit(AuditEvent.WRONG_PEER_KEY, line=line, address=address, reason=str(error))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _rings_here(desk: LineDesk) -> list[str]:

@@ -14,7 +14,7 @@ from telcon.node.line import Line
 from telcon.node.running import RunningCall
 from telcon.node.switchboard import Switchboard
 
-__all__ = ["CallDesk", "View", "person_view", "short"]
+__all__ = ["CallDesk", "View", "person_view", "record_word", "short"]
 
 SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
 SOUNDS_AFTER_MS = 2_000
@@ -174,3 +174,12 @@ def person_view(person: Person) -> View:
 def short(words: str) -> str:
     """Cut what the other side may have made as long as 8 KiB: the buttons stand below it."""
     return words if len(words) <= SHOWN_CHARACTERS else words[:SHOWN_CHARACTERS] + "…"
+
+
+def record_word(state: CallState) -> str:
+    """Return how far the record of a call is: none, waiting, agreed or differs."""
+    if not state.recordings:
+        return "none"
+    if len(state.agreed) < 2:
+        return "waiting"
+    return "agreed" if state.is_agreed else "differs"

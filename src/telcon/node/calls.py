@@ -26,6 +26,7 @@ from telcon.core.signals import (
 )
 from telcon.core.transitions import ENDS, Phase
 from telcon.errors import MalformedError, TelconError
+from telcon.node.agreements import Agreements
 from telcon.node.audit import AuditEvent
 from telcon.node.floor import Floor, Speaker
 from telcon.node.line import Line
@@ -51,6 +52,7 @@ class Calls:
         self.site = site
         self.own_origin = line.identity.own_card.log.name
         self.running: dict[str, RunningCall] = {}
+        self.agreements = Agreements(site.spawn, site.audit)
         self._early: dict[str, TrunkSignal] = {}
         self._owed: deque[Draft] = deque()
         self._posted: set[Ticket | None] = set()  # not durable yet
@@ -63,6 +65,7 @@ class Calls:
         for running in self.running.values():
             running.end(self.site.clock())
             running.forget()
+        self.agreements.close()
 
     # -- what is going on
 
@@ -144,6 +147,7 @@ class Calls:
                 self._settle_all()
             case _:
                 self._settle_all()
+        self.agreements.event(event)
 
     def _held(self, held: EntryHeld) -> None:
         if held.ticket in self._posted:
@@ -261,7 +265,7 @@ class Calls:
         if state.mode != "audio" and running.tape is not None:
             running.tape.finish()
         elif state.mode == "audio" and (gate.send or gate.play) and not running.floor.is_cut:
-            running.record(self.site, self.line, speakers)
+            running.record(self.site, self.line, self.agreements, speakers)
         running.floor.apply(gate, speakers, running.seats)
 
     def _merge(self, running: RunningCall, target: RunningCall) -> None:

@@ -5,23 +5,34 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from telcon.errors import InvitationError, OperatorError
-from telcon.ledger import format_key_card, key_card_hash
+from telcon.core import draft as drafts
+from telcon.core.entry import LineCoverage
+from telcon.errors import InvitationError, MisuseError, OperatorError
+from telcon.ledger import format_key_card, format_vkey, key_card_hash
 from telcon.node.audit import AuditEvent
 from telcon.node.control import Command, Progress
+from telcon.node.destruction import destroy_record
+from telcon.node.house_link import HouseLink
 from telcon.node.introductions import Introductions
+from telcon.node.line import now
 from telcon.node.line_desk import LineDesk
 from telcon.node.link.pairing import Paired
+from telcon.node.noting import NOTED
 from telcon.node.pairings import peer_name
 from telcon.node.people import SignIn
+from telcon.node.record.keepers import parse_keeper_untrusted
+from telcon.node.record.sealing import Reader
 from telcon.node.running import Audit
 from telcon.node.settings import NodeSettings
+from telcon.node.store import Store
+from telcon.node.store.keepers import add_keeper, find_keepers, remove_keeper
 from telcon.node.store.records import LineRecord
 
 __all__ = ["Commands", "Host"]
 
 Answer = Mapping[str, Any]
 
+COSIGNED_WITHIN_S = 5.0  # to be able to say so; nothing hangs on it
 TOLD_S = 10.0  # for the other node to sign that it knows of a renewal
 RENEWED = "The keys of this line are renewed: line {line} takes its place."
 
@@ -32,6 +43,8 @@ class Host(Protocol):
     settings: NodeSettings
     sign_in: SignIn
     introductions: Introductions
+    store: Store
+    folder: Path
     web_port: int
 
     @property
@@ -41,6 +54,12 @@ class Host(Protocol):
     @property
     def pairing_port(self) -> int:
         """Return the port of the pairing listener."""
+
+    async def noted(self) -> None:
+        """Wait until all acts stand in the house log."""
+
+    def house_link(self, line: str) -> HouseLink:
+        """Return what a line's two nodes tell each other of their house logs."""
 
     def desks(self) -> list[LineDesk]:
         """Return the lines, those in use last."""
@@ -70,6 +89,13 @@ class Commands:
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
+            "keeper-add": self._keeper_add,
+            "keeper-list": self._keeper_list,
+            "keeper-remove": self._keeper_remove,
+            "record-destroy": self._record_destroy,
+            "note": self._note,
+            "trust-house": self._trust_house,
+            "cover": self._cover,
         }
 
     # -- pairing
@@ -146,6 +172,75 @@ class Commands:
         card = self._desk(request["peer"]).line.identity.own_card
         return {"card": format_key_card(card).decode(), "hash": key_card_hash(card).hex()}
 
+    # -- records
+
+    async def _keeper_add(self, request: Answer, progress: Progress) -> Answer:
+        desk = self._desk(request["peer"])
+        reader = parse_keeper_untrusted(request["keeper"].encode())
+        line, now_us = desk.line.identity.line, now().utc_us
+        added = await self._node.store.commit(
+            lambda held: add_keeper(held, line, reader.public, now_us)
+        )
+        if added:
+            fields = {"line": line, "keeper": reader.id.hex()}
+            self._node.audit(AuditEvent.KEEPER_ADDED, **fields)
+        return {"id": reader.id.hex(), "added": added}
+
+    async def _keeper_list(self, request: Answer, progress: Progress) -> Answer:
+        return {
+            "keepers": [
+                {"peer": desk.line.identity.peer_name, "id": reader.id.hex()}
+                for desk in self._node.desks()
+                for reader in self._keepers(desk)
+            ]
+        }
+
+    async def _keeper_remove(self, request: Answer, progress: Progress) -> Answer:
+        desk = self._desk(request["peer"])
+        line = desk.line.identity.line
+        found = [one for one in self._keepers(desk) if one.id.hex() == request["id"]]
+        if not found:
+            raise OperatorError(
+                f"{request['id']} keeps no records of the line to {request['peer']}",
+                advice="See: telcon keeper list",
+            )
+        public = found[0].public
+        await self._node.store.commit(lambda held: remove_keeper(held, line, public))
+        self._node.audit(AuditEvent.KEEPER_REMOVED, line=line, keeper=request["id"])
+        return {}
+
+    def _keepers(self, desk: LineDesk) -> list[Reader]:
+        line = desk.line.identity.line
+        return [Reader(one) for one in self._node.store.read(lambda h: find_keepers(h, line))]
+
+    async def _record_destroy(self, request: Answer, progress: Progress) -> Answer:
+        call, reason = request["call"], request["reason"]
+        for desk in self._node.desks():
+            if call in desk.line.machine.fold.calls:
+                await destroy_record(desk.board.calls, self._node.folder, call, reason)
+                self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
+                return {}
+        raise OperatorError(f"no call {call} here", advice="The timeline of a call names it.")
+
+    async def _cover(self, request: Answer, progress: Progress) -> Answer:
+        line = self._desk(request["peer"]).line
+        terms = line.machine.fold.line.terms.get(line.identity.peer_card.log.name)
+        if terms is None or LineCoverage.TYPE not in terms.types:
+            raise OperatorError(
+                f"the node of {line.identity.peer_name} does not take statements of coverage",
+                advice="It must have confirmed the line, and run a version that knows them.",
+            )
+        draft = drafts.line_coverage(
+            request["since_us"],
+            request["until_us"],
+            tuple(tuple(span) for span in request["hours"]),
+            (self._node.settings.principal,),
+            tuple(request["modes"]),
+        )
+        held = await line.act(draft)
+        await line.wait_cosigned(COSIGNED_WITHIN_S)
+        return {"index": held.index, "held": line.machine.cosigned_by_peer > held.index}
+
     def _desks(self, peer: str) -> list[LineDesk]:
         return [one for one in self._node.desks() if one.line.identity.peer_name == peer]
 
@@ -154,6 +249,21 @@ class Commands:
         if not found:
             raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
         return found[-1]
+
+    async def _trust_house(self, request: Answer, progress: Progress) -> Answer:
+        line = self._desk(request["peer"]).line.identity.line
+        pins = await self._node.house_link(line).trust()
+        return {"log": format_vkey(pins.log), "witness": format_vkey(pins.witness)}
+
+    # -- what commands do by themselves
+
+    async def _note(self, request: Answer, progress: Progress) -> Answer:
+        event = request["event"]
+        if event not in NOTED:
+            raise MisuseError(f"{event} is not written by a command")
+        self._node.audit(event, **request["fields"])
+        await self._node.noted()
+        return {}
 
     # -- people
 

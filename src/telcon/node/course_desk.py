@@ -13,18 +13,22 @@ from telcon.core.entry import (
     CallRing,
     CallRinging,
     RecordChunk,
+    RecordHeld,
     RecordOff,
     RecordOn,
     entry_type,
 )
-from telcon.node.call_desk import CallDesk, View, person_view, short
+from telcon.node.call_desk import CallDesk, View, person_view, record_word, short
 from telcon.node.contents import Contents
 from telcon.node.course import Course, Fact, read_course
+from telcon.node.house_acts import readings
 from telcon.node.line import Line, now
 
 __all__ = ["course_view"]
 
 SHOWN_TEXT = 200  # characters of a message
+HEARD_LATE_PACKETS = 10  # in a row: 200 ms that were not heard when they were said
+PACKET_MS = 20  # of the packets that every browser sends
 TOLD_AT_ONCE = 50  # facts between two turns of the loop; each may read the store
 
 
@@ -44,6 +48,7 @@ async def course_view(
     course = await asyncio.to_thread(
         read_course, folder, own, peer, mirror, state, now_us, has_effect=fold.has_effect
     )
+    read = await asyncio.to_thread(readings, folder, call)
     teller = _Teller(line, contents, state)
     facts = await teller.facts(course)
     ended = calls.ended(state)
@@ -62,7 +67,25 @@ async def course_view(
         "people": list(teller.people(course)),
         "recorders": list(teller.recorders(course)),
         "unsigned": [list(span) for span in course.unsigned],
+        "record": _record_view(state, own, peer),
+        "readings": [{"at_us": one.time_us, "act": one.act, "by": one.by} for one in read],
     }
+
+
+def _record_view(state: CallState, own: str, peer: str) -> View:
+    """Return how far the record is agreed, and what each side lacks of it or has otherwise."""
+    sides = {"ours": state.held.get(own), "theirs": state.held.get(peer)}
+    return {
+        "state": record_word(state),
+        "absent": {side: held.absent for side, held in sides.items() if held},
+        "differing": {side: held.differing for side, held in sides.items() if held},
+    }
+
+
+def _unheard_ms(entry: RecordHeld) -> int:
+    """Return how much of a chunk came by repair in pieces so long that somebody missed words."""
+    runs = [count for _, _, repaired, *_ in entry.tracks for _, count in repaired]
+    return sum(count for count in runs if count > HEARD_LATE_PACKETS) * PACKET_MS
 
 
 class _Teller:
@@ -76,10 +99,15 @@ class _Teller:
         self._names: dict[tuple[str, str], str] = {}
 
     async def facts(self, course: Course) -> list[View]:
-        """Return all facts but chunks; thousands of messages let sound go on in between."""
+        """Return all facts but chunks and what of them was held as it should be.
+
+        Thousands of messages let sound go on in between.
+        """
         found = []
         for fact in course.facts:
-            if not isinstance(fact.entry, RecordChunk):
+            entry = fact.entry
+            told = not isinstance(entry, RecordChunk | RecordHeld)
+            if told or (isinstance(entry, RecordHeld) and _unheard_ms(entry)):
                 found.append(self._fact(fact))
                 if len(found) % TOLD_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -154,6 +182,8 @@ class _Teller:
             return entry.mode
         if isinstance(entry, CallRinging):
             return str(entry.devices)
+        if isinstance(entry, RecordHeld):
+            return f"{_unheard_ms(entry) / 1_000:.1f}"
         member = "text" if entry_type(entry) == "message" else "reason"
         words = self._contents.text(place, member)
         if words is None:

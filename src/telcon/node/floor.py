@@ -234,7 +234,9 @@ class Floor:
 
     # -- telcon.node.media.trunk.TrunkUser
 
-    def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
+    def receive_packet(
+        self, track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool
+    ) -> None:
         """Play and record a packet of the other side, if its speaker may be heard."""
         speaker = self._their_speaker(track)
         if speaker is None or speaker.handle not in self.gate.play:
@@ -243,9 +245,14 @@ class Floor:
         if source is None:
             source = self._theirs[track] = Source(clock=self._clock)
             self._map_slots()
-        source.feed(packet)
+        source.feed(packet, filled=filled)
         if self.tape is not None:
             self.tape.write(speaker.origin, track, index, timestamp, packet.payload)
+
+    def note_overtaken(self, track: int) -> None:
+        """Count a packet as not lost that came after another had brought it."""
+        if source := self._theirs.get(track):
+            source.note_overtaken()
 
     def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
         """Return what we miss of a track of the other side and could still use."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from telcon.core.call import CallState
 from telcon.core.transitions import ENDS, Phase
-from telcon.node.call_desk import CallDesk, View
+from telcon.node.call_desk import CallDesk, View, record_word
 from telcon.node.line import Line
 from telcon.node.strip import Strip
 
@@ -73,6 +73,7 @@ class HistoryDesk:
             "by": ended["by"],
             "reason": ended["reason"],
             "signed": self._signed(state),
+            "record": record_word(state),
         }
 
     def _signed(self, state: CallState) -> bool:

@@ -1,61 +1,171 @@
-"""Recordings that a crash left open: closed at the next start, and said to be so in the log."""
+"""Records that a crash or a closing node left behind: closed, said to be so, worked on again."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 
 from telcon.core import draft as drafts
+from telcon.core.call import CallState
 from telcon.core.seal import Text
-from telcon.errors import IllegalActError, MalformedError, TelconError
+from telcon.core.transitions import ENDS
+from telcon.errors import IllegalActError, TelconError
+from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
+from telcon.node.calls import Calls
 from telcon.node.line import Line
-from telcon.node.media.recording import recover
+from telcon.node.record.chunks import CHUNK_KEY_BYTES, ChunkTree
+from telcon.node.record.place import SUFFIX, RecordPlace
+from telcon.node.record.sealing import Reader
+from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
-from telcon.node.store.records import RecordingRecord, find_open_recordings
+from telcon.node.store.keepers import find_keepers
+from telcon.node.store.records import RecordingRecord, find_all_recordings
 
-__all__ = ["close_interrupted"]
+__all__ = ["take_up_records"]
 
 INTERRUPTED = Text("en", "the node was interrupted")
 
 
-async def close_interrupted(
-    folder: Path, store: Store, lines: Mapping[str, Line], audit: Callable[..., None]
+async def take_up_records(
+    folder: Path, store: Store, lines: Mapping[str, Calls], audit: Callable[..., None]
 ) -> None:
-    """Close every recording that is open in `store`; `lines` by id are where that is logged.
+    """Close every record that is open in `store`, and go on with those that are not agreed.
 
-    What cannot be logged now (the line has to ask the other side first) waits for the next start.
+    `lines` by id are where that is logged. What cannot be logged now (the line has to ask the other
+    side first) waits for the next start.
     """
-    for record in store.read(find_open_recordings):
+    rows = sorted(store.read(find_all_recordings), key=_of_call)
+    for (line, call), listed in groupby(rows, key=_of_call):
+        records = list(listed)
+        calls = lines.get(line)
         try:
-            closed = await asyncio.to_thread(_close_file, folder / record.path, record)
-            try:
-                await _log(lines.get(record.origin.rpartition("/")[2]), closed)
-            except IllegalActError as error:  # a frozen line: it will never be logged
-                audit(AuditEvent.RECORD_UNLOGGED, call=record.call, act="off", why=str(error))
-            await store.close_recording(closed)
+            if not records[0].path.endswith(SUFFIX):
+                await _close_old(folder, store, calls, records, audit)
+            elif calls is not None and _is_unfinished(calls.line, call, records):
+                await _take_up(folder, store, calls, call, records, audit)
+            elif calls is not None:
+                await _seal_late(folder, store, calls.line, call, records[0])
         except (TelconError, OSError) as error:
-            audit(AuditEvent.RECORDER_FAILED, call=record.call, why=str(error))
+            audit(AuditEvent.RECORDER_FAILED, call=call, why=str(error))
 
 
-def _close_file(path: Path, record: RecordingRecord) -> RecordingRecord:
-    """Close the file; one that was never begun, or cannot be read, is taken as it is."""
+async def _close_old(
+    folder: Path,
+    store: Store,
+    calls: Calls | None,
+    records: Iterable[RecordingRecord],
+    audit: Callable[..., None],
+) -> None:
+    """Close plain files of an earlier version that were left open, as they are."""
+    for record in records:
+        if record.sha256 is None:
+            data = await asyncio.to_thread(_read_if_there, folder / record.path)
+            closed = replace(record, sha256=sha256(data).digest(), size_octets=len(data))
+            await _close(store, calls.line if calls is not None else None, closed, audit)
+
+
+def _read_if_there(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _of_call(record: RecordingRecord) -> tuple[str, str]:
+    # The folder says which line: the row's origin may be of either side, with the same id.
+    return record.origin.rpartition("/")[2], record.call
+
+
+def _is_unfinished(line: Line, call: str, records: Iterable[RecordingRecord]) -> bool:
+    state = line.machine.fold.calls.get(call)
+    if state is not None and line.identity.own_card.log.name in state.destroyed:
+        return False
+    is_open = any(record.sha256 is None for record in records)
+    return is_open or (state is not None and state.phase in ENDS and not state.is_agreed)
+
+
+async def _take_up(
+    folder: Path,
+    store: Store,
+    calls: Calls,
+    call: str,
+    records: list[RecordingRecord],
+    audit: Callable[..., None],
+) -> None:
+    """Log what the journal holds beyond the last chunk, close what is open, and go on agreeing."""
+    open_records = [record for record in records if record.sha256 is None]
+    if not open_records and not calls.agreements.has_room():
+        return
+    place = RecordPlace(folder, records[0].path)
+    line = calls.line.identity.line
+    keepers = [Reader(one) for one in store.read(lambda held: find_keepers(held, line))]
+    journal = await asyncio.to_thread(place.go_on, keepers)
+    shelf = Shelf(f"record {call[:8]}", lambda: journal, time.monotonic())
+    await shelf.wait_kept(time.monotonic())
+    agreement = Agreement(call, calls.line, place, shelf, store, audit, keepers=journal.keepers())
+    calls.agreements.add(agreement)
     try:
-        found = recover(path)
-    except FileNotFoundError:
-        return replace(record, sha256=sha256().digest(), size_octets=0)
-    except MalformedError:
-        data = path.read_bytes()
-        return replace(record, sha256=sha256(data).digest(), size_octets=len(data))
-    return replace(record, sha256=found.sha256, size_octets=found.size)
+        if open_records:
+            await _log_tail(calls.line, call, shelf)
+        for record in open_records:
+            digest, size = await agreement.file_of((record.origin, record.track))
+            closed = replace(record, sha256=digest, size_octets=size)
+            await _close(store, calls.line, closed, audit)
+    finally:
+        agreement.recorded()
+
+
+async def _seal_late(
+    folder: Path, store: Store, line: Line, call: str, record: RecordingRecord
+) -> None:
+    """Erase our key to an agreed record of record-keepers, where a crash came before we said so."""
+    state, own = line.machine.fold.calls.get(call), line.identity.own_card.log.name
+    place = RecordPlace(folder, record.path)
+    if state is None or not state.is_agreed or own in state.sealed or not place.is_for_keepers():
+        return
+    count = len(store.read(lambda held: find_keepers(held, line.identity.line)))
+    await asyncio.to_thread(place.erase_guarded_key)
+    await line.act(drafts.record_sealed(call, max(1, count)))
+
+
+async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
+    """Log what of our own tracks was kept and is in no chunk yet: a kill came before its time."""
+    own = line.identity.own_card.log.name
+    state = line.machine.fold.calls.get(call)
+    if state is None:
+        return
+    tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
+    for track in shelf.tracks():
+        if track[0] != own:
+            continue
+        spoken = state.chunks.get(track)
+        first = spoken.count if spoken is not None else 0
+        packets = await shelf.read(track, first, shelf.bound(track) - first)
+        for packet in packets.values():
+            tree.append(track[1], packet.index, packet.timestamp, packet.payload)
+    chunk = tree.close()
+    if chunk is not None:
+        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+        await line.act(drafts.record_chunk(call, tracks, chunk.key))
+
+
+async def _close(
+    store: Store, line: Line | None, closed: RecordingRecord, audit: Callable[..., None]
+) -> None:
+    try:
+        await _log(line, closed)
+    except IllegalActError as error:  # a frozen line: it will never be logged
+        audit(AuditEvent.RECORD_UNLOGGED, call=closed.call, act="off", why=str(error))
+    await store.close_recording(closed)
 
 
 async def _log(line: Line | None, closed: RecordingRecord) -> None:
     """Say in the log that the recording is closed, if the log says that it was begun."""
     if line is None or closed.sha256 is None or closed.size_octets is None:
         return
-    state = line.machine.fold.calls.get(closed.call)
+    state: CallState | None = line.machine.fold.calls.get(closed.call)
     own, track = line.identity.own_card.log.name, (closed.origin, closed.track)
     recordings = state.recordings if state is not None else ()
     if not any(one.author == own and one.track == track and one.off is None for one in recordings):

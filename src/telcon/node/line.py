@@ -348,7 +348,8 @@ class Line:
 
     def _deadline(self) -> None:
         self._timer = None
-        self.machine.handle_deadline(now())
+        with self._stopped_by_defects():  # what is to be signed may have to be read
+            self.machine.handle_deadline(now())
         self._turn_now()
 
     def _fail_waiting(self, error: Exception) -> None:

@@ -1,8 +1,9 @@
 """A line as its stored record begins it: who the sides are, where the peer is, the log's head."""
 
 from telcon.core import draft as drafts
+from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
-from telcon.ledger import SigningKey, key_card_hash, parse_key_card, root_at
+from telcon.ledger import MlDsaSigningKey, SigningKey, key_card_hash, parse_key_card, root_at
 from telcon.node.evidence import write_acknowledged
 from telcon.node.line import Line
 from telcon.node.link.line_link import LinkPeer
@@ -23,7 +24,13 @@ def identity_of(record: LineRecord) -> LineIdentity:
         peer_card=parse_key_card(record.peer_card),
         log_key=SigningKey(record.log_seed),
         mirror_key=SigningKey(record.mirror_seed),
+        log_ml_dsa_key=_ml_dsa_key(record.log_ml_dsa_seed),
+        mirror_ml_dsa_key=_ml_dsa_key(record.mirror_ml_dsa_seed),
     )
+
+
+def _ml_dsa_key(seed: bytes | None) -> MlDsaSigningKey | None:
+    return None if seed is None else MlDsaSigningKey(seed)
 
 
 def link_peer_of(record: LineRecord) -> LinkPeer:
@@ -42,18 +49,22 @@ async def open_log(line: Line, store: Store, record: LineRecord) -> None:
 
     After the opening and the terms, what the operator took note of; see `telcon.node.evidence`.
 
+    Terms are stated anew when this version gives effect to more than they list.
+
     Raises:
         LinkDownError: the node is closing.
     """
-    if line.machine.state != "going":
-        return
     fold, identity = line.machine.fold, line.identity
+    if line.machine.state != "going" or fold.is_frozen:
+        return
     if fold.size(identity.own_card.log.name) == 0:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
         await line.act(drafts.line_opened(hashes, _previous(store, record)))
     fold = line.machine.fold
-    if identity.own_card.log.name not in fold.line.terms and not fold.is_frozen:
+    stated = fold.line.terms.get(identity.own_card.log.name)
+    types = {name for name, _ in SUPPORTED_TYPES}
+    if (stated is None or not types <= stated.types) and not fold.is_frozen:
         await line.act(drafts.line_terms(record.link_lost))
     await write_acknowledged(line, store, _before(store, record))
 

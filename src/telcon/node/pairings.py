@@ -7,8 +7,10 @@ from dataclasses import replace
 from telcon.errors import InvitationError
 from telcon.ledger import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA,
     ED25519,
     KeyCard,
+    MlDsaSigningKey,
     SigningKey,
     VerifierKey,
     format_key_card,
@@ -31,15 +33,23 @@ def begun(
 ) -> InvitationRecord:
     """Make fresh keys for `line`, and what this node states with them."""
     name = settings.name
-    log_seed, mirror_seed = os.urandom(SEED_OCTETS), os.urandom(SEED_OCTETS)
+    log_seed, mirror_seed, log_ml_dsa_seed, mirror_ml_dsa_seed = (
+        os.urandom(SEED_OCTETS) for _ in range(4)
+    )
+    log, mirror = SigningKey(log_seed), SigningKey(mirror_seed)
+    log_ml_dsa, mirror_ml_dsa = (
+        MlDsaSigningKey(log_ml_dsa_seed),
+        MlDsaSigningKey(mirror_ml_dsa_seed),
+    )
+    origin, mirroring = log_origin(name, line), mirror_name(name, line)
     card = KeyCard(
         name=name,
         line=line,
-        log=VerifierKey(log_origin(name, line), ED25519, SigningKey(log_seed).public),
-        mirror=VerifierKey(
-            mirror_name(name, line), COSIGNATURE_ED25519, SigningKey(mirror_seed).public
-        ),
+        log=VerifierKey(origin, ED25519, log.public),
+        mirror=VerifierKey(mirroring, COSIGNATURE_ED25519, mirror.public),
         tls=certificate.hash,
+        log_ml_dsa=VerifierKey(origin, COSIGNATURE_ML_DSA, log_ml_dsa.public),
+        mirror_ml_dsa=VerifierKey(mirroring, COSIGNATURE_ML_DSA, mirror_ml_dsa.public),
     )
     statement = Statement(
         addresses=settings.link.addresses,
@@ -57,6 +67,8 @@ def begun(
         own_statement=format_statement(statement),
         secret_hash=b"",
         expires_at_us=0,
+        log_ml_dsa_seed=log_ml_dsa_seed,
+        mirror_ml_dsa_seed=mirror_ml_dsa_seed,
     )
 
 
@@ -66,6 +78,8 @@ def emptied(record: InvitationRecord, now_us: int) -> InvitationRecord:
         record,
         log_seed=b"",
         mirror_seed=b"",
+        log_ml_dsa_seed=None,
+        mirror_ml_dsa_seed=None,
         peer_card=None,
         peer_statement=None,
         words=None,
@@ -96,6 +110,8 @@ def line_of(record: InvitationRecord, own_name: str, now_us: int) -> LineRecord:
         peer_addresses=peer.addresses,
         link_lost=parse_statement_untrusted(record.own_statement).terms.link_lost,
         confirmed_at_us=now_us,
+        log_ml_dsa_seed=record.log_ml_dsa_seed,
+        mirror_ml_dsa_seed=record.mirror_ml_dsa_seed,
     )
 
 

@@ -7,8 +7,10 @@ Nothing here decides. `telcon.node.calls` keeps the calls and lets their media f
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,12 +18,19 @@ from telcon.core.call import CallState
 from telcon.core.seal import Media, Person, parse_media_untrusted, parse_person_untrusted
 from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
 from telcon.errors import MalformedError, OperatorError, PinError
+from telcon.node.agreement import Agreement
+from telcon.node.agreements import Agreements
 from telcon.node.audit import AuditEvent
 from telcon.node.floor import Floor, Speaker
 from telcon.node.line import Line
 from telcon.node.media.plane import MediaPlane
-from telcon.node.media.recorder import RecorderStatus
+from telcon.node.record.journal import Head
+from telcon.node.record.place import RecordPlace
+from telcon.node.record.recorder import RecorderStatus
+from telcon.node.record.sealing import Reader
+from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
+from telcon.node.store.keepers import find_keepers
 from telcon.node.tape import Tape
 
 __all__ = ["Audit", "RunningCall", "Site"]
@@ -187,22 +196,38 @@ class RunningCall:
 
     # -- recording
 
-    def record(self, site: Site, line: Line, speakers: Iterable[Speaker]) -> None:
+    def record(
+        self, site: Site, line: Line, agreements: Agreements, speakers: Iterable[Speaker]
+    ) -> None:
         """Record `speakers` from now on, those who are not recorded yet."""
         if self.tape is None:
-            self.tape = self.floor.tape = Tape(
-                call=self.call,
-                own_origin=line.identity.own_card.log.name,
-                folder=site.folder,
-                store=site.store,
-                act=line.act,
-                audit=site.audit,
-            )
+            self.tape = self.floor.tape = self._tape(site, line, agreements)
             site.spawn(self.tape.run())
             self._beating = site.spawn(self._beat(site, line))
         for speaker in speakers:
-            person = self.persons.get(speaker.handle)
-            self.tape.add_track(speaker.origin, speaker.track, person.name if person else "")
+            self.tape.add_track(speaker.origin, speaker.track)
+
+    def _tape(self, site: Site, line: Line, agreements: Agreements) -> Tape:
+        own, other = line.identity.own_card.log.name, line.identity.peer_card.log.name
+        place = RecordPlace.of(site.folder, line.identity.line, self.call)
+        head = Head(self.call, own, other, time.time_ns() // 1_000)
+        public = site.store.read(lambda connection: find_keepers(connection, line.identity.line))
+        keepers = [Reader(one) for one in public]
+        make = partial(place.begin, head, keepers)
+        shelf = Shelf(f"record {self.call[:8]}", make, time.monotonic())
+        agreement = Agreement(
+            self.call, line, place, shelf, site.store, site.audit, keepers=len(keepers)
+        )
+        agreements.add(agreement)
+        return Tape(
+            call=self.call,
+            own_origin=own,
+            path=place.path,
+            agreement=agreement,
+            store=site.store,
+            act=line.act,
+            audit=site.audit,
+        )
 
     async def _beat(self, site: Site, line: Line) -> None:
         """Tell the other side each second how our recorder is."""

@@ -2,6 +2,7 @@
 
 Read strictly: a key that is missing, unknown or of the wrong kind is named with what was expected.
 There is a default for nothing: `telcon node init` writes every key, so the file shows all there is.
+Only `[public]`, which is off unless somebody turns it on, may be missing in an older file.
 """
 
 import ipaddress
@@ -11,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ __all__ = [
     "LinkSettings",
     "MediaSettings",
     "NodeSettings",
+    "PublicSettings",
     "WebSettings",
+    "settings_hash",
 ]
 
 FILE_NAME = "node.toml"
@@ -110,6 +114,19 @@ class PushSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicSettings:
+    """Where strangers may ask for checkpoints, and have theirs witnessed."""
+
+    listen: str = ""
+    """`host:port`, TCP; empty: nobody may."""
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on; None: nowhere."""
+        return parse_address(self.listen) if self.listen else None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """All settings of a node."""
 
@@ -123,6 +140,7 @@ class NodeSettings:
     media: MediaSettings
     line: LineSettings
     push: PushSettings = PushSettings()
+    public: PublicSettings = PublicSettings()
 
     @classmethod
     def read(cls, folder: Path) -> "NodeSettings":
@@ -219,6 +237,10 @@ class _Table:
         )
         return tuple(found)
 
+    def has(self, key: str) -> bool:
+        """Say whether there is such a key."""
+        return key in self._data
+
     def table(self, key: str, *, since: str = "") -> "_Table":
         """Return the table under `key`; `since` is what to add to a file from before there was it.
 
@@ -245,6 +267,19 @@ class _Table:
         )
 
 
+def settings_hash(folder: Path) -> str:
+    """Return SHA-256, in hex, of the settings' file in `folder`.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    path = folder / FILE_NAME
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}", advice="Mend the file.") from error
+
+
 def _settings(table: _Table) -> NodeSettings:
     name = table.take("name", "a name like arcadia.example", _is_name)
     organisation = table.text("organisation")
@@ -257,6 +292,7 @@ def _settings(table: _Table) -> NodeSettings:
         media=_media(table.table("media")),
         line=_line(table.table("line", since=LINE_SINCE)),
         push=_push(table.table("push", since=PUSH_SINCE)),
+        public=_public(table.table("public")) if table.has("public") else PublicSettings(),
     )
     table.end()
     return settings
@@ -312,6 +348,12 @@ def _push(table: _Table) -> PushSettings:
     return PushSettings(services)
 
 
+def _public(table: _Table) -> PublicSettings:
+    listen = table.take("listen", 'an address like 127.0.0.1:8404, or ""', _is_address_or_none)
+    table.end()
+    return PublicSettings(listen)
+
+
 def _after_name(https_port: int) -> str:
     return "" if https_port == HTTPS_PORT else f":{https_port}"
 
@@ -363,6 +405,10 @@ def _is_address(value: Any) -> bool:
         return False
 
 
+def _is_address_or_none(value: Any) -> bool:
+    return value == "" or _is_address(value)
+
+
 def _is_list_of(value: Any, fits: Callable[[Any], bool]) -> bool:
     is_list = isinstance(value, list) and len(value) <= MAX_ADDRESSES
     return is_list and all(fits(one) for one in value)
@@ -387,6 +433,7 @@ def _format(settings: NodeSettings) -> str:
         "media": {"host": media.host, "port": media.port, "hosts": media.hosts},
         "line": {"test_every_minutes": settings.line.test_every_minutes},
         "push": {"services": settings.push.services},
+        "public": {"listen": settings.public.listen},
     }
     lines = _pairs({"name": settings.name, "organisation": settings.organisation})
     for name, values in tables.items():

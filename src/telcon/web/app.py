@@ -66,7 +66,7 @@ def build_app(
     live = LiveEnd(desk, sessions, audit)
     routes: list[BaseRoute] = [
         Route("/", _show(page, "index.html")),
-        Route("/calls/{call}", CoursePage(desk, sessions, _renderer(name)).show),
+        Route("/calls/{call}", CoursePage(desk, sessions, _renderer(name), audit).show),
         Route("/sign-in", _show(page, "sign-in.html")),
         Route("/sign-in", sessions.redeem, methods=["POST"]),
         Route("/sign-out", sessions.sign_out, methods=["POST"]),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from telcon.errors import TelconError
-from telcon.web.desk_protocol import Desk, Message
+from telcon.web.desk_protocol import Audit, Desk, Message
 from telcon.web.session import Sessions
 from telcon.web.words import Catalogue, catalogue, sentences
 
@@ -131,6 +131,7 @@ class CoursePage:
     sessions: Sessions
     render: Callable[..., str]
     """Renders a template, by name, with what it shows."""
+    audit: Audit
 
     async def show(self, request: Request) -> Response:
         """Return the page of one call."""
@@ -143,6 +144,7 @@ class CoursePage:
             return PlainTextResponse(" ".join(sentences(error)).strip() + "\n", 503, HEADERS)
         if course is None:
             return PlainTextResponse(catalogue()["refused.not-found"] + "\n", 404, HEADERS)
+        self.audit("audit.record.opened", call=call)
         # Beside the loop: twenty thousand messages take a second, and audio does not wait.
         return HTMLResponse(await asyncio.to_thread(self._page, course), headers=HEADERS)
 
@@ -154,6 +156,15 @@ class CoursePage:
             drawing=draw(course),
             facts=[_told(fact, course, words) for fact in course["facts"]],
             summary=_summary(course, words),
+            record=_record(course["record"], words),
+            readings=[
+                {
+                    "at_us": one["at_us"],
+                    "what": words[f"course.reading.{one['act']}"],
+                    "by": words[f"course.reading.by.{one['by']}"],
+                }
+                for one in course["readings"]
+            ],
             chunks=[
                 say(words, f"course.chunks.{one['side']}", count=one["chunks"])
                 for one in course["recorders"]
@@ -188,6 +199,9 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         detail = ""
     elif fact["kind"] == "call.fail" and f"reason.{detail}" in words:  # a node's, not a person's
         detail = words[f"reason.{detail}"]
+    elif fact["kind"] == "call.record-held":
+        key = f"course.unheard.{fact['side']}"
+        detail = say(words, "course.seconds", seconds=detail)
     late = fact["late"] and words.get(f"course.late.{fact['late']}", fact["late"])
     return {
         **fact,
@@ -204,6 +218,20 @@ def _summary(course: Message, words: Catalogue) -> str:
     lasted = max(0, (course["to_us"] - course["from_us"]) // 1_000_000)
     key = "course.summary.unsigned" if course["unsigned"] else "course.summary"
     return say(words, key, people=people, minutes=lasted // 60, seconds=lasted % 60)
+
+
+def _record(record: Mapping[str, Any], words: Catalogue) -> list[str]:
+    """Return what can be said of the record: sentences, none if nothing was recorded."""
+    if record["state"] == "none":
+        return []
+    found = [words[f"course.record.{record['state']}"]]
+    for what in ("absent", "differing"):
+        found += [
+            say(words, f"course.record.{what}.{side}", count=count)
+            for side, count in record[what].items()
+            if count
+        ]
+    return found
 
 
 def _utc(us: int, form: str) -> str:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from node.link.pairs import LINE, NOW_US, Side, altered, digest, invite, renamed, side
 from telcon.errors import InvitationError
-from telcon.ledger.keycard import format_key_card
+from telcon.ledger import COSIGNATURE_ML_DSA, MlDsaSigningKey, VerifierKey
+from telcon.ledger.keycard import KeyCard, format_key_card
 from telcon.node.link.invitation import Invitation, secret_hash
 from telcon.node.link.pairing import AccepterMachine, InviterMachine, OwnSide
 from telcon.node.link.words import six_words
@@ -180,6 +181,36 @@ def test_our_own_keys_under_another_name_are_refused(arcadia: Side, borealis: Si
     mirrored = renamed(arcadia, "borealis.example")
     card = replace(mirrored.card, tls=borealis.card.tls)
     stated_by(arcadia, format_key_card(card), borealis.own.statement, "one key stands in both")
+
+
+def second_keys(side: Side, log: bytes, mirror: bytes) -> KeyCard:
+    card = side.card
+    return replace(
+        card,
+        log_ml_dsa=VerifierKey(card.log.name, COSIGNATURE_ML_DSA, log),
+        mirror_ml_dsa=VerifierKey(card.mirror.name, COSIGNATURE_ML_DSA, mirror),
+    )
+
+
+def test_an_ml_dsa_key_on_both_sides_is_refused(arcadia: Side, borealis: Side) -> None:
+    keys = [MlDsaSigningKey(bytes([n]) * 32).public for n in range(3)]
+    arcadia = replace(arcadia, card=second_keys(arcadia, keys[0], keys[1]))
+    card = second_keys(borealis, keys[2], keys[0])
+    stated_by(arcadia, format_key_card(card), borealis.own.statement, "one key stands in both")
+
+
+def test_cards_of_either_version_pair_with_each_other(arcadia: Side, borealis: Side) -> None:
+    keys = [MlDsaSigningKey(bytes([n]) * 32).public for n in range(4)]
+    newer = replace(arcadia, card=second_keys(arcadia, keys[0], keys[1]))
+    newer_too = replace(borealis, card=second_keys(borealis, keys[2], keys[3]))
+    words = set()
+    for ours, theirs in ((newer, newer_too), (newer, borealis), (arcadia, newer_too)):
+        machine = admitted(ours)
+        deliver(machine, ["card", theirs.own.card, theirs.own.statement, NONCE_B])
+        assert machine.result is not None
+        assert machine.result.peer_card == theirs.card
+        words.add(machine.result.words)
+    assert len(words) == 3  # they are over every octet of both cards
 
 
 def test_our_own_certificate_is_refused(arcadia: Side, borealis: Side) -> None:

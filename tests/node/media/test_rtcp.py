@@ -16,6 +16,7 @@ from telcon.node.media.rtcp import (
     RtcpPacket,
     SenderReport,
     SourceDescription,
+    TakesRedundancy,
     format_rtcp,
     middle_of_ntp,
     ntp_from_utc,
@@ -34,6 +35,7 @@ MEMBERS: st.SearchStrategy[RtcpPacket] = st.one_of(
     st.builds(SourceDescription, U32, NAMES),
     st.builds(Goodbye, st.lists(U32, max_size=4).map(tuple)),
     st.builds(PathCheck, U32, st.booleans(), st.binary(min_size=8, max_size=8)),
+    st.builds(TakesRedundancy, U32, st.integers(0, 31)),
     st.builds(Nack, U32, U32, st.lists(st.integers(0, 65_535), max_size=8).map(tuple)),
 )
 FEEDBACK = bytes.fromhex("8fcd0002") + bytes(8)  # of a kind that nobody negotiated

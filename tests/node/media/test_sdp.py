@@ -16,6 +16,7 @@ from telcon.node.media.sdp import (
     AnswerSection,
     Offer,
     OfferSection,
+    RedFormat,
     format_answer,
     format_offer,
     parse_answer_untrusted,
@@ -52,8 +53,11 @@ def test_reads_chromiums_offer() -> None:
     offer = parse_offer_untrusted(CHROMIUM)
     assert offer.credentials == Credentials("B6As", "wxgNjgLqeSFPTUQ2ux/PffBZ")
     assert offer.fingerprint.hex().startswith("77b265c7")
-    assert offer.sections[0] == OfferSection("0", True, 111, 2552333208)
-    assert offer.sections[1:] == tuple(OfferSection(str(n), False, 111, None) for n in range(1, 5))
+    red = RedFormat(63, 1)
+    assert offer.sections[0] == OfferSection("0", True, 111, 2552333208, red)
+    assert offer.sections[1:] == tuple(
+        OfferSection(str(n), False, 111, None, red) for n in range(1, 5)
+    )
 
 
 def test_reads_firefoxs_offer_with_its_bundle_only_sections() -> None:
@@ -62,6 +66,48 @@ def test_reads_firefoxs_offer_with_its_bundle_only_sections() -> None:
     assert [section.payload_type for section in offer.sections] == [109] * 5
     assert [section.sends for section in offer.sections] == [True, False, False, False, False]
     assert offer.sections[0].ssrc == 2506523747
+    assert [section.red for section in offer.sections] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("blocks", "depth"), [("111/111", 1), ("111/111/111", 2), ("111/" * 31 + "111", 2)]
+)
+def test_reads_how_many_packets_may_ride_along(blocks: str, depth: int) -> None:
+    offer = parse_offer_untrusted(CHROMIUM.replace("a=fmtp:63 111/111", "a=fmtp:63 " + blocks))
+    assert {section.red for section in offer.sections} == {RedFormat(63, depth)}
+
+
+NO_RED = {
+    "around another codec": ("a=fmtp:63 111/111", "a=fmtp:63 0/0"),
+    "around two codecs": ("a=fmtp:63 111/111", "a=fmtp:63 111/0"),
+    "of nothing older": ("a=fmtp:63 111/111", "a=fmtp:63 111"),
+    "of too many blocks": ("a=fmtp:63 111/111", "a=fmtp:63 111" + "/111" * 32),
+    "that does not say of what": ("a=fmtp:63 111/111\r\n", ""),
+    "at another rate": ("red/48000/2", "red/8000"),
+    "of Opus' own number": ("a=rtpmap:63 red", "a=rtpmap:111 red"),
+    "that is not in the list": ("SAVPF 111 63", "SAVPF 111"),
+}
+
+
+@pytest.mark.parametrize("case", NO_RED)
+def test_takes_no_red(case: str) -> None:
+    old, new = NO_RED[case]
+    offer = parse_offer_untrusted(CHROMIUM.replace(old, new))
+    assert [(section.payload_type, section.red) for section in offer.sections] == [(111, None)] * 5
+
+
+def test_answers_red_first_and_opus_behind_it() -> None:
+    sections = [AnswerSection("0", 111, None, RedFormat(63, 1))]
+    sections += [AnswerSection(str(n), 96, n, RedFormat(63, 2)) for n in range(1, 5)]
+    answer = Answer(CREDENTIALS, bytes(32), ("192.0.2.1",), 4_000, tuple(sections))
+    text = format_answer(answer, session_id=1, version=1, cname="node")
+    lines = text.split("\r\n")
+    assert lines.count("m=audio 4000 UDP/TLS/RTP/SAVPF 63 111") == 1
+    assert lines.count("m=audio 4000 UDP/TLS/RTP/SAVPF 63 96") == 4
+    assert lines.count("a=rtpmap:63 red/48000/2") == 5
+    assert (lines.count("a=fmtp:63 111/111"), lines.count("a=fmtp:63 96/96/96")) == (1, 4)
+    assert lines.count("a=fmtp:111 minptime=10;useinbandfec=1;cbr=1;usedtx=0") == 1
+    assert parse_answer_untrusted(text) == answer
 
 
 def test_reads_an_offer_with_bare_line_feeds() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from fakes.red import read_red
 from node.media.rig import Clock
 from telcon.node.media.rtcp import ReportBlock
 from telcon.node.media.rtp import (
@@ -15,6 +16,7 @@ from telcon.node.media.rtp import (
     sequence_delta,
     timestamp_delta,
 )
+from telcon.node.media.sdp import RedFormat
 from telcon.node.media.slot import MISORDER_LIMIT, Slot
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector, Unprotector
@@ -25,10 +27,10 @@ SSRC = 0x0102_0304
 class Rig:
     """A slot, what it sent, and sources under one clock."""
 
-    def __init__(self, *, first_sequence: int | None = None) -> None:
+    def __init__(self, *, first_sequence: int | None = None, red: RedFormat | None = None) -> None:
         self.clock = Clock()
         self.sent: list[RtpPacket] = []
-        self.slot = Slot(SSRC, 96, self._keep, first_sequence=first_sequence)
+        self.slot = Slot(SSRC, 96, self._keep, first_sequence=first_sequence, red=red)
         self.slot.open()
 
     def _keep(self, data: bytes) -> None:
@@ -175,6 +177,63 @@ def test_reports_what_it_sent_as_of_now() -> None:
     assert timestamp_delta(report.timestamp, rig.sent[0].timestamp) == 12_000
 
 
+def hearing_red(depth: int, *numbers: int) -> tuple[Rig, Source]:
+    """Return a slot of a listener who speaks RED, and a source that has said these numbers."""
+    rig = Rig(red=RedFormat(63, depth))
+    source = rig.source()
+    rig.slot.map(source)
+    for number in numbers:
+        source.feed(packet(number, payload=b"%d" % number))
+    return rig, source
+
+
+def carried(packets: list[RtpPacket]) -> list[list[bytes]]:
+    """Return the payloads in each packet, its own last."""
+    return [
+        [data for _, _, data in read_red(p.payload)] if p.payload_type == 63 else [p.payload]
+        for p in packets
+    ]
+
+
+def test_carries_what_this_listener_was_sent_before() -> None:
+    rig, _ = hearing_red(2, 1, 2, 3, 4)
+    assert carried(rig.sent) == [[b"1"], [b"1", b"2"], [b"1", b"2", b"3"], [b"2", b"3", b"4"]]
+    assert {kind for kind, _, _ in read_red(rig.sent[-1].payload)} == {96}
+    assert [offset for _, offset, _ in read_red(rig.sent[-1].payload)] == [1_920, 960, 0]
+
+
+def test_carries_no_more_than_the_listener_takes() -> None:
+    rig, _ = hearing_red(1, 1, 2, 3)
+    assert carried(rig.sent) == [[b"1"], [b"1", b"2"], [b"2", b"3"]]
+
+
+def test_a_packet_that_comes_late_carries_nothing_and_rides_in_its_place() -> None:
+    rig, _ = hearing_red(2, 1, 3, 2, 4)
+    assert carried(rig.sent) == [[b"1"], [b"3"], [b"2"], [b"2", b"3", b"4"]]
+
+
+def test_nothing_from_before_a_switch_rides_along() -> None:
+    rig, source = hearing_red(2, 1, 2)
+    other = rig.source()
+    for number in (51, 52):
+        other.feed(packet(number, payload=b"unheard"))
+    rig.slot.map(other)
+    other.feed(packet(53, payload=b"53"))
+    other.feed(packet(54, payload=b"54"))
+    rig.slot.map(source)
+    source.feed(packet(3, payload=b"3"))
+    assert carried(rig.sent[2:]) == [[b"53"], [b"53", b"54"], [b"3"]]
+
+
+def test_nothing_that_was_said_while_it_was_closed_rides_along() -> None:
+    rig, source = hearing_red(2, 1, 2)
+    rig.slot.close()
+    source.feed(packet(3, payload=b"unheard"))
+    rig.slot.open()
+    source.feed(packet(4, payload=b"4"))
+    assert carried(rig.sent[2:]) == [[b"4"]]
+
+
 def test_tells_the_source_what_the_listener_misses() -> None:
     rig, source = Rig(), Source()
     rig.slot.map(source)
@@ -185,27 +244,37 @@ def test_tells_the_source_what_the_listener_misses() -> None:
 
 
 class AnyUse(RuleBasedStateMachine):
-    """Whatever happens to a slot: no index is sent twice, and a receiver can decrypt it all."""
+    """Whatever happens to a slot: no index is sent twice, and a receiver can decrypt it all.
 
-    @initialize(first=st.integers(0, 0x7FFF))
-    def begin(self, first: int) -> None:
+    What rides along in a packet is what this listener was sent just before it.
+    """
+
+    @initialize(first=st.integers(0, 0x7FFF), depth=st.integers(0, 2))
+    def begin(self, first: int, depth: int) -> None:
         self.clock = Clock()
         self.sources = [Source(clock=self.clock) for _ in range(3)]
         self.at = [65_000, 10, 32_700]
         self.protector = Protector(AEAD_AES_256_GCM, bytes(44))
         self.unprotector = Unprotector(AEAD_AES_256_GCM, bytes(44))
-        self.slot = Slot(SSRC, 111, self.transmit, first_sequence=first)
+        red = RedFormat(63, depth) if depth else None
+        self.slot = Slot(SSRC, 111, self.transmit, first_sequence=first, red=red)
         self.newest: int | None = None
-        self.used: set[int] = set()
+        self.used: dict[int, RtpPacket] = {}
         self.count = 0
 
     def transmit(self, data: bytes) -> None:
-        sequence = parse_rtp_untrusted(data).sequence
+        sent = parse_rtp_untrusted(data)
+        sequence = sent.sequence
         if self.newest is None:
             self.newest = sequence
         index = self.newest + sequence_delta(sequence, self.newest & 0xFFFF)
         assert index not in self.used, "one index was to be protected twice"
-        self.used.add(index)
+        *older, own = read_red(sent.payload) if sent.payload_type == 63 else [(0, 0, sent.payload)]
+        for back, (_, offset, payload) in enumerate(reversed(older), 1):
+            before = self.used[index - back]
+            assert payload == before.payload
+            assert offset == timestamp_delta(sent.timestamp, before.timestamp)
+        self.used[index] = sent._replace(payload=own[2])
         self.newest = max(self.newest, index)
         assert self.unprotector.unprotect(self.protector.protect(data)) == data
 

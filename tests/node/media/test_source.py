@@ -118,6 +118,38 @@ def test_reports_nothing_before_the_first_packet() -> None:
     assert fed().report() is None
 
 
+def test_what_rode_along_was_lost_on_the_way_for_the_speaker() -> None:
+    source = fed(100, 101)
+    source.feed(packet(102), filled=True)
+    source.feed(packet(103))
+    report = source.report()
+    assert report is not None
+    assert (report.fraction_lost, report.cumulative_lost) == (256 // 4, 1)
+    assert (source.statistics().filled, source.statistics().lost) == (1, 0)
+    source.note_overtaken()
+    source.feed(packet(104))
+    after = source.report()
+    assert after is not None
+    assert (after.fraction_lost, after.cumulative_lost) == (0, 0)
+
+
+def test_what_rode_along_is_not_asked_for_any_more() -> None:
+    source = fed(1, 3)
+    source.feed(packet(2), filled=True)
+    assert source.wanted() == []
+    assert source.statistics().repaired == 0
+
+
+def test_on_a_way_where_packets_overtake_each_other_it_waits_before_it_asks() -> None:
+    source = fed(1, 2)
+    source.note_overtaken()
+    source.feed(packet(6))
+    assert source.wanted() == [3]  # three are behind it
+    for sequence in (7, 8):
+        source.feed(packet(sequence))
+    assert source.wanted() == [4, 5]
+
+
 def test_tells_the_speaker_of_the_listener_who_misses_most() -> None:
     source = fed(1, 2)
     source.note_listener_loss("near", 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakes.red import write_red
 from node.media.rig import Clock
 from telcon.node.media.ice import Credentials
 from telcon.node.media.rtcp import (
@@ -15,7 +16,7 @@ from telcon.node.media.rtcp import (
     parse_rtcp_untrusted,
 )
 from telcon.node.media.rtp import RtpPacket, format_rtp
-from telcon.node.media.sdp import AnswerSection, Offer, OfferSection
+from telcon.node.media.sdp import AnswerSection, Offer, OfferSection, RedFormat
 from telcon.node.media.source import Source
 from telcon.node.media.streams import LegStreams
 
@@ -78,6 +79,53 @@ def test_feeds_what_was_agreed_and_counts_the_rest() -> None:
     agreed.receive_rtcp(b"\x80")
     assert source.statistics().packets == 1
     assert agreed.refused() == {"armed": 0, "stream": 2, "malformed": 2}
+
+
+RED_OFFER = Offer(
+    OFFER.credentials, OFFER.fingerprint,
+    tuple(
+        OfferSection(s.mid, s.sends, s.payload_type, s.ssrc, RedFormat(63, 1))
+        for s in OFFER.sections
+    ),
+)  # fmt: skip
+
+
+def carrying(sequence: int, payload: bytes, before: bytes) -> bytes:
+    whole = write_red((98, 960, before), (98, 0, payload))
+    return format_rtp(RtpPacket(63, False, sequence, sequence * 960, 7, whole))
+
+
+def test_what_a_device_sends_as_red_is_fed_as_opus_and_fills_what_is_lost() -> None:
+    agreed, sent = streams(RED_OFFER)
+    heard: list[tuple[int, int, bytes]] = []
+    agreed.admit().add_tap(lambda p: heard.append((p.payload_type, p.sequence, p.payload)))
+    agreed.receive_rtp(packet(1))
+    agreed.receive_rtp(carrying(3, b"\xf83", b"\xf82"))
+    assert heard == [(98, 1, b"opus"), (98, 2, b"\xf82"), (98, 3, b"\xf83")]
+    assert sent.reports == []  # nothing was asked for
+
+
+def test_what_was_said_before_admission_does_not_come_in_along_with_a_later_packet() -> None:
+    agreed, _ = streams(RED_OFFER)
+    for _ in range(2):
+        heard: list[bytes] = []
+        agreed.receive_rtp(carrying(3, b"\xf8refused", b"\xf8before"))
+        agreed.admit().add_tap(lambda p, heard=heard: heard.append(p.payload))  # type: ignore[misc]
+        agreed.receive_rtp(carrying(4, b"\xf84", b"\xf8refused"))
+        assert heard == [b"\xf84"]
+        agreed.dismiss()
+
+
+def test_counts_red_that_cannot_be_read() -> None:
+    agreed, _ = streams(RED_OFFER)
+    source = agreed.admit()
+    agreed.receive_rtp(format_rtp(RtpPacket(63, False, 1, 0, 7, b"\xef")))
+    assert (agreed.refused()["malformed"], source.statistics().packets) == (1, 0)
+
+
+def test_answers_red_as_it_was_offered() -> None:
+    agreed, _ = streams(RED_OFFER)
+    assert {section.red for section in agreed.answer_sections(RED_OFFER)} == {RedFormat(63, 1)}
 
 
 def test_keeps_to_the_first_stream_where_the_offer_names_none() -> None:

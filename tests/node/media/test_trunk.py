@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes.red import read_red
 from node.media.rig import in_loop
 from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError
@@ -21,6 +22,7 @@ from telcon.node.media.rtcp import (
     PathCheck,
     ReceiverReport,
     ReportBlock,
+    TakesRedundancy,
     format_rtcp,
 )
 from telcon.node.media.rtp import RtpPacket, format_rtp, parse_rtp_untrusted
@@ -111,11 +113,16 @@ class User:
     asks: bool = True  # again for what it missed
     heard_hundred: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
+    def receive_packet(
+        self, track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool
+    ) -> None:
         self.heard.append((track, index, timestamp, packet.payload))
-        self.sources.setdefault(track, Source(clock=self.clock)).feed(packet)
+        self.sources.setdefault(track, Source(clock=self.clock)).feed(packet, filled=filled)
         if len(self.heard) == 100:
             self.heard_hundred.set()
+
+    def note_overtaken(self, track: int) -> None:
+        self.sources[track].note_overtaken()
 
     def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
         return self.sources[track].wanted(round_trip_s) if self.asks else ()
@@ -219,7 +226,7 @@ def test_the_packet_on_the_wire_is_as_the_protocol_says() -> None:
     call.a.trunk.send(7, 2**32 + 5, FRAME, True)
     [(source, target, data)] = call.wire.log
     plain = Unprotector(AEAD_AES_256_GCM, call.a.key).unprotect(data)
-    assert parse_rtp_untrusted(plain) == RtpPacket(111, True, 0, 5, 0xAB000107, FRAME)
+    assert parse_rtp_untrusted(plain) == RtpPacket(111, True, 0, 0, 0xAB000107, FRAME)
     assert (source, target) == (ARCADIA, BOREALIS)
 
 
@@ -297,17 +304,127 @@ def test_an_old_packet_sent_on_from_elsewhere_moves_nothing() -> None:
 
 def test_what_was_lost_is_asked_for_and_sent_again_as_it_was() -> None:
     call = Call()
-    for number in range(6):
-        call.wire.cut = number in (2, 3)
+    for number in range(8):
+        call.wire.cut = number in (2, 3, 4, 5)
         call.a.say(1, first=number)
         call.clock.now += 0.02
     lost = [data for source, _, data in call.wire.log if source == ARCADIA and data[3] in (2, 3)]
-    assert [heard[1] for heard in call.b.user.heard] == [0, 1, 4, 2, 3, 5]
+    assert [heard[1] for heard in call.b.user.heard] == [0, 1, 4, 5, 6, 2, 3, 7]
     assert lost[0] == lost[2]
     assert lost[1] == lost[3]
     assert call.a.trunk.statistics().resent == 2
     assert call.b.trunk.statistics().lost == 0
-    assert call.b.user.sources[1].statistics().repaired == 2
+    counted = call.b.user.sources[1].statistics()
+    assert (counted.repaired, counted.filled) == (2, 2)
+
+
+def read_packets(call: Call) -> list[RtpPacket]:
+    """Return what `a` has sent of its voice, unsealed."""
+    opening = Unprotector(AEAD_AES_256_GCM, call.a.key)
+    media = [
+        data
+        for source, _, data in call.wire.log
+        if source == ARCADIA and not 64 <= data[1] & 0x7F < 96
+    ]
+    return [parse_rtp_untrusted(opening.unprotect(data)) for data in media]
+
+
+def test_each_packet_carries_the_two_before_it_by_their_indexes() -> None:
+    call = Call()
+    for number in range(4):
+        call.a.trunk.send(1, number * 960, FRAME + bytes([number]), number == 2)
+    packets = read_packets(call)
+    assert [(p.payload_type, p.marker, p.sequence, p.timestamp) for p in packets] == [
+        (111, False, 0, 0), (112, False, 1, 960), (112, True, 2, 1_920), (112, False, 3, 2_880),
+    ]  # fmt: skip
+    assert [read_red(packet.payload) for packet in packets[1:]] == [
+        [
+            (111, back * 960, FRAME + bytes([number - back]))
+            for back in range(min(number, 2), -1, -1)
+        ]
+        for number in (1, 2, 3)
+    ]
+    assert len({len(packet.payload) for packet in packets[2:]}) == 1
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_one_or_two_lost_in_a_row_are_filled_and_nobody_asks(lost: int) -> None:
+    call = Call()
+    said = [FRAME + number.to_bytes(2, "big") for number in range(300)]
+    for number, payload in enumerate(said):
+        call.wire.cut = number % (lost + 1) > 0  # of two in a row, two of three are lost
+        call.a.trunk.send(1, number * 960, payload, False)
+        call.clock.now += 0.02
+    call.wire.cut = False
+    call.a.trunk.send(1, 300 * 960, FRAME, False)
+    assert call.b.user.heard[:300] == [(1, n, n * 960, said[n]) for n in range(300)]
+    assert call.a.trunk.statistics().resent == 0
+    counted = call.b.trunk.statistics()
+    assert (counted.lost, counted.filled) == (0, 300 * lost // (lost + 1))
+    asked = [data for source, _, data in call.wire.log if source == BOREALIS]
+    assert all(64 <= data[1] & 0x7F < 96 for data in asked)
+    call.pass_time(2.0)
+    assert call.a.user.reports[-1][1].cumulative_lost == counted.filled
+
+
+def test_a_packet_that_was_only_overtaken_is_dropped_and_does_not_count_as_lost() -> None:
+    call = Call()
+    call.a.say(2)
+    call.wire.cut = True
+    call.a.say(1, first=2)
+    held_back = call.wire.log[-1][2]
+    call.wire.cut = False
+    call.a.say(1, first=3)
+    assert call.b.trunk.statistics().filled == 1
+    assert call.b.trunk.receive_unbound(held_back, ARCADIA, is_rtcp=False)
+    assert [heard[1] for heard in call.b.user.heard] == [0, 1, 2, 3]
+    assert call.b.trunk.statistics().filled == 0
+    assert call.b.user.sources[1].statistics().filled == 0
+
+
+def test_the_first_packet_may_be_the_lost_one_even_where_its_devices_time_wraps() -> None:
+    call = Call()
+    call.wire.cut = True
+    call.a.trunk.send(1, 2**32 - 960, FRAME, False)
+    call.wire.cut = False
+    sent = call.a.trunk.send(1, 0, FRAME, False)
+    assert sent is not None
+    assert call.b.user.heard == [(1, 0, 0, FRAME), (1, 1, 960, FRAME)]
+
+
+@pytest.mark.parametrize(("depth", "riders"), [(None, 0), (0, 0), (1, 1), (2, 2), (31, 2)])
+def test_nobody_gets_more_than_they_say_they_take(depth: int | None, riders: int) -> None:
+    call = Call(joined=False)
+    call.a.trunk.set_peer(call.b.signal())  # b says nothing by itself
+    report = ReceiverReport(call.b.prefix << 8)
+    said = [] if depth is None else [TakesRedundancy(call.b.prefix << 8, depth)]
+    sealing = Protector(AEAD_AES_256_GCM, call.b.key)
+    data = sealing.protect_rtcp(format_rtcp([report, *said]))
+    assert call.a.trunk.receive_unbound(data, BOREALIS, is_rtcp=True)
+    call.a.say(4)
+    newest = read_packets(call)[-1]
+    if not riders:
+        assert (newest.payload_type, newest.payload) == (111, FRAME)
+    else:
+        assert newest.payload_type == 112
+        assert len(read_red(newest.payload)) == riders + 1
+
+
+def test_a_report_says_that_redundancy_is_taken() -> None:
+    call = Call(joined=False)
+    call.a.trunk.set_peer(call.b.signal())
+    opening = Unprotector(AEAD_AES_256_GCM, call.a.key)
+    plain = opening.unprotect_rtcp(call.wire.log[-1][2])
+    assert plain.endswith(bytes.fromhex("82cc0002ab000100") + b"redu")
+
+
+def test_packets_of_a_node_that_knows_no_redundancy_are_taken_as_ever() -> None:
+    call = call_with_silent_side()
+    sealing = Protector(AEAD_AES_256_GCM, call.a.key)
+    for index in (0, 2, 1):
+        packet = RtpPacket(111, False, index, index * 960, call.a.prefix << 8 | 1, FRAME)
+        call.b.port.deliver(sealing.protect(format_rtp(packet)), ARCADIA)
+    assert [heard[1] for heard in call.b.user.heard] == [0, 2, 1]
 
 
 def test_a_repair_counts_as_lost_on_the_way_for_the_speaker() -> None:
@@ -480,7 +597,8 @@ def test_reports_tell_the_speaker_what_is_lost_far_away() -> None:
     assert track == 1
     assert block.cumulative_lost == 9
     assert 20 <= block.fraction_lost <= 27
-    assert call.b.trunk.statistics().lost == 9
+    counted = call.b.trunk.statistics()
+    assert (counted.lost, counted.filled) == (0, 9)
 
 
 @pytest.mark.parametrize(("track", "heard"), [(9, []), (1, [1])])

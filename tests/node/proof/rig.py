@@ -46,8 +46,6 @@ def export(
     """Export the call from one side and return the folder's files."""
     own = line.arcadia if side == line.arcadia.name else line.borealis
     peer = line.other(own)
-    source = out.with_name(f"{out.name}-source.opus")
-    source.write_bytes(RECORDING)
     export_call(
         own.log,
         peer.log,
@@ -57,7 +55,7 @@ def export(
         out=out,
         layer=layer,
         whole_log=whole_log,
-        recordings=[(RECORDING_NAME, source)],
+        recordings=[(RECORDING_NAME, [RECORDING])],
     )
     return read_folder(out)
 

@@ -1,6 +1,7 @@
 """What an export shows by layer, what it leaves out, and that it is written whole or not at all."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from telcon.core.seal import Text
 from telcon.errors import MisuseError, OperatorError, ProofError, StorageError
 from telcon.node.proof import Verdict, export_call
 from telcon.node.proof.export import newest_cosigned
+from telcon.node.proof.files import read_pieces
 
 TALK = SignedLine().open().talk()
 
@@ -207,7 +209,7 @@ def test_a_place_that_is_not_there_is_refused(tmp_path: Path) -> None:
         )
 
 
-def export_with(recordings: list[tuple[str, Path]], out: Path) -> None:
+def export_with(recordings: list[tuple[str, Iterable[bytes]]], out: Path) -> None:
     export_call(
         TALK.arcadia.log,
         TALK.borealis.log,
@@ -221,16 +223,14 @@ def export_with(recordings: list[tuple[str, Path]], out: Path) -> None:
 
 def test_a_recording_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be read"):
-        export_with([("a.opus", tmp_path / "missing")], tmp_path / "call")
+        export_with([("a.opus", read_pieces(tmp_path / "missing"))], tmp_path / "call")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../a", ".hidden", "a b", "a\n", "ä"])
 def test_a_recording_needs_a_plain_name(name: str, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_bytes(b"")
     with pytest.raises(MisuseError, match="plain"):
-        export_with([(name, source)], tmp_path / "call")
+        export_with([(name, [b""])], tmp_path / "call")
     assert not (tmp_path / "call").exists()
 
 

@@ -30,11 +30,10 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 def test_a_full_disk_while_copying_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "source").write_bytes(b"a")
     with pytest.raises(StorageError), FolderWriter(tmp_path / "call") as writer:
         monkeypatch.setattr(os, "fsync", full)
-        writer.copy("recordings/a.opus", tmp_path / "source")
-    assert read_folder(tmp_path) == {"source": b"a"}
+        writer.write_pieces("recordings/a.opus", [b"a", b"b"])
+    assert read_folder(tmp_path) == {}
 
 
 def test_a_disk_that_fails_at_the_end_leaves_nothing_behind(

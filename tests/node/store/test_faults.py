@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fakes.disk import LINE, GrowingLog, a_line, commit_line, start
+from fakes.disk import LINE, GrowingLog, a_line, commit_line, open_recordings, start
 from telcon.errors import LockedError, MisuseError, StorageError
 from telcon.ledger.merkle import root_at
 from telcon.node.store import Store, engine
-from telcon.node.store.records import find_open_recordings
 
 OWN = a_line().own_origin
 PROCESSES = "fakes.disk_processes"
@@ -141,7 +140,7 @@ def check_after_kill(folder: Path, size: int, turn: int) -> None:
         assert marker is not None
         assert size <= marker.size <= held.size
         assert root_at(marker.size, held.hash) == marker.root
-        assert len(store.read(find_open_recordings)) >= turn + 1
+        assert len(store.read(open_recordings)) >= turn + 1
         await store.close()
 
     asyncio.run(main())

@@ -3,17 +3,17 @@
 import asyncio
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line, commit_line
+from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line, commit_line, open_recordings
 from telcon.core.stored import NEW_LOG, Commit, Marker, Note, StoredLog
 from telcon.errors import MisuseError, StorageError
 from telcon.ledger import Fork
 from telcon.ledger.merkle import root_at
 from telcon.node.store import RecordingRecord, Store
-from telcon.node.store.records import find_open_recordings
 
 OWN = a_line().own_origin
 THEIRS = a_line().peer_origin
@@ -40,6 +40,58 @@ def test_a_new_line_has_two_empty_logs_and_a_marker_that_says_so(tmp_path: Path)
         assert store.lines() == [a_line()]
         assert store.stored_log(OWN).size == store.stored_log(THEIRS).size == 0
         assert store.read_marker(LINE) == NEW_LOG
+
+    run(tmp_path, test)
+
+
+def test_the_ml_dsa_seeds_of_a_line_come_back_and_are_not_shown(tmp_path: Path) -> None:
+    line = replace(a_line(), log_ml_dsa_seed=b"\x03" * 32, mirror_ml_dsa_seed=b"\x04" * 32)
+    assert "\\x03" not in repr(line)
+
+    async def main() -> None:
+        store = Store.open(tmp_path)
+        await store.add_line(line)
+        await store.close()
+        with Store.open_read_only(tmp_path) as reader:
+            assert reader.lines() == [line]
+
+    asyncio.run(main())
+
+
+def test_seconded_checkpoints_stay_and_are_found_by_what_they_cover(tmp_path: Path) -> None:
+    log = GrowingLog(OWN)
+
+    async def write(store: Store) -> None:
+        assert store.stored_log(OWN).seconded_size() == 0
+        for size in (1, 4, 9):
+            await commit_line(store, LINE, log.commit(size - log.frontier.size))
+            for note in (b"first", b"again"):
+                kept = Note(OWN, size, b"%s at %d" % (note, size), cosigned=True)
+                await commit_line(store, LINE, Commit((), (), (), None, (kept,)))
+
+    async def read(store: Store) -> None:
+        held = store.stored_log(OWN)
+        assert held.seconded_size() == 9
+        assert [held.seconded_note_over(index) for index in (0, 1, 3, 4, 8, 9)] == [
+            (1, b"first at 1"),
+            (4, b"first at 4"),
+            (4, b"first at 4"),
+            (9, b"first at 9"),
+            (9, b"first at 9"),
+            None,
+        ]
+        assert store.stored_log(THEIRS).seconded_note_over(0) is None
+        assert held.cosigned_note_over(0) is None  # a table of its own
+
+    run(tmp_path, write)
+    run(tmp_path, read)
+
+
+def test_a_seconded_checkpoint_of_another_line_is_misuse(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        kept = Note("corelia.example/line/" + LINE, 1, b"note", cosigned=True)
+        with pytest.raises(MisuseError):
+            await commit_line(store, LINE, Commit((), (), (), None, (kept,)))
 
     run(tmp_path, test)
 
@@ -251,10 +303,10 @@ def test_a_recording_is_opened_and_closed_once(tmp_path: Path) -> None:
 
     async def test(store: Store) -> None:
         await store.open_recording(opened)
-        assert store.recordings(CALL) == store.read(find_open_recordings) == [opened]
+        assert store.recordings(CALL) == store.read(open_recordings) == [opened]
         await store.close_recording(closed)
         assert store.recordings(CALL) == [closed]
-        assert store.read(find_open_recordings) == []
+        assert store.read(open_recordings) == []
         with pytest.raises(MisuseError, match="no open recording"):
             await store.close_recording(closed)
 

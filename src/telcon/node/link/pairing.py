@@ -166,7 +166,7 @@ class _Machine:
         if theirs.name == ours.name:
             self.refuse(f"both nodes are named {ours.name}")
         # One key on both sides would let its holder write both logs.
-        keys = [key.public for card in (ours, theirs) for key in (card.log, card.mirror)]
+        keys = [key.public for card in (ours, theirs) for key in card.keys]
         if len(set(keys)) != len(keys):
             self.refuse("one key stands in both key cards")
         if theirs.tls == ours.tls or theirs.tls != certificate_hash(statement.certificate_der):

@@ -8,6 +8,7 @@ Real UDP, one socket a device.
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from telcon.node.media.events import FingerprintMismatch, LegConnected, LegEvent
 from telcon.node.media.history import History
 from telcon.node.media.ice import ControllingAgent, StunRouter
 from telcon.node.media.mux import Address, UdpMux
+from telcon.node.media.redundancy import RedReceiver, Wrapper
 from telcon.node.media.rtcp import (
     Nack,
     ReceiverReport,
@@ -35,6 +37,7 @@ from telcon.node.media.sdp import (
     SLOT_COUNT,
     Offer,
     OfferSection,
+    RedFormat,
     format_offer,
     parse_answer_untrusted,
 )
@@ -51,6 +54,8 @@ CONSENT_EVERY_S = 2.5
 
 _REPORT_EVERY_S = 1.0
 _PAYLOAD_TYPE = 111
+_RED = RedFormat(63, 1)
+"""As Chromium offers it."""
 
 
 class DeviceLeg:
@@ -64,11 +69,12 @@ class DeviceLeg:
         host: str = "127.0.0.1",
         first_sequence: int | None = None,
         identity: DtlsIdentity | None = None,
+        speaks_red: bool = True,
     ) -> None:
         """Open a socket on `host` within the running loop; `on_packet` gets slot and packet.
 
         `first_sequence` sets where the RTP numbering starts. `identity` saves making a key for
-        each of many devices.
+        each of many devices. One that does not speak RED is as Firefox, else as Chromium.
         """
         self._on_packet = on_packet
         self._on_event = on_event
@@ -85,6 +91,10 @@ class DeviceLeg:
         self._has_started = self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._outcome: asyncio.Future[None] = self._loop.create_future()
+        self._red = _RED if speaks_red else None
+        self._wrapper = Wrapper()
+        self._sends_red = False
+        self._receivers: dict[int, RedReceiver] = {}
         self._slots: dict[int, int] = {}
         self._heard: dict[int, Source] = {}
         self.ssrc = secrets.randbits(31) | 1
@@ -105,7 +115,13 @@ class DeviceLeg:
         """Return the first offer, or after a `restart` the next one."""
         self._version += 1
         sections = tuple(
-            OfferSection(str(number), number == 0, _PAYLOAD_TYPE, self.ssrc if not number else None)
+            OfferSection(
+                str(number),
+                number == 0,
+                _PAYLOAD_TYPE,
+                self.ssrc if not number else None,
+                self._red,
+            )
             for number in range(1 + SLOT_COUNT)
         )
         offer = Offer(self._agent.local, self.certificate_sha256, sections)
@@ -121,9 +137,10 @@ class DeviceLeg:
         self._agent.remote = answer.credentials
         self._node = (answer.hosts[0], answer.port)
         self._transport.expect(answer.fingerprint)
-        ssrcs = [section.ssrc for section in answer.sections if section.ssrc is not None]
-        self._slots = {ssrc: slot for slot, ssrc in enumerate(ssrcs)}
-        self._heard = {ssrc: self._heard.get(ssrc) or Source() for ssrc in ssrcs}
+        self._sends_red = any(one.red for one in answer.sections if one.ssrc is None)
+        for section in answer.sections:
+            if section.ssrc is not None and section.ssrc not in self._slots:
+                self._hear(section.ssrc, section.red)
         self.answered_checks = 0
         self._check()
 
@@ -157,6 +174,11 @@ class DeviceLeg:
         packet = RtpPacket(
             _PAYLOAD_TYPE, marker, self._sequence, self._timestamp, self.ssrc, payload
         )
+        self._wrapper.take(packet)
+        if self._sends_red:
+            wrapped = self._wrapper.wrapped(_PAYLOAD_TYPE, _RED.depth)
+            if wrapped is not None:
+                packet = packet._replace(payload_type=_RED.payload_type, payload=wrapped)
         sealed = self._transport.send_rtp(format_rtp(packet))
         self._history.keep(self._sequence, sealed)
         self.skip(ticks=ticks)
@@ -233,11 +255,13 @@ class DeviceLeg:
     def on_rtp(self, data: bytes) -> None:
         """Hand one packet to the script, with the slot it came in."""
         packet = parse_rtp_untrusted(data)
-        slot = self._slots.get(packet.ssrc)
-        if slot is None:
+        if packet.ssrc not in self._slots:
             raise MalformedError(f"a packet of stream {packet.ssrc} that no answer announced")
-        self._heard[packet.ssrc].feed(packet)
-        self._on_packet(slot, packet)
+        receiver = self._receivers.get(packet.ssrc)
+        if receiver is not None:
+            receiver.receive(packet)
+        else:
+            self._heard[packet.ssrc].feed(packet)
         wanted = self._heard[packet.ssrc].wanted()
         if wanted:
             nack = Nack(self.ssrc, packet.ssrc, tuple(wanted))
@@ -255,6 +279,15 @@ class DeviceLeg:
         for report in packets:
             if isinstance(report, SenderReport) and report.ssrc in self._heard:
                 self._heard[report.ssrc].note_sender_report(report.ntp)
+
+    def _hear(self, ssrc: int, red: RedFormat | None) -> None:
+        slot = self._slots[ssrc] = len(self._slots)
+        source = self._heard[ssrc] = Source()
+        source.add_tap(functools.partial(self._on_packet, slot))
+        if red is not None:
+            self._receivers[ssrc] = RedReceiver(
+                source, red_type=red.payload_type, opus_type=_PAYLOAD_TYPE
+            )
 
     def _check(self) -> None:
         if self._node is None:

@@ -71,6 +71,15 @@ class Gaps:
         else:
             self._reordered_at = now
 
+    def forget(self, number: int) -> None:
+        """Note that a packet need not come any more: what it held rode along with another."""
+        self._missing.pop(number, None)
+        self.waiting = bool(self._missing)
+
+    def note_overtaken(self, now: float) -> None:
+        """Note that packets overtake each other, though none was missed for it."""
+        self._reordered_at = now
+
     def wanted(self, newest: int, now: float, round_trip_s: float) -> list[int]:
         """Return what to ask for now; what has been missing for too long is given up."""
         patience = PATIENCE if now - self._reordered_at < REORDERING_S else 1

@@ -37,6 +37,7 @@ from telcon.node.media.sdp import (
     Answer,
     Offer,
     OfferSection,
+    RedFormat,
     format_answer,
     parse_offer_untrusted,
 )
@@ -369,5 +370,5 @@ class Leg:
         return "armed" if self.source is None else "admitted"
 
 
-def _shape(section: OfferSection) -> tuple[str, bool, int]:
-    return section.mid, section.sends, section.payload_type
+def _shape(section: OfferSection) -> tuple[str, bool, int, RedFormat | None]:
+    return section.mid, section.sends, section.payload_type, section.red

@@ -1,7 +1,8 @@
 """RTCP compound packets (RFC 3550 §6): sender and receiver reports, descriptions, goodbyes.
 
 Of feedback (RFC 4585) a node knows the generic NACK, which asks for packets again, and of what
-applications define (§6.7) one of its own, by which trunks check a path. The rest is stepped over.
+applications define (§6.7) two of its own: by one trunks check a path, by the other they say that
+they take redundancy. The rest is stepped over.
 Encryption is srtp.py's; what the reports are filled with comes from source.py and slot.py.
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "RtcpPacket",
     "SenderReport",
     "SourceDescription",
+    "TakesRedundancy",
     "format_rtcp",
     "middle_of_ntp",
     "ntp_from_utc",
@@ -37,6 +39,7 @@ _TRANSPORT_FEEDBACK = 205
 _CNAME = 1
 _GENERIC_NACK = 1
 _PATH = b"path"
+_REDUNDANCY = b"redu"
 
 _HEAD = struct.Struct("!BBH")
 _SENDER = struct.Struct("!IQIII")
@@ -128,7 +131,18 @@ class PathCheck:
     """8 octets."""
 
 
-RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | PathCheck
+@dataclass(frozen=True, slots=True)
+class TakesRedundancy:
+    """The sender reads RED on this trunk (docs/protocol.md §6)."""
+
+    ssrc: int
+    depth: int
+    """Older packets that may ride along with one, 0 to 31."""
+
+
+RtcpPacket = (
+    SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | PathCheck | TakesRedundancy
+)
 
 
 def ntp_from_utc(utc_s: float) -> int:
@@ -167,6 +181,8 @@ def _format_one(packet: RtcpPacket) -> bytes:
         case PathCheck():
             body = packet.ssrc.to_bytes(4, "big") + _PATH + packet.number
             return _frame(_APPLICATION, packet.is_answer, body)
+        case TakesRedundancy():
+            return _frame(_APPLICATION, packet.depth, packet.ssrc.to_bytes(4, "big") + _REDUNDANCY)
         case Nack():
             body = struct.pack("!II", packet.sender, packet.ssrc)
             # One item for each: a mask of the 16 behind it would save octets on a path that loses.
@@ -269,7 +285,9 @@ def _parse_goodbye(body: bytes, count: int) -> Goodbye:
     return Goodbye(tuple(_parse_ssrc(body, 4 * index) for index in range(count)))
 
 
-def _parse_application(body: bytes, subtype: int) -> PathCheck | None:
+def _parse_application(body: bytes, subtype: int) -> PathCheck | TakesRedundancy | None:
+    if body[4:] == _REDUNDANCY:
+        return TakesRedundancy(_parse_ssrc(body, 0), subtype)
     if body[4:8] != _PATH or len(body) != 16 or subtype > 1:
         return None
     return PathCheck(_parse_ssrc(body, 0), bool(subtype), body[8:])

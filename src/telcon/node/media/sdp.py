@@ -5,7 +5,7 @@ receives; the node answers by template. Only what that shape needs is read, and 
 shape is refused in words. The client's half of the same, for scripted devices, is here too.
 
 What the answer leaves out is left out on purpose: no header extensions (audio levels would tell a
-watcher who speaks), no feedback on congestion, retransmission or redundancy.
+watcher who speaks), no feedback on congestion, no retransmission in a stream of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from telcon.errors import MalformedError
 from telcon.node.media.ice import Credentials
+from telcon.node.media.redundancy import DEPTH
 
 __all__ = [
     "SLOT_COUNT",
@@ -24,6 +26,7 @@ __all__ = [
     "AnswerSection",
     "Offer",
     "OfferSection",
+    "RedFormat",
     "format_answer",
     "format_offer",
     "parse_answer_untrusted",
@@ -40,10 +43,19 @@ _ANY_HOST = "0.0.0.0"  # noqa: S104 - written into offers, never listened on
 _MAX_OCTETS = 65_536
 _MAX_LINES = 2_000
 _MAX_SECTIONS = 16
+_MAX_RED_BLOCKS = 32
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]+")
 _TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}")  # RFC 8866 §9
 _DIGITS = re.compile(r"[0-9]{1,10}")
 _DIRECTIONS = ("sendonly", "recvonly", "sendrecv", "inactive")
+
+
+class RedFormat(NamedTuple):
+    """How a section speaks RED (RFC 2198) around its Opus."""
+
+    payload_type: int
+    depth: int
+    """Older packets that ride along with one, 1 to DEPTH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,8 @@ class OfferSection:
     """What this device numbers Opus as."""
     ssrc: int | None
     """Of the stream that a sending section announces, if it says."""
+    red: RedFormat | None = None
+    """None where the device does not speak it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,8 @@ class AnswerSection:
     payload_type: int
     ssrc: int | None
     """Of what the node sends in this section; None where it receives."""
+    red: RedFormat | None = None
+    """As the device offered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +148,7 @@ def format_answer(answer: Answer, *, session_id: int, version: int, cname: str) 
         "a=ice-lite",
     ]
     for number, section in enumerate(answer.sections):
-        lines += [*_section_head(section.mid, section.payload_type, answer.hosts[0], answer.port)]
+        lines += _section_head(section, answer.hosts[0], answer.port)
         lines += _transport_lines(answer.credentials, answer.fingerprint, "passive")
         lines.append("a=recvonly" if section.ssrc is None else "a=sendonly")
         if section.ssrc is not None:
@@ -155,7 +171,7 @@ def format_offer(offer: Offer, *, session_id: int, version: int) -> str:
         "a=group:BUNDLE " + " ".join(section.mid for section in offer.sections),
     ]
     for section in offer.sections:
-        lines += _section_head(section.mid, section.payload_type, _ANY_HOST, 9)
+        lines += _section_head(section, _ANY_HOST, 9)
         lines += _transport_lines(offer.credentials, offer.fingerprint, "actpass")
         lines.append("a=sendonly" if section.sends else "a=recvonly")
         if section.ssrc is not None:
@@ -228,15 +244,18 @@ def _parse_section(section: Sequence[str], bundle: Sequence[str]) -> OfferSectio
     if direction not in (["sendonly"], ["recvonly"]):
         raise MalformedError("every section of the offer must either send or receive")
     sends = direction == ["sendonly"]
-    return OfferSection(mid, sends, _opus_type(section, media[3:]), _ssrc(section))
+    opus_type = _opus_type(section, media[3:])
+    red = _red(section, media[3:], opus_type)
+    return OfferSection(mid, sends, opus_type, _ssrc(section), red)
 
 
 def _parse_answer_section(section: Sequence[str]) -> AnswerSection:
-    payload_type = _opus_type(section, section[0].split(" ")[3:])
+    answered = section[0].split(" ")[3:]
+    payload_type = _opus_type(section, answered)
     ssrc = _ssrc(section)
     if ("sendonly" in section) != (ssrc is not None):
         raise MalformedError("a section of the answer sends without saying as what")
-    return AnswerSection(_mid(section), payload_type, ssrc)
+    return AnswerSection(_mid(section), payload_type, ssrc, _red(section, answered, payload_type))
 
 
 def _mid(section: Sequence[str]) -> str:
@@ -252,6 +271,27 @@ def _opus_type(section: Sequence[str], offered: Sequence[str]) -> int:
         if codec.lower() == "opus/48000/2" and number in offered:
             return _number(number, 127)
     raise MalformedError("a section of the offer does not speak Opus")
+
+
+def _red(section: Sequence[str], offered: Sequence[str], opus_type: int) -> RedFormat | None:
+    """Return how the section speaks RED around just this Opus; None if it does not."""
+    # RFC 2198 §5: a=rtpmap:63 red/48000/2, and for one older packet a=fmtp:63 111/111.
+    for line in _all(section, "rtpmap"):
+        number, _, codec = line.partition(" ")
+        if codec.lower() != "red/48000/2" or number not in offered:
+            continue
+        payload_type = _number(number, 127)
+        blocks = next(
+            (rest for one, _, rest in _fmtp(section) if one == number), ""
+        ).split("/")  # fmt: skip
+        is_opus = all(block == str(opus_type) for block in blocks)
+        if payload_type != opus_type and is_opus and 2 <= len(blocks) <= _MAX_RED_BLOCKS:
+            return RedFormat(payload_type, min(len(blocks) - 1, DEPTH))
+    return None
+
+
+def _fmtp(section: Sequence[str]) -> list[tuple[str, str, str]]:
+    return [line.partition(" ") for line in _all(section, "fmtp")]
 
 
 def _ssrc(section: Sequence[str]) -> int | None:
@@ -306,18 +346,25 @@ def _all(lines: Sequence[str], name: str) -> list[str]:
     return [line[len(name) + 1 :] for line in lines if line.startswith(name + ":")]
 
 
-def _section_head(mid: str, payload_type: int, host: str, port: int) -> list[str]:
+def _section_head(section: OfferSection | AnswerSection, host: str, port: int) -> list[str]:
     version = ipaddress.ip_address(host).version
-    return [
-        f"m=audio {port} UDP/TLS/RTP/SAVPF {payload_type}",
+    payload_type, red = section.payload_type, section.red
+    # The first format of an answer is the one that a browser sends.
+    formats = f"{payload_type}" if red is None else f"{red.payload_type} {payload_type}"
+    lines = [
+        f"m=audio {port} UDP/TLS/RTP/SAVPF {formats}",
         f"c=IN IP{version} {host}",
-        f"a=mid:{mid}",
+        f"a=mid:{section.mid}",
         "a=rtcp-mux",
         f"a=rtpmap:{payload_type} opus/48000/2",
         f"a=fmtp:{payload_type} {OPUS_PARAMETERS}",
         # Browsers do not offer it for audio; those that can, take it up from the answer.
         f"a=rtcp-fb:{payload_type} nack",
     ]
+    if red is not None:
+        blocks = "/".join([str(payload_type)] * (1 + red.depth))
+        lines += [f"a=rtpmap:{red.payload_type} red/48000/2", f"a=fmtp:{red.payload_type} {blocks}"]
+    return lines
 
 
 def _transport_lines(credentials: Credentials, fingerprint: bytes, setup: str) -> list[str]:

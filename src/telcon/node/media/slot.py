@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from telcon.node.media.history import KEPT, History
 from telcon.node.media.rtcp import ReportBlock, SenderReport
 from telcon.node.media.rtp import RtpPacket
+from telcon.node.media.sdp import RedFormat
 from telcon.node.media.source import CLOCK_RATE_HZ, Source
 
 __all__ = ["Slot", "SlotStatistics"]
@@ -67,6 +68,7 @@ class Slot:
         transmit: Callable[[bytes], bytes | None],
         *,
         first_sequence: int | None = None,
+        red: RedFormat | None = None,
     ) -> None:
         """Send as `ssrc` by `transmit`, which takes whole RTP packets; closed until `open`.
 
@@ -74,8 +76,13 @@ class Slot:
 
         `first_sequence` lies in the lower half, and so does the random one: in the upper half a
         loss right at the wrap would leave the listener's SRTP with a wrong rollover count.
+
+        With `red`, packets carry along those sent here just before them, and none from before a
+        switch: what this listener was not to hear does not come to it by a later packet.
         """
         self.ssrc = ssrc
+        self._red_type, self._red_depth = red or (0, 0)
+        self._riders = 0  # packets since the last switch that may ride along
         self.payload_type = payload_type
         self._transmit = transmit
         self._source: Source | None = None
@@ -132,17 +139,25 @@ class Slot:
             self._dropped += 1
             return
         timestamp = (packet.timestamp + self._in_timestamp_offset) & 0xFFFF_FFFF
+        payload, second = packet.payload, self.payload_type
         if step > 0:
             self._in_sequence = packet.sequence
             self._timestamp, self._sent_at = timestamp, now
             sequence = self._index & 0xFFFF
+            if self._riders < self._red_depth:
+                self._riders = min(self._riders + step, self._red_depth)
+            if self._riders > 0 and self._source is not None:
+                wrapped = self._source.wrapped(second, self._riders)
+                if wrapped is not None:
+                    payload, second = wrapped, self._red_type
         else:
             sequence = (self._index + step) & 0xFFFF
         self._packets += 1
-        self._octets += len(packet.payload)
-        second = self.payload_type | 0x80 if marker else self.payload_type
+        self._octets += len(payload)
+        if marker:
+            second |= 0x80
         header = _HEADER.pack(0x80, second, sequence, timestamp, self.ssrc)
-        self._sealed[sequence % KEPT] = self._transmit(header + packet.payload)
+        self._sealed[sequence % KEPT] = self._transmit(header + payload)
 
     def sender_report(self, now: float, ntp: int) -> SenderReport | None:
         """Return the report on what was sent, for time `now`; None before the first packet."""
@@ -207,6 +222,7 @@ class Slot:
         self._in_timestamp_offset = (timestamp - packet.timestamp) & 0xFFFF_FFFF
         self._switches += 1 if self._packets else 0
         self._continues = True
+        self._riders = -1  # 0 with the packet that comes now
 
     def _claim(self, step: int) -> bool:
         """Take the index `step` after the newest one; False if it is not to be had."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from telcon.node.media.gaps import Gaps
+from telcon.node.media.redundancy import Wrapper
 from telcon.node.media.rtcp import ReportBlock, middle_of_ntp
 from telcon.node.media.rtp import RtpPacket, sequence_delta
 
@@ -54,6 +55,8 @@ class SourceStatistics:
     """In ticks of 1/48000 s, smoothed (RFC 3550 §6.4.1)."""
     repaired: int
     """Of those received, the ones that were lost on the way and came when asked for."""
+    filled: int
+    """Of those received, the ones that were lost on the way and rode along with a newer one."""
     restarts: int
     """How often the sequence jumped too far to be the same run."""
     listener_loss: int
@@ -76,8 +79,13 @@ class Source:
         self._received = 0
         self._base = self._highest = 0
         self._expected_before = self._received_before = 0
-        self._repaired_before = 0
+        self._filled = 0
+        self._mended_before = 0
         self._gaps = Gaps()
+        self._wrapper = Wrapper()
+        # Straight to it: asked for every listener.
+        self.wrapped = self._wrapper.wrapped
+        """The packet that is being handed out as RED, for whoever has had those before it."""
         self._round_trip_s = 0.0
         self._transit: float | None = None
         self._jitter = 0.0
@@ -86,14 +94,23 @@ class Source:
         """256ths; what the last `report` said."""
         self._sender_report: tuple[int, float] | None = None
 
-    def feed(self, packet: RtpPacket) -> None:
-        """Count `packet`, hand it to every subscriber, then to every tap."""
+    def feed(self, packet: RtpPacket, *, filled: bool = False) -> None:
+        """Count `packet`, hand it to every subscriber, then to every tap.
+
+        One that is `filled` was lost on the way and rode along with a newer one.
+        """
         now = self._clock()
-        self._count(packet, now)
+        self._count(packet, now, filled)
+        self._wrapper.take(packet)
         for subscriber in self._subscribers:
             subscriber.forward(packet, now)
         for tap in self._taps:
             tap(packet)
+
+    def note_overtaken(self) -> None:
+        """Know that a packet that was filled has come itself: it was not lost, only overtaken."""
+        self._filled -= 1
+        self._gaps.note_overtaken(self._clock())
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Let `subscriber` have every packet from now on; once is enough."""
@@ -132,24 +149,25 @@ class Source:
         """Return the block for the speaker's next receiver report, and begin a new interval.
 
         The fraction lost is the worst of what was lost on the way here and on the ways to the
-        listeners; what came only when asked for was lost on the way. None until the first packet.
+        listeners; what came only when asked for, or rode along with another packet, was lost on
+        the way. None until the first packet.
         """
         if not self._received:
             return None
         now = self._clock()
         expected, received = self._expected(), self._received
-        repaired = self._gaps.repaired
+        mended = self._gaps.repaired + self._filled
         asked, came = expected - self._expected_before, received - self._received_before
-        came -= repaired - self._repaired_before
+        came -= mended - self._mended_before
         self._expected_before, self._received_before = expected, received
-        self._repaired_before = repaired
+        self._mended_before = mended
         lost_here = 256 * (asked - came) // asked if asked > came >= 0 else 0
         heard_at = self._sender_report
         self.told_loss = min(max(lost_here, self._worst_listener(now)), 255)
         return ReportBlock(
             ssrc=self._ssrc,
             fraction_lost=self.told_loss,
-            cumulative_lost=max(min(expected - received + repaired, 0x7F_FFFF), -0x80_0000),
+            cumulative_lost=max(min(expected - received + mended, 0x7F_FFFF), -0x80_0000),
             highest_sequence=self._highest & 0xFFFF_FFFF,
             jitter=int(self._jitter),
             last_report=heard_at[0] if heard_at else 0,
@@ -166,13 +184,14 @@ class Source:
             lost=expected - self._received,
             jitter=int(self._jitter),
             repaired=self._gaps.repaired,
+            filled=self._filled,
             restarts=self._restarts,
             listener_loss=self._worst_listener(self._clock()),
             subscribers=len(self._subscribers),
             taps=len(self._taps),
         )
 
-    def _count(self, packet: RtpPacket, now: float) -> None:
+    def _count(self, packet: RtpPacket, now: float, filled: bool) -> None:
         # RFC 3550 Appendix A.1, without its probation: what comes here was authenticated.
         delta = sequence_delta(packet.sequence, self._highest & 0xFFFF)
         if not self._received or packet.ssrc != self._ssrc:
@@ -184,12 +203,16 @@ class Source:
             if delta > 1:
                 self._gaps.pass_over(self._highest + 1, self._highest + delta, now)
             self._highest += delta
+        elif filled:
+            self._gaps.forget(self._highest + delta)
         elif self._gaps.waiting:
             self._gaps.fill(self._highest + delta, now, self._round_trip_s)
         self._packets += 1
         self._received += 1
         self._octets += len(packet.payload)
-        self._measure_jitter(packet.timestamp, now)
+        self._filled += filled
+        if not filled:  # it says nothing about how long its own way takes
+            self._measure_jitter(packet.timestamp, now)
 
     def _begin(self, packet: RtpPacket) -> None:
         self._ssrc = packet.ssrc
@@ -197,6 +220,7 @@ class Source:
         self._received = self._expected_before = self._received_before = 0
         self._transit = None
         self._gaps.clear()
+        self._wrapper.clear()
 
     def _measure_jitter(self, timestamp: int, now: float) -> None:
         # RFC 3550 Appendix A.8: differences of transit times, smoothed by a sixteenth.

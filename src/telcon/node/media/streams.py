@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from telcon.errors import MalformedError
+from telcon.node.media.redundancy import RedReceiver
 from telcon.node.media.rtcp import (
     Goodbye,
     Nack,
@@ -66,12 +67,14 @@ class LegStreams:
         self._clock = clock
         sending = next(section for section in offer.sections if section.sends)
         self._ssrc, self._payload_type = sending.ssrc, sending.payload_type
+        self._red_type = sending.red.payload_type if sending.red else None
+        self._receiver: RedReceiver | None = None  # while admitted, of a device that sends RED
         hearing = [section for section in offer.sections if not section.sends]
         ssrcs: set[int] = set()
         while len(ssrcs) < len(hearing):
             ssrcs.add(secrets.randbits(31) | 1)
         self.slots = tuple(
-            Slot(ssrc, section.payload_type, way.send_rtp)
+            Slot(ssrc, section.payload_type, way.send_rtp, red=section.red)
             for ssrc, section in zip(ssrcs, hearing, strict=True)
         )
         self.source: Source | None = None
@@ -89,7 +92,7 @@ class LegStreams:
         """Return the answer's sections in the order of `offer`, which may be a later one."""
         ssrcs = iter([slot.ssrc for slot in self.slots])
         return tuple(
-            AnswerSection(s.mid, s.payload_type, None if s.sends else next(ssrcs))
+            AnswerSection(s.mid, s.payload_type, None if s.sends else next(ssrcs), s.red)
             for s in offer.sections
         )
 
@@ -97,11 +100,16 @@ class LegStreams:
         """Let what arrives reach the source, and return it."""
         if self.source is None:
             self.source = Source(clock=self._clock)
+            # Made anew: what was said before admission does not come in with a later packet.
+            if self._red_type is not None:
+                self._receiver = RedReceiver(
+                    self.source, red_type=self._red_type, opus_type=self._payload_type
+                )
         return self.source
 
     def dismiss(self) -> None:
         """Let nothing in or out from this moment on."""
-        self.source = None
+        self.source = self._receiver = None
         self.set_flowing(flows=False)
         for slot in self.slots:
             slot.map(None)
@@ -128,10 +136,18 @@ class LegStreams:
             return
         if self._ssrc is None:
             self._ssrc = packet.ssrc
-        if packet.ssrc != self._ssrc or packet.payload_type != self._payload_type:
+        is_agreed = packet.payload_type in (self._payload_type, self._red_type)
+        if packet.ssrc != self._ssrc or not is_agreed:
             self._refused["stream"] += 1
             return
-        source.feed(packet)
+        if self._receiver is None:
+            source.feed(packet)
+        else:
+            try:
+                self._receiver.receive(packet)
+            except MalformedError:
+                self._refused["malformed"] += 1
+                return
         wanted = source.wanted(self._round_trip_s)
         if wanted:
             self._ask(wanted)

@@ -11,7 +11,11 @@ to the signalled addresses for the first second alone, so that no first word wai
 they are the peer's word, and whoever is there may have asked for nothing. For the same reason an
 address has to send back a number: before it has, it gets a bounded number of packets, and the
 address that was proven before it gets them as well, so that copies of packets, sent on faster from
-elsewhere, take nothing away. The trunk owns neither
+elsewhere, take nothing away.
+
+To a peer that says it reads RED, each packet carries the two that were forwarded before it, so that
+what is lost is there 20 ms later without being asked for. Always, not only under loss: that way all
+packets of a voice at a constant rate are of one size. The trunk owns neither
 socket nor timer: the mux gives it datagrams, and the caller calls `handle_deadline` when
 `next_deadline` has come.
 """
@@ -27,6 +31,8 @@ from typing import Protocol
 from telcon.core.signals import TrunkSignal
 from telcon.errors import MalformedError, MisuseError, SrtpError
 from telcon.node.media.mux import Address, UnboundReceiver
+from telcon.node.media.red import RedBlock, parse_red_untrusted
+from telcon.node.media.redundancy import DEPTH
 from telcon.node.media.rtcp import (
     Nack,
     PathCheck,
@@ -34,6 +40,7 @@ from telcon.node.media.rtcp import (
     ReportBlock,
     RtcpPacket,
     SenderReport,
+    TakesRedundancy,
     format_rtcp,
     middle_of_ntp,
     ntp_from_utc,
@@ -52,6 +59,9 @@ __all__ = ["Trunk", "TrunkPort", "TrunkStatistics", "TrunkUser"]
 
 PAYLOAD_TYPE = 111
 """Of Opus on every trunk (protocol.md §6)."""
+
+RED_PAYLOAD_TYPE = 112
+"""Of RED around it, to a peer that takes it."""
 
 REPORT_S = 1.0
 """Between reports, which also keep firewalls open."""
@@ -91,8 +101,16 @@ _SRTCP_INDEX_BYTES = 4  # RFC 7714 §9.2: last in the packet; its first bit says
 class TrunkUser(Protocol):
     """Whoever has the call's sources and recorder."""
 
-    def receive_packet(self, track: int, index: int, timestamp: int, packet: RtpPacket) -> None:
-        """Take an authentic packet; late ones come too, the same one never twice."""
+    def receive_packet(
+        self, track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool
+    ) -> None:
+        """Take an authentic packet; late ones come too, the same one never twice.
+
+        One that is `filled` was lost on the way and rode along with a newer one.
+        """
+
+    def note_overtaken(self, track: int) -> None:
+        """Know that a packet of `track` that was filled has come itself."""
 
     def wanted(self, track: int, round_trip_s: float) -> Sequence[int]:
         """Return the sequence numbers of the other node's `track` to ask for again now."""
@@ -138,6 +156,8 @@ class TrunkStatistics:
     """Authentic, but no RTP or RTCP for this trunk: the other node is at fault."""
     flooded: int
     """Authentic, and more than anybody needs: dropped."""
+    filled: int
+    """Of those received, the ones that were lost and rode along with newer ones."""
     resent: int
     """Packets of ours that were sent again because it asked for them."""
     round_trip_ms: float | None
@@ -181,12 +201,14 @@ class Trunk:
         self._number = b""  # that the unproven address has to send back
         self._unproven_room = UNPROVEN_PACKETS
         self._heard = self._began = clock()
+        self._media_began: float | None = None  # when we first forwarded anything
         self._srtcp_index = -1
         self._next_report = 0.0
         self._burst_left = 0
         self._sent = self._resent = self._refused = self._malformed = self._flooded = 0
         self._room = float(MAX_PACKETS_A_SECOND)  # packets that may come now
         self._round_trip_ms: float | None = None
+        self._depth = 0  # older packets that the peer takes along with one
 
     def signal(self, addresses: Iterable[tuple[str, int]]) -> TrunkSignal:
         """Return what the other node has to be told; `addresses` are where our port is reached.
@@ -243,9 +265,17 @@ class Trunk:
         stream = self._outgoing.get(track)
         if stream is None:
             stream = self._outgoing[track] = OutgoingTrack(self._ssrc(track))
-        forwarded = stream.count(timestamp, len(payload), now)
+        if self._media_began is None:
+            self._media_began = now
+        forwarded = stream.count(timestamp, len(payload), self._media_began, now)
         sequence, stamp = forwarded.index & 0xFFFF, forwarded.timestamp & 0xFFFF_FFFF
         packet = RtpPacket(PAYLOAD_TYPE, marker, sequence, stamp, stream.ssrc, payload)
+        stream.wrapper.take(packet)
+        if self._depth:
+            wrapped = stream.wrapper.wrapped(PAYLOAD_TYPE, self._depth)
+            if wrapped is not None:
+                packet = packet._replace(payload_type=RED_PAYLOAD_TYPE, payload=wrapped)
+                stream.octets += len(wrapped) - len(payload)
         sealed = self._protector.protect(format_rtp(packet))
         stream.history.keep(sequence, sealed)
         self._transmit(sealed, everywhere=False)
@@ -311,6 +341,7 @@ class Trunk:
             sent=self._sent,
             received=sum(stream.received for stream in incoming),
             lost=sum(stream.lost for stream in incoming),
+            filled=sum(stream.filled for stream in incoming),
             refused=self._refused,
             malformed=self._malformed,
             flooded=self._flooded,
@@ -353,19 +384,42 @@ class Trunk:
 
     def _receive_rtp(self, packet: RtpPacket, address: Address) -> None:
         track = packet.ssrc & 0xFF
+        riders: Sequence[RedBlock] = ()
+        if packet.payload_type == RED_PAYLOAD_TYPE:
+            packet, riders = _unwrap(packet)
         if not track or packet.payload_type != PAYLOAD_TYPE:
             raise MalformedError(f"track {track} with payload type {packet.payload_type}")
-        stream = self._incoming.get(track)
-        if stream is None:
-            stream = self._incoming[track] = IncomingTrack()
-        before = stream.highest
-        place = stream.count(packet.sequence, packet.timestamp)
-        if place.index > before:
+        stream = self._incoming.setdefault(track, IncomingTrack())
+        index = stream.index(packet.sequence)
+        if index < len(riders):
+            raise MalformedError(f"packet {index} of track {track} carries {len(riders)} before it")
+        if index > stream.highest:
             self._adopt(address)
-        self._user.receive_packet(track, place.index, place.timestamp, packet)
+        for number, rider in enumerate(riders, index - len(riders)):
+            self._receive_rider(stream, track, number, packet, rider)
+        place = stream.take(index, packet.timestamp)
+        if place is not None:
+            self._user.receive_packet(track, index, place.timestamp, packet, filled=False)
+        elif stream.seen.overtaken(index):
+            stream.filled -= 1
+            self._user.note_overtaken(track)
         wanted = self._user.wanted(track, (self._round_trip_ms or 0.0) / 1_000)
         if wanted:
             self._ask(packet.ssrc, wanted)
+
+    def _receive_rider(
+        self, stream: IncomingTrack, track: int, index: int, packet: RtpPacket, rider: RedBlock
+    ) -> None:
+        if self._room < 1:  # each counts, or one datagram would be three to every listener
+            return
+        timestamp = (packet.timestamp - rider.offset) & 0xFFFF_FFFF
+        place = stream.take(index, timestamp, rides=True)
+        if place is not None:
+            self._room -= 1
+            filled = RtpPacket(
+                PAYLOAD_TYPE, False, index & 0xFFFF, timestamp, packet.ssrc, rider.payload
+            )
+            self._user.receive_packet(track, index, place.timestamp, filled, filled=True)
 
     def _receive_rtcp(
         self, sealed: bytes, packets: tuple[RtcpPacket, ...], address: Address
@@ -379,6 +433,8 @@ class Trunk:
                 self._user.receive_sender_report(packet.ssrc & 0xFF, packet.ntp)
             if isinstance(packet, (SenderReport, ReceiverReport)):
                 self._receive_blocks(packet.blocks)
+            if isinstance(packet, TakesRedundancy):
+                self._depth = min(packet.depth, DEPTH)
             if isinstance(packet, Nack):
                 self._room -= len(packet.sequences)  # one datagram may ask for six thousand
                 if packet.ssrc >> 8 == self._prefix:
@@ -448,6 +504,7 @@ class Trunk:
         packets: list[RtcpPacket] = [ReceiverReport(self._prefix << 8, blocks)]
         newest = sorted(self._outgoing.values(), key=lambda stream: stream.sent_at)
         packets += (stream.report(now, ntp) for stream in newest[-_MAX_REPORTED:])
+        packets.append(TakesRedundancy(self._prefix << 8, DEPTH))
         self._transmit(self._protector.protect_rtcp(format_rtcp(packets)), everywhere=everywhere)
         if self._number and self._address is not None:
             own = self._prefix << 8
@@ -461,6 +518,14 @@ class _Peer:
     prefix: int
     key_digest: bytes
     addresses: tuple[Address, ...]
+
+
+def _unwrap(packet: RtpPacket) -> tuple[RtpPacket, Sequence[RedBlock]]:
+    """Return the packet that a RED packet is for, and those just before it, the oldest first."""
+    *riders, primary = parse_red_untrusted(packet.payload)
+    if len(riders) > DEPTH or any(one.payload_type != PAYLOAD_TYPE for one in (*riders, primary)):
+        raise MalformedError("a RED packet of the trunk holds Opus alone, and three at most")
+    return packet._replace(payload_type=PAYLOAD_TYPE, payload=primary.payload), riders
 
 
 def _parse_address(host: str, port: int) -> tuple[str, int]:

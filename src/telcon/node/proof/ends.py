@@ -101,7 +101,8 @@ def _held_late(ring: ProvenReceipt | None) -> list[str]:
     """Say that a ring was held when it was over, as far as two clocks tell: nobody was rung."""
     if ring is None or ring.entry is None:
         return []
-    held_s = min((time_s for _, time_s in ring.proven.cosigned), default=0)
+    cosigned = ring.proven.cosigned
+    held_s = min((time_s for name, time_s in cosigned if name == ring.mirror), default=0)
     late_s = held_s - ring.entry.time // 1_000_000
     if late_s <= RING_S:
         return []

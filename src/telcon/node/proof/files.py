@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -67,7 +67,8 @@ class DiskFiles:
     def read(self, path: str, limit: int) -> bytes:
         """Read one file; see `Files`."""
         with _open_plain(self._root / path) as file:
-            data = file.read(limit + 1)
+            # No more than there is: to make room for the limit costs more than all the rest.
+            data = file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
         if len(data) > limit:
             raise MalformedError(f"{path} is above {limit} octets")
         return data
@@ -109,6 +110,18 @@ def _open_plain(path: Path) -> Iterator[BinaryIO]:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise MalformedError(f"{path.name} is not a plain file") from error
         raise _unreadable(path, error) from error
+
+
+def read_pieces(path: Path) -> Iterator[bytes]:
+    """Return the bytes of one file, piece by piece.
+
+    Raises:
+        StorageError: the system refuses it.
+        MalformedError: it is no plain file.
+    """
+    with _open_plain(path) as file:
+        while piece := file.read(_PIECE_OCTETS):
+            yield piece
 
 
 def read_plain(path: Path, limit: int) -> bytes:
@@ -165,18 +178,17 @@ class FolderWriter:
             raise _unwritable(self._target, error) from error
         self._sums[path] = sha256(data).hexdigest()
 
-    def copy(self, path: str, source: Path) -> tuple[str, int]:
-        """Copy a file durably; return its SHA-256, in hex, and size.
+    def write_pieces(self, path: str, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """Write a file of `pieces` durably; return its SHA-256, in hex, and size.
 
         Raises:
-            StorageError: the source cannot be read, or the disk refused.
-            MalformedError: the source is no plain file.
+            StorageError: the disk refused.
         """
         hashing = sha256()
         size = 0
         try:
-            with _open_plain(source) as original, self._create(path) as file:
-                while piece := original.read(_PIECE_OCTETS):
+            with self._create(path) as file:
+                for piece in pieces:
                     hashing.update(piece)
                     size += len(piece)
                     file.write(piece)

@@ -1,9 +1,16 @@
 """What stands where in a proof folder, and the small files in it (docs/protocol.md §9).
 
     README.txt  SHA256SUMS  call.json
-    ours/    policy.txt  receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [alone/... log/...]
-    theirs/  policy.txt  receipts/...                                           [alone/... log/...]
+    ours/    policy.txt  [policy-ml-dsa-44.txt]
+             receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [alone/...] [log/...]
+    theirs/  policy.txt  receipts/...                               [alone/...] [log/...]
     recordings/NAME.opus
+
+In place of call.json stands one of these, with what it needs of the rest:
+
+    coverage.json   receipts of the exporting side's `line.coverage`
+    absence.json    SIDE/log/ of both, SIDE/before.checkpoint, SIDE/after.checkpoint
+    excerpt.json    SIDE/log/ of both, the receipt of one message; `tracks/` is kept for audio
 
 `ours` is the log that the exporting side wrote, `theirs` the other side's as it was mirrored.
 Readers here are fed with files that anybody may have written: `MalformedError` alone.
@@ -11,12 +18,12 @@ Readers here are fed with files that anybody may have written: `MalformedError` 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from telcon.core.entry import LAYERS
+from telcon.core.entry import LAYERS, MAX_INTEGER
 from telcon.core.seal import KEY_BYTES, MAX_CONTENT_BYTES, Opening
 from telcon.errors import MalformedError
 from telcon.ledger import check_node_name, log_origin
@@ -24,11 +31,17 @@ from telcon.ledger import check_node_name, log_origin
 README: Final = "README.txt"
 SUMS: Final = "SHA256SUMS"
 SUMMARY: Final = "call.json"
+COVERAGE: Final = "coverage.json"
+ABSENCE: Final = "absence.json"
+EXCERPT: Final = "excerpt.json"
 POLICY: Final = "policy.txt"
+ML_DSA_POLICY: Final = "policy-ml-dsa-44.txt"
 RECEIPTS: Final = "receipts"
 ALONE: Final = "alone"
 LOG: Final = "log"
 CHECKPOINT: Final = "checkpoint"
+BEFORE: Final = "before.checkpoint"
+AFTER: Final = "after.checkpoint"
 RECORDINGS: Final = "recordings"
 SIDES: Final = ("ours", "theirs")
 
@@ -50,6 +63,7 @@ _STEM = re.compile(r"([0-9]{6,18})-.*", re.ASCII | re.DOTALL)
 _SUM = re.compile(rf"([0-9a-f]{{64}})  ({_NAME}(?:/{_NAME})*)", re.ASCII)
 
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -62,6 +76,12 @@ class SummaryEntry(Struct, frozen=True):
     type: str
     time: str  # the author's clock
     effect: str  # "none" if it lost to an act it knew nothing of, else ""
+
+
+def recording_name(track: tuple[str, int]) -> str:
+    """Return the name of a track's file: its speaker's node and its number."""
+    origin, number = track
+    return f"{origin.partition('/')[0]}-{number}.opus"
 
 
 class SummaryRecording(Struct, frozen=True):
@@ -99,6 +119,41 @@ class Summary(Struct, frozen=True):
         return log_origin(self.ours if side == SIDES[0] else self.theirs, self.line)
 
 
+class Account(Struct, frozen=True, tag_field="summary"):
+    """What a folder that is not of one call says it is about. Nobody signs it."""
+
+    line: Hex32
+    ours: str  # node names
+    theirs: str
+
+    def origin(self, side: str) -> str:
+        """Return the origin of the log that a side of the folder shows."""
+        return log_origin(self.ours if side == SIDES[0] else self.theirs, self.line)
+
+
+class CoverageAccount(Account, frozen=True, tag="telcon coverage summary v1"):
+    """coverage.json: what one side stated that its log covers; the receipts are the proof."""
+
+
+class AbsenceAccount(
+    Account, frozen=True, tag="telcon absence summary v1", rename={"from_us": "from", "to_us": "to"}
+):
+    """absence.json: for which time no call is shown; the whole logs are the proof."""
+
+    from_us: Count  # µs since 1970
+    to_us: Count  # not itself part of it
+
+
+class ExcerptAccount(Account, frozen=True, tag="telcon excerpt summary v1"):
+    """excerpt.json: which one message is shown, and how many of the same talk are not."""
+
+    call: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")]  # "": of no call
+    before: Count  # counts
+    after: Count
+    other_before: Count
+    other_after: Count
+
+
 class _Opened(Struct, frozen=True, forbid_unknown_fields=True):
     member: Annotated[str, Meta(pattern=r"^[a-z]{1,16}\Z")]
     key: Hex64
@@ -110,6 +165,9 @@ class _OpenedFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _SUMMARY = msgspec.json.Decoder(Summary)
+AnyAccount: TypeAlias = CoverageAccount | AbsenceAccount | ExcerptAccount
+
+_ACCOUNT: Final[msgspec.json.Decoder[AnyAccount]] = msgspec.json.Decoder(AnyAccount)
 _OPENED = msgspec.json.Decoder(_OpenedFile)
 
 
@@ -131,7 +189,7 @@ def stem_index_untrusted(stem: str) -> int:
     """
     match = _STEM.fullmatch(stem)
     if match is None:
-        raise MalformedError(f"{stem} does not begin with the index of an entry")
+        raise MalformedError(f"{stem!r} does not begin with the index of an entry")
     return int(match[1])
 
 
@@ -208,3 +266,27 @@ def parse_summary_untrusted(data: bytes) -> Summary:
     if summary.ours == summary.theirs or summary.layer not in LAYER_NAMES:
         raise MalformedError(f"{SUMMARY} does not name two nodes and a layer")
     return summary
+
+
+def format_account(account: Account) -> bytes:
+    """Write coverage.json, absence.json or excerpt.json, to be read by people as it is."""
+    return msgspec.json.format(msgspec.json.encode(account), indent=2) + b"\n"
+
+
+def parse_account_untrusted(data: bytes) -> AnyAccount:
+    """Read coverage.json, absence.json or excerpt.json.
+
+    Raises:
+        MalformedError: a member is missing or wrong, or the names are no two nodes.
+    """
+    try:
+        account = _ACCOUNT.decode(data)
+        check_node_name(account.ours)
+        check_node_name(account.theirs)
+    except (ValueError, RecursionError, MalformedError) as error:
+        raise MalformedError(f"the summary cannot be read: {error}") from error
+    if account.ours == account.theirs:
+        raise MalformedError("the summary does not name two nodes")
+    if isinstance(account, AbsenceAccount) and account.from_us >= account.to_us:
+        raise MalformedError(f"{ABSENCE} names no time: it ends before it begins")
+    return account

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telcon.core.entry import Entry, parse_entry_untrusted
+from telcon.core.house import (
+    HouseEntry,
+    house_opening_fits,
+    is_house_origin,
+    parse_house_entry_untrusted,
+)
 from telcon.core.seal import Opening, opening_fits
 from telcon.core.void import VoidError
-from telcon.errors import ProofError
+from telcon.errors import MalformedError, ProofError
 from telcon.ledger import (
     Policy,
     ProvenEntry,
@@ -34,8 +40,13 @@ class ProvenReceipt:
     """The entry as telcon reads it; None for foreign bytes, which are proven all the same."""
     openings: tuple[Opening, ...]
     """Each fits its seal."""
-    is_mirrored: bool
-    """Whether the cosigner is the mirror of a telcon line, whose key promises to hold all."""
+    mirror: str = ""
+    """Name of the mirror's key of a telcon line, which promises to hold all; empty if it is no such
+    line's."""
+    further: frozenset[str] = frozenset()
+    """Names of the further witnesses that the policy knows, of neither side of the line."""
+    house: HouseEntry | None = None
+    """The entry of a house log as telcon reads it."""
 
 
 def check_receipt(
@@ -50,18 +61,37 @@ def check_receipt(
     checkpoint = parse_checkpoint_untrusted(parse_note_untrusted(read.checkpoint_note).text)
     policy = keys.policy_for(checkpoint.origin)
     proven = verify_tlog_proof(read, data, policy)
-    entry = _read_entry(data) if is_line_policy(policy) else None
-    openings = () if opened is None else _check_openings(entry, proven.origin, opened)
-    return ProvenReceipt(path, proven, data, entry, tuple(openings), is_line_policy(policy))
+    mirror = line_mirror(policy)
+    entry = _read_entry(data) if mirror else None
+    house = _read_house(data) if is_house_origin(policy.log.name) else None
+    openings = () if opened is None else _check_openings(entry or house, proven.origin, opened)
+    further = further_witnesses(policy) if mirror else frozenset()
+    return ProvenReceipt(path, proven, data, entry, tuple(openings), mirror, further, house)
 
 
-def is_line_policy(policy: Policy) -> bool:
-    """Say whether a policy is that of a telcon line: one side's log, the other side's mirror."""
+def line_mirror(policy: Policy) -> str:
+    """Return the name of the mirror in the policy of a telcon line; "" if it is no such policy.
+
+    It is one side's log, and cannot be met without the other side's mirror.
+    """
     author, _, line = policy.log.name.partition("/line/")
-    if policy.log.name != log_origin(author, line) or len(policy.witnesses) != 1:
-        return False
-    mirror = policy.witnesses[0].key.name
-    return mirror == mirror_name(organisation(mirror), line)
+    cosigners = [witness.key for witness in policy.witnesses]
+    mirrors = {key.name for key in cosigners if _is_mirror(key.name, line)}
+    if policy.log.name != log_origin(author, line) or len(mirrors) != 1:
+        return ""
+    others = {key.public for key in cosigners if key.name not in mirrors}
+    return "" if policy.is_met_by(others) else mirrors.pop()
+
+
+def further_witnesses(policy: Policy) -> frozenset[str]:
+    """Return the names of a line policy's witnesses that are of neither of its two sides."""
+    sides = {organisation(name).casefold() for name in (policy.log.name, line_mirror(policy))}
+    names = {witness.key.name for witness in policy.witnesses}
+    return frozenset(name for name in names if organisation(name).casefold() not in sides)
+
+
+def _is_mirror(name: str, line: str) -> bool:
+    return name == mirror_name(organisation(name), line)
 
 
 def _read_entry(data: bytes) -> Entry | None:
@@ -71,9 +101,24 @@ def _read_entry(data: bytes) -> Entry | None:
         return None
 
 
-def _check_openings(entry: Entry | None, origin: str, opened: bytes) -> Sequence[Opening]:
+def _read_house(data: bytes) -> HouseEntry | None:
+    try:
+        return parse_house_entry_untrusted(data)
+    except MalformedError:
+        return None
+
+
+def _check_openings(
+    entry: Entry | HouseEntry | None, origin: str, opened: bytes
+) -> Sequence[Opening]:
     openings = parse_openings_untrusted(opened)
     for opening in openings:
-        if entry is None or not opening_fits(entry, origin, opening):
+        if entry is None or not _fits(entry, origin, opening):
             raise ProofError(f"the opening of {opening.member!r} does not fit a seal of the entry")
     return openings
+
+
+def _fits(entry: Entry | HouseEntry, origin: str, opening: Opening) -> bool:
+    if isinstance(entry, HouseEntry):
+        return house_opening_fits(entry, origin, opening)
+    return opening_fits(entry, origin, opening)

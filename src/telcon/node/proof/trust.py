@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from telcon.errors import PolicyError, SettingsError
-from telcon.ledger import KeyCard, Policy, VerifierKey, mirror_policy
+from telcon.ledger import ED25519, KeyCard, Policy, VerifierKey, mirror_policy, with_witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Keys:
     def log_for(self, origin: str) -> VerifierKey:
         """Return the key of the log `origin` itself, for what nobody needs to have cosigned.
 
+        Of several the one for Ed25519, with which every checkpoint is signed.
+
         Raises:
             PolicyError: there is none.
         """
@@ -43,7 +45,8 @@ class Keys:
             return self.alone[origin].log
         if origin not in self.policies:
             raise self._not_for(origin)
-        return self.policies[origin].log
+        policy = self.policies[origin]
+        return next((key for key in policy.logs if key.type == ED25519), policy.log)
 
     def _not_for(self, origin: str) -> PolicyError:
         whose = "you gave" if self.are_given else "in this folder"
@@ -54,6 +57,43 @@ class Keys:
         for card in self.alone.values():
             if card.line == line:
                 raise _not_two(line, [card])
+
+
+def ml_dsa_policy(author: KeyCard, holder: KeyCard) -> Policy | None:
+    """Return what asks for ML-DSA-44 signatures alone; None where a card names no such keys.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy.
+    """
+    if author.log_ml_dsa is None or holder.mirror_ml_dsa is None:
+        return None
+    return mirror_policy(author.log_ml_dsa, holder.mirror_ml_dsa)
+
+
+def line_policy(author: KeyCard, holder: KeyCard) -> Policy:
+    """Return what asks for Ed25519 on the log that `author` writes and `holder` mirrors.
+
+    Their ML-DSA-44 keys are beside it.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy.
+    """
+    return seconded_by(mirror_policy(author.log, holder.mirror), ml_dsa_policy(author, holder))
+
+
+def seconded_by(policy: Policy, ml_dsa: Policy | None) -> Policy:
+    """Return `policy` with the keys of `ml_dsa` beside it: what they signed is verified and told.
+
+    Nothing is asked of them, as not every checkpoint bears such signatures; and they are not enough
+    alone, or the weaker kind of the two would decide.
+
+    Raises:
+        PolicyError: the keys cannot stand in one policy.
+    """
+    if ml_dsa is None:
+        return policy
+    beside = (*ml_dsa.logs, *(witness.key for witness in ml_dsa.witnesses))
+    return replace(policy, beside=beside)
 
 
 def keys_from_policies(policies: Sequence[Policy], *, are_given: bool) -> Keys:
@@ -73,14 +113,16 @@ def keys_from_policies(policies: Sequence[Policy], *, are_given: bool) -> Keys:
     return Keys(by_origin, are_given)
 
 
-def keys_from_cards(cards: Sequence[KeyCard]) -> Keys:
+def keys_from_cards(cards: Sequence[KeyCard], witnesses: Sequence[VerifierKey] = ()) -> Keys:
     """Return the keys of both logs of each line: each log of one card with the mirror of the other.
 
-    One card of a line is enough for what its own side signed, and no more.
+    One card of a line is enough for what its own side signed, and no more. What `witnesses` signed
+    counts too, and is not asked for: a policy can ask.
 
     Raises:
         SettingsError: a line has more than two cards, or two of one node.
-        PolicyError: the keys of two cards cannot stand in one policy.
+        PolicyError: the keys of two cards cannot stand in one policy, or a witness is of one of the
+            two nodes.
     """
     lines: dict[str, list[KeyCard]] = defaultdict(list)
     for card in cards:
@@ -94,8 +136,10 @@ def keys_from_cards(cards: Sequence[KeyCard]) -> Keys:
         if len(pair) != 2 or pair[0].name == pair[1].name:
             raise _not_two(line, pair)
         first, second = pair
-        policies.append(mirror_policy(first.log, second.mirror))
-        policies.append(mirror_policy(second.log, first.mirror))
+        policies.append(line_policy(first, second))
+        policies.append(line_policy(second, first))
+    further = [(key, "") for key in witnesses]
+    policies = [with_witnesses(policy, further, 0) for policy in policies]
     return replace(keys_from_policies(policies, are_given=True), alone=alone)
 
 

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telcon.errors import MalformedError, OperatorError, PeerError, SettingsError
-from telcon.ledger import parse_key_card, parse_policy
+from telcon.ledger import parse_key_card, parse_policy, parse_vkey
 from telcon.node.proof import layout
 from telcon.node.proof.files import DiskFiles, read_plain
 from telcon.node.proof.folder import check_folder
 from telcon.node.proof.receipt import check_receipt
-from telcon.node.proof.report import NOT_SHOWN_WITHOUT_LOGS, PathReport, Verdict, VerifyReport
+from telcon.node.proof.report import (
+    NOT_SHOWN_OF_HOUSE,
+    NOT_SHOWN_WITHOUT_LOGS,
+    PathReport,
+    Verdict,
+    VerifyReport,
+)
 from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.trust import Keys, keys_from_cards, keys_from_policies
 
@@ -19,16 +25,17 @@ def verify_paths(
     *,
     policy: Path | None = None,
     cards: Sequence[Path] = (),
+    witnesses: Sequence[str] = (),
     progress: Progress = QUIET,
 ) -> VerifyReport:
     """Check proof folders and `.tlog-proof` files, each with its `.entry` beside it.
 
     `policy` is a policy file, `cards` are key cards of both sides of each line; give one or the
-    other, or neither for folders. What is wrong with a path or with the keys stands in the report.
-    `progress` hears how far it is.
+    other, or neither for folders. `witnesses` are verifier keys of further witnesses, beside cards.
+    What is wrong with a path or with the keys stands in the report. `progress` hears how far it is.
     """
     try:
-        keys = _read_keys(policy, cards)
+        keys = _read_keys(policy, cards, witnesses)
     except (OperatorError, MalformedError) as error:
         return _same_for_all(paths, Verdict.UNREADABLE, f"the keys you gave: {error}")
     except PeerError as error:
@@ -40,7 +47,12 @@ def _same_for_all(paths: Sequence[Path], verdict: Verdict, fault: str) -> Verify
     return VerifyReport(tuple(PathReport(str(path), verdict, (fault,)) for path in paths))
 
 
-def _read_keys(policy: Path | None, cards: Sequence[Path]) -> Keys | None:
+def _read_keys(policy: Path | None, cards: Sequence[Path], witnesses: Sequence[str]) -> Keys | None:
+    if witnesses and not cards:
+        raise SettingsError(
+            "witnesses were given without key cards",
+            advice="Give the key cards of both sides too; a policy names its own witnesses.",
+        )
     if policy is not None and cards:
         raise SettingsError("a policy and key cards were given", advice="Give one or the other.")
     if policy is not None:
@@ -48,7 +60,8 @@ def _read_keys(policy: Path | None, cards: Sequence[Path]) -> Keys | None:
         return keys_from_policies([parse_policy(data)], are_given=True)
     if cards:
         data_of = (read_plain(card, layout.MAX_SMALL_OCTETS) for card in cards)
-        return keys_from_cards([parse_key_card(data) for data in data_of])
+        further = [parse_vkey(vkey) for vkey in witnesses]
+        return keys_from_cards([parse_key_card(data) for data in data_of], further)
     return None
 
 
@@ -81,9 +94,8 @@ def _verify_receipt(path: Path, keys: Keys | None) -> PathReport:
         receipt = check_receipt(str(path), proof, data, opened, keys)
     except PeerError as error:
         return PathReport(str(path), Verdict.NOT_PROVEN, (str(error),))
-    return PathReport(
-        str(path), Verdict.PROVEN, receipts=(receipt,), not_shown=NOT_SHOWN_WITHOUT_LOGS
-    )
+    not_shown = NOT_SHOWN_WITHOUT_LOGS if receipt.house is None else NOT_SHOWN_OF_HOUSE
+    return PathReport(str(path), Verdict.PROVEN, receipts=(receipt,), not_shown=not_shown)
 
 
 def _with_advice(error: OperatorError | MalformedError) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from telcon.core.call import CallState
@@ -9,10 +10,10 @@ from telcon.core.fold import Applied
 from telcon.core.seal import Opening
 from telcon.errors import ProofError
 from telcon.ledger import (
-    EMPTY_FRONTIER,
-    Frontier,
     Policy,
-    leaf_hash,
+    fold_hashes,
+    read_bundle,
+    read_tile,
     root_at,
     tile_path,
     tiles_of,
@@ -20,30 +21,32 @@ from telcon.ledger import (
     verify_checkpoint,
     verify_tiles,
 )
+from telcon.ledger.merkle import HASH_OCTETS
 from telcon.node.proof.receipt import ProvenReceipt
 from telcon.node.proof.selection import fold_line
-from telcon.node.proof.steps import QUIET, Progress, Step, counted
+from telcon.node.proof.steps import QUIET, Progress, Step
 
 TILE_ENTRIES: Final = 256  # leaves of a full tile
+TILE_HEIGHT: Final = 8
+KEPT_TILES: Final = 64  # 8 KiB each
 
 Fetch = Callable[[str], bytes]
 
 
 class WholeLog:
-    """Every entry of one log, each proven to stand under the signed checkpoint; a `StoredLog`."""
+    """Every entry of one log, each proven to stand under the signed checkpoint; a `StoredLog`.
 
-    def __init__(self, origin: str) -> None:
-        """Start empty; `read_log` fills it."""
+    Nothing but a few tiles and one bundle is held in memory: what is asked for is read again from
+    the files, which are taken not to change while they are checked.
+    """
+
+    def __init__(self, origin: str, size: int, fetch: Fetch) -> None:
+        """Read the log of `size` entries whose files `fetch` gives; `read_log` has checked them."""
         self._origin = origin
-        self._entries: list[bytes] = []
-        self._completed: list[tuple[bytes, ...]] = []
-        self._frontier: Frontier = EMPTY_FRONTIER
-
-    def append(self, entry: bytes) -> None:
-        """Add the next entry."""
-        self._entries.append(entry)
-        self._frontier, completed = self._frontier.append(leaf_hash(entry))
-        self._completed.append(completed)
+        self._size = size
+        self._fetch = fetch
+        self._bundle: tuple[int, list[bytes]] = (-1, [])
+        self._tile = lru_cache(maxsize=KEPT_TILES)(self._read_tile)
 
     @property
     def origin(self) -> str:
@@ -53,15 +56,34 @@ class WholeLog:
     @property
     def size(self) -> int:
         """How many entries it has."""
-        return len(self._entries)
+        return self._size
 
     def hash(self, level: int, index: int) -> bytes:
         """Return the hash of a perfect subtree."""
-        return self._completed[((index + 1) << level) - 1][level]
+        at, inner = divmod(level, TILE_HEIGHT)
+        tile, place = divmod(index << inner, TILE_ENTRIES)
+        first = HASH_OCTETS * place
+        return fold_hashes(self._tile(at, tile)[first : first + (HASH_OCTETS << inner)])
 
     def entries(self, first: int, max_bytes: int) -> list[bytes]:
-        """Return entries from `first` on, one at a time: nothing is copied by that."""
-        return self._entries[first : first + 1]
+        """Return entries from `first` on, together at most `max_bytes` but one at least if any.
+
+        What is asked for within one bundle is read once.
+        """
+        if first >= self._size:
+            return []
+        index, place = divmod(first, TILE_ENTRIES)
+        if self._bundle[0] != index:
+            width = min(TILE_ENTRIES, self._size - index * TILE_ENTRIES)
+            self._bundle = (index, read_bundle(index, width, self._fetch))
+        found = self._bundle[1][place : place + 1]
+        octets = len(found[0])
+        for entry in self._bundle[1][place + 1 :]:
+            octets += len(entry)
+            if octets > max_bytes:
+                break
+            found.append(entry)
+        return found
 
     def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
         """Return none: contents do not lie in the log."""
@@ -75,6 +97,10 @@ class WholeLog:
         """Return None, as `note`."""
         return None
 
+    def seconded_size(self) -> int:
+        """Return 0, as `note`."""
+        return 0
+
     def check_receipt(self, receipt: ProvenReceipt) -> None:
         """Check that a receipt of this log speaks of the same log.
 
@@ -86,6 +112,10 @@ class WholeLog:
             raise ProofError(f"{receipt.path}: the whole log has another entry {index}")
         if size > self.size or root_at(size, self.hash) != receipt.proven.root:
             raise ProofError(f"{receipt.path}: the whole log has another root, or none, at {size}")
+
+    def _read_tile(self, level: int, index: int) -> bytes:
+        width = min(TILE_ENTRIES, (self._size >> TILE_HEIGHT * level) - index * TILE_ENTRIES)
+        return read_tile(level, index, width, self._fetch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +160,10 @@ def read_log(
         what = "is missing" if path in expected else "is no file of this log"
         raise ProofError(f"{path} {what}")
     verify_tiles(size, root, fetch)
-    log = WholeLog(policy.log.name)
-    for entry in counted(verify_bundles(size, fetch), Step.ENTRIES, size, progress):
-        log.append(entry)
+    for number, _ in enumerate(verify_bundles(size, fetch)):
+        progress(Step.ENTRIES, TILE_ENTRIES * number, size)
+    progress(Step.ENTRIES, size, size)
+    log = WholeLog(policy.log.name, size, fetch)
     return ReadLog(log, tuple((key.name, time_s) for key, time_s in accepted.cosigned))
 
 

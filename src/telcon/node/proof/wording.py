@@ -8,6 +8,11 @@ import base64
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
+from msgspec import UNSET
+
+from telcon.core.coverage import hours_in_words
+from telcon.core.entry import LineCoverage
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,6 +37,15 @@ def utc_from_seconds(time_s: int) -> str:
 def base64_of(data: bytes) -> str:
     """Write a hash as checkpoints do."""
     return base64.b64encode(data).decode()
+
+
+def coverage_in_words(entry: LineCoverage) -> str:
+    """Say what a `line.coverage` says, but for the persons, who are under seal."""
+    until = "until it says otherwise" if entry.until is UNSET else f"to {utc_from_us(entry.until)}"
+    return (
+        f"its log of this line covers the time from {utc_from_us(entry.since)} {until},"
+        f" {hours_in_words(entry.hours)}, in the record modes {', '.join(entry.modes)}"
+    )
 
 
 def escape(text: str) -> str:

@@ -5,7 +5,7 @@ is sent to every browser that was turned on and has no page open; nothing on its
 and what a service answers changes nothing but whether that browser is tried again.
 
 `sealing` closes the word for one browser, `vapid` says who sends, `subscription` reads what a
-browser stated, `post` carries it.
+browser stated, `telcon.node.posting` carries it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from telcon.errors import NetworkError
 from telcon.node.audit import AuditEvent
-from telcon.node.push.post import post
+from telcon.node.posting import post
 from telcon.node.push.sealing import RING, seal
 from telcon.node.push.subscription import Subscription, parse_subscription_untrusted
 from telcon.node.push.vapid import VapidKey
@@ -180,7 +180,7 @@ class Push:
             "Topic": RING.decode("ascii"),  # a ring that was not delivered gives way to the next
         }
         body = seal(RING, browser.key, browser.auth)
-        return await post(browser.endpoint, headers, body, self._trusted)
+        return (await post(browser.endpoint, headers, body, self._trusted)).status
 
     def _own_key(self) -> VapidKey:
         if self._vapid is None:

@@ -49,6 +49,10 @@ class InvitationRecord:
     peer_statement: bytes | None = None
     words: str | None = None
     """Six, with spaces between: what the people compare before they confirm."""
+    log_ml_dsa_seed: bytes | None = field(default=None, repr=False)
+    """Secret: ML-DSA-44 seed of our log key; None on a line paired with a card of version 1."""
+    mirror_ml_dsa_seed: bytes | None = field(default=None, repr=False)
+    """Secret: ML-DSA-44 seed of our mirror key, or None as above."""
 
 
 _FIELDS = tuple(InvitationRecord.__dataclass_fields__)

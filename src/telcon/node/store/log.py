@@ -1,4 +1,4 @@
-"""The two logs of a line in the database: how they grow, and how they are read.
+"""Logs in the database, those of lines and our own house logs: how they grow, how they are read.
 
 Statements are built once by SQLAlchemy Core and run as prepared text: a commit of one message
 spends its time in the sync, not in building SQL.
@@ -6,7 +6,7 @@ spends its time in the sync, not in building SQL.
 
 import sqlite3
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
@@ -21,7 +21,7 @@ from telcon.node.store.forks import joined_path
 from telcon.node.store.reader import Reader
 from telcon.node.store.tables import HOUSE
 
-__all__ = ["HeldLog", "write_commit"]
+__all__ = ["HOUSE_LOGS", "LINE_LOGS", "HeldLog", "LogTables", "write_commit"]
 
 
 def _text(statement: ClauseElement) -> str:
@@ -39,24 +39,60 @@ def _texts(table: Table) -> dict[int, str]:
 # loop lets it: few statements of many rows, then. Each number is prepared once, and kept.
 _ROWS_PER_INSERT = (64, 32, 16, 8, 4, 3, 2, 1)
 
-_INSERT_ENTRY = _texts(tables.entry)
-_INSERT_OPENING = _texts(tables.opening)
+
+class LogTables(NamedTuple):
+    """Where logs of one kind stand, and the statements that let them grow."""
+
+    entry: str
+    opening: str
+    note: str
+    insert_entry: dict[int, str]
+    insert_opening: dict[int, str]
+    insert_note: str
+    size: str
+
+
+def _insert_note(table: Table, *, stays: bool) -> str:
+    """Return the statement that keeps a note; `stays`: a cosigned one is not replaced by another.
+
+    A cosigned note takes the place of one that is not.
+    """
+    note = insert(table)
+    new, old = note.excluded.cosigned, table.c.cosigned
+    return _text(
+        note.on_conflict_do_update(
+            index_elements=["log", "size"],
+            set_={"note": note.excluded.note, "cosigned": new},
+            where=new > old if stays else new >= old,
+        )
+    )
+
+
+def _log_tables(entry: Table, opening: Table, note: Table, *, stays: bool) -> LogTables:
+    return LogTables(
+        entry.name,
+        opening.name,
+        note.name,
+        _texts(entry),
+        _texts(opening),
+        _insert_note(note, stays=stays),
+        f"SELECT coalesce(max(position) + 1, 0) FROM {entry.name} WHERE log = ?",  # noqa: S608 -- our own names
+    )
+
+
+# Of a line's log the earliest proven time stays; a house log's checkpoint gains cosignatures.
+LINE_LOGS = _log_tables(tables.entry, tables.opening, tables.note, stays=True)
+HOUSE_LOGS = _log_tables(tables.house_entry, tables.house_opening, tables.house_note, stays=False)
+
 _INSERT_EVIDENCE = _text(
     insert(tables.evidence)
     .values(house="", line="", first=b"", second=b"", path=b"")
     .on_conflict_do_nothing()
 )
-_note = insert(tables.note)
-# A cosigned note takes the place of an uncosigned one and then stays: its time is the earliest
-# proven.
-_INSERT_NOTE = _text(
-    _note.on_conflict_do_update(
-        index_elements=["log", "size"],
-        set_={"note": _note.excluded.note, "cosigned": _note.excluded.cosigned},
-        where=_note.excluded.cosigned > tables.note.c.cosigned,
-    )
+# The first stays: another would say the same, by other random octets.
+_INSERT_SECONDED = _text(
+    insert(tables.seconded).values(house="", log=0, size=0, note=b"").on_conflict_do_nothing()
 )
-_SIZE = "SELECT coalesce(max(position) + 1, 0) FROM entry WHERE log = ?"
 
 # How many rows a read of entries takes at once: what fits, by a guess from below, and below 1 MiB.
 _LEAST_ENTRY_OCTETS = 128
@@ -70,11 +106,20 @@ class HeldLog:
     whole.
     """
 
-    def __init__(self, reader: Reader, number: int, origin: str, *, own: bool) -> None:
-        """Read the log with the id `number` through `reader`."""
+    def __init__(
+        self,
+        reader: Reader,
+        number: int,
+        origin: str,
+        *,
+        own: bool,
+        where: LogTables = LINE_LOGS,
+    ) -> None:
+        """Read the log with the id `number` through `reader`, from the tables `where` it stands."""
         self.origin = origin
         self.number = number
         self._own = own
+        self._where = where
         self._reader = reader
         self._size = self._stored_size()
 
@@ -87,6 +132,10 @@ class HeldLog:
         """Take `size` as committed."""
         self._size = size
 
+    def read_size(self) -> None:
+        """See how much is committed, where a commit failed after its transaction."""
+        self._size = self._stored_size()
+
     def hash(self, level: int, index: int) -> bytes:
         """Return the hash of the perfect subtree of height `level`, the `index`-th from the left.
 
@@ -95,7 +144,8 @@ class HeldLog:
         """
         last = ((index + 1) << level) - 1
         rows = self._reader.rows(
-            "SELECT substr(hashes, ?, 32) FROM entry WHERE log = ? AND position = ?",
+            f"SELECT substr(hashes, ?, 32) FROM {self._where.entry}"  # noqa: S608 -- our own names
+            " WHERE log = ? AND position = ?",
             (32 * level + 1, self.number, last),
         )
         if not rows or last >= self._size:
@@ -109,7 +159,7 @@ class HeldLog:
         octets = 0
         while first < self._size:
             for (data,) in self._reader.rows(
-                "SELECT data FROM entry"
+                f"SELECT data FROM {self._where.entry}"  # noqa: S608 -- our own names
                 " WHERE log = ? AND position BETWEEN ? AND ? ORDER BY position",
                 (self.number, first, min(first + rows_at_once, self._size) - 1),
             ):
@@ -123,7 +173,7 @@ class HeldLog:
     def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
         """Return the openings of `count` entries from `first` on, each with its entry's index."""
         rows = self._reader.rows(
-            "SELECT position, member, key, content FROM opening"
+            f"SELECT position, member, key, content FROM {self._where.opening}"  # noqa: S608 -- our own names
             " WHERE log = ? AND position BETWEEN ? AND ? ORDER BY position, member",
             (self.number, first, min(first + count, self._size) - 1),
         )
@@ -140,6 +190,20 @@ class HeldLog:
         """Return size and note: of our own log the newest cosigned, of theirs the newest signed."""
         return self._note(f"{'AND cosigned ' if self._own else ''}ORDER BY size DESC LIMIT 1")
 
+    def seconded_size(self) -> int:
+        """Return the size of the newest checkpoint that both signed with ML-DSA-44 too, or 0."""
+        rows = self._reader.rows("SELECT max(size) FROM seconded WHERE log = ?", (self.number,))
+        return rows[0][0] or 0
+
+    def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return size and note of the earliest such checkpoint that covers entry `index`."""
+        rows = self._reader.rows(
+            "SELECT size, note FROM seconded"
+            " WHERE log = ? AND size BETWEEN ? AND ? ORDER BY size LIMIT 1",
+            (self.number, index + 1, self._size),  # a node may be running on it
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
     def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
         return self._note("AND cosigned AND size > ? ORDER BY size LIMIT 1", index)
@@ -150,34 +214,43 @@ class HeldLog:
 
     def _note(self, condition: str, *values: int) -> tuple[int, bytes] | None:
         rows = self._reader.rows(
-            f"SELECT size, note FROM note WHERE log = ? {condition}",  # noqa: S608 -- our own text
+            f"SELECT size, note FROM {self._where.note} WHERE log = ? {condition}",  # noqa: S608 -- our own text
             (self.number, *values),
         )
         return (rows[0][0], rows[0][1]) if rows else None
 
     def _stored_size(self) -> int:
-        return int(self._reader.rows(_SIZE, (self.number,))[0][0])
+        return int(self._reader.rows(self._where.size, (self.number,))[0][0])
 
 
 def write_commit(
-    driver: sqlite3.Connection, line: str, numbers: dict[str, int], commit: Commit
+    driver: sqlite3.Connection,
+    line: str,
+    numbers: dict[str, int],
+    commit: Commit,
+    where: LogTables = LINE_LOGS,
 ) -> None:
-    """Write all of `commit`; `numbers` maps the origins of the line's logs to their ids.
+    """Write all of `commit`; `numbers` maps the origins of its logs to their ids.
 
     Raises:
         MisuseError: an origin is not of this line, or a growth does not start where its log ends.
     """
     for growth in commit.grown:
-        _write_growth(driver, _number(numbers, growth.origin), growth)
+        _write_growth(driver, where, _number(numbers, growth.origin), growth)
     for note in commit.notes:
-        driver.execute(_INSERT_NOTE, (HOUSE, *_note_row(numbers, note)))
+        driver.execute(where.insert_note, (HOUSE, *_note_row(numbers, note)))
+    for note in commit.seconded:
+        number = _number(numbers, note.origin)
+        driver.execute(_INSERT_SECONDED, (HOUSE, number, note.size, note.note))
     for fork in commit.evidence:
         row = (HOUSE, line, fork.first, fork.second, joined_path(fork))
         driver.execute(_INSERT_EVIDENCE, row)
 
 
-def _write_growth(driver: sqlite3.Connection, number: int, growth: LogGrowth) -> None:
-    size = driver.execute(_SIZE, (number,)).fetchone()[0]
+def _write_growth(
+    driver: sqlite3.Connection, where: LogTables, number: int, growth: LogGrowth
+) -> None:
+    size = driver.execute(where.size, (number,)).fetchone()[0]
     if growth.first != size or len(growth.entries) != len(growth.hashes):
         raise MisuseError(
             f"{growth.origin} holds {size} entries, was to grow from {growth.first}"
@@ -186,12 +259,12 @@ def _write_growth(driver: sqlite3.Connection, number: int, growth: LogGrowth) ->
     rows = zip(growth.entries, growth.hashes, strict=True)
     _insert(
         driver,
-        _INSERT_ENTRY,
+        where.insert_entry,
         [(HOUSE, number, at, data, hashes) for at, (data, hashes) in enumerate(rows, size)],
     )
     _insert(
         driver,
-        _INSERT_OPENING,
+        where.insert_opening,
         [(HOUSE, number, at, one.member, one.key, one.content) for at, one in growth.openings],
     )
 

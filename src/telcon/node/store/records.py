@@ -21,8 +21,8 @@ __all__ = [
     "RecordingRecord",
     "add_line",
     "close_recording",
+    "find_all_recordings",
     "find_lines",
-    "find_open_recordings",
     "find_recordings",
     "open_recording",
 ]
@@ -53,6 +53,10 @@ class LineRecord:
     link_lost: str
     """`go on`, `mute` or `end`."""
     confirmed_at_us: int
+    log_ml_dsa_seed: bytes | None = field(default=None, repr=False)
+    """Secret: ML-DSA-44 seed of our log key; None on a line paired with a card of version 1."""
+    mirror_ml_dsa_seed: bytes | None = field(default=None, repr=False)
+    """Secret: ML-DSA-44 seed of our mirror key, or None as above."""
 
     @property
     def own_origin(self) -> str:
@@ -74,12 +78,12 @@ class RecordingRecord:
     """Log of the side that speaks."""
     track: int
     path: str
-    """Relative to the node's folder."""
+    """Of the journal that holds it, relative to the node's folder."""
     opened_at_us: int
     sha256: bytes | None = None
-    """Of the closed file; None while open."""
+    """Of the Ogg Opus file of what was held when it was closed; None while open."""
     size_octets: int | None = None
-    """Of the closed file; None while open."""
+    """Of that file; None while open."""
 
 
 _LINE_FIELDS = tuple(LineRecord.__dataclass_fields__)
@@ -164,10 +168,9 @@ def find_recordings(connection: Connection, call: str) -> list[RecordingRecord]:
     return _recordings(connection.execute(query).all())
 
 
-def find_open_recordings(connection: Connection) -> list[RecordingRecord]:
-    """Return those never closed: after a crash, the ones to be closed now."""
-    query = select(tables.recording).where(tables.recording.c.sha256.is_(None))
-    return _recordings(connection.execute(query).all())
+def find_all_recordings(connection: Connection) -> list[RecordingRecord]:
+    """Return all recordings; those never closed have no hash."""
+    return _recordings(connection.execute(select(tables.recording)).all())
 
 
 def _recordings(rows: Sequence[Any]) -> list[RecordingRecord]:

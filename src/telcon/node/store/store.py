@@ -7,6 +7,7 @@ of committed state, on the thread that opened the store; other processes may rea
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from telcon.core.stored import NEW_LOG, Commit, Marker
-from telcon.errors import MisuseError
+from telcon.errors import MisuseError, StorageError
 from telcon.ledger import Fork
 from telcon.node.folder import NEVER_RESTORE, FolderLock, prepare_folder
 from telcon.node.store import records
@@ -32,7 +33,8 @@ from telcon.node.store.engine import (
     translate,
 )
 from telcon.node.store.forks import KeptFork, acknowledge, find_forks
-from telcon.node.store.log import HeldLog, write_commit
+from telcon.node.store.house import HouseRecord, add_house_log, find_house_logs
+from telcon.node.store.log import HOUSE_LOGS, HeldLog, write_commit
 from telcon.node.store.marker import Markers
 from telcon.node.store.reader import Reader
 from telcon.node.store.records import LineRecord, RecordingRecord
@@ -88,6 +90,18 @@ class StoreReader:
             self._logs[origin] = HeldLog(self._reader, rows[0][0], origin, own=bool(rows[0][1]))
         return self._logs[origin]
 
+    def house_logs(self) -> list[HouseRecord]:
+        """Return every house log of this node, the newest last."""
+        return self.read(find_house_logs)
+
+    def stored_house(self, record: HouseRecord) -> HeldLog:
+        """Return the house log of `record`, as the store has it, the same object each time."""
+        if record.origin not in self._logs:
+            self._logs[record.origin] = HeldLog(
+                self._reader, record.number, record.origin, own=True, where=HOUSE_LOGS
+            )
+        return self._logs[record.origin]
+
     def recordings(self, call: str) -> list[RecordingRecord]:
         """Return the recordings of `call`, by log and track."""
         return self.read(lambda connection: records.find_recordings(connection, call))
@@ -102,6 +116,8 @@ class StoreReader:
 
     def read_marker(self, line: str) -> Marker | None:
         """Return how far our log of `line` was signed; None if the marker is gone or unreadable.
+
+        Of a house log `line` is `HouseRecord.marker`.
 
         Raises:
             StorageError: the file is there but the system refuses it.
@@ -217,6 +233,50 @@ class Store(StoreReader):
         marker = commit.marker
         after = None if marker is None else partial(self._markers.write, line, marker)
         self._commits.hand_in(write, tell, after=after)
+
+    def commit_house(
+        self, record: HouseRecord, commit: Commit, done: Callable[[BaseException | None], None]
+    ) -> None:
+        """Make `commit` durable as `commit_line` does.
+
+        Once a marker was refused, no commit with another is taken; those that bring none are, for
+        they sign nothing.
+
+        Raises:
+            MisuseError: the store is closed.
+        """
+        numbers, marker = {record.origin: record.number}, commit.marker
+
+        def write(connection: Connection) -> None:
+            if marker is not None:
+                self._markers.require_usable(record.marker)
+            write_commit(driver_of(connection), "", numbers, commit, HOUSE_LOGS)
+
+        def tell(_: None, error: BaseException | None) -> None:
+            try:
+                if error is None:
+                    self._grow(commit)
+                elif isinstance(error, StorageError):
+                    self.stored_house(record).read_size()  # if the marker alone was refused
+            finally:
+                done(error)
+
+        after = None if marker is None else partial(self._markers.write, record.marker, marker)
+        self._commits.hand_in(write, tell, after=after)
+
+    async def add_house(self, record: HouseRecord) -> HouseRecord:
+        """Store a new house log; it is empty and its marker says so.
+
+        Raises:
+            StorageError: the disk refused; there is no such log.
+        """
+
+        def write(connection: Connection) -> int:
+            number = add_house_log(connection, record)
+            self._markers.create(record.marker, NEW_LOG)  # before the commit, as for a line
+            return number
+
+        return replace(record, number=await self.commit(write))
 
     def _grow(self, commit: Commit) -> None:
         for growth in commit.grown:

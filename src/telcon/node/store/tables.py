@@ -25,15 +25,27 @@ __all__ = [
     "METADATA",
     "entry",
     "evidence",
+    "house_entry",
+    "house_log",
+    "house_note",
+    "house_opening",
+    "house_pin",
     "invitation",
+    "keeper",
     "line",
+    "line_public",
+    "line_witness",
     "log",
     "note",
     "opening",
     "recording",
+    "seconded",
     "session",
     "sign_in_link",
     "waking",
+    "witness_cosignature",
+    "witness_refused",
+    "witnessed",
 ]
 
 # The one house of version 1.
@@ -66,6 +78,8 @@ line = Table(
     Column("peer_addresses", Text, nullable=False),  # JSON list of "host:port"
     Column("link_lost", Text, nullable=False),
     Column("confirmed_at_us", BigInteger, nullable=False),
+    Column("log_ml_dsa_seed", LargeBinary),  # secret; NULL, as below, where a card is of version 1
+    Column("mirror_ml_dsa_seed", LargeBinary),  # secret
 )
 
 log = Table(
@@ -117,6 +131,18 @@ note = Table(
     sqlite_with_rowid=False,
 )
 
+# Checkpoints that bear ML-DSA-44 signatures of both sides too. Apart from `note`, which is written
+# with every message: such a row takes seven thousand octets.
+seconded = Table(
+    "seconded",
+    METADATA,
+    _house(),
+    Column("log", Integer, ForeignKey("log.id"), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 evidence = Table(
     "evidence",
     METADATA,
@@ -141,6 +167,16 @@ recording = Table(
     Column("opened_at_us", BigInteger, nullable=False),
     Column("sha256", LargeBinary),  # NULL while open
     Column("size_octets", BigInteger),  # NULL while open
+)
+
+# Whoever opens the records of a line; its private key is nowhere here.
+keeper = Table(
+    "keeper",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("public", LargeBinary, primary_key=True),
+    Column("added_at_us", BigInteger, nullable=False),
 )
 
 session = Table(
@@ -190,4 +226,130 @@ invitation = Table(
     Column("peer_card", LargeBinary),  # NULL, as the two below, until the exchange
     Column("peer_statement", LargeBinary),
     Column("words", Text),  # six, with spaces between: what the people compare
+    Column("log_ml_dsa_seed", LargeBinary),  # secret; NULL once it has failed
+    Column("mirror_ml_dsa_seed", LargeBinary),  # secret
+)
+
+# -- Witnesses.
+
+# A log of somebody else that this node witnesses, or once did: how far it has cosigned is never
+# forgotten, or it could cosign a second history.
+witnessed = Table(
+    "witnessed",
+    METADATA,
+    _house(),
+    Column("origin", Text, primary_key=True),
+    Column("vkey", Text, nullable=False),
+    Column("admitted", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),  # as last cosigned; 0 if never
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary),  # with the log's own signature; NULL until the first
+)
+
+# Requests that were signed and refused, and may prove that their log forked.
+witness_refused = Table(
+    "witness_refused",
+    METADATA,
+    _house(),
+    Column("id", Integer, primary_key=True),
+    Column("origin", Text, ForeignKey("witnessed.origin"), nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("held", LargeBinary),  # the note that it did not fit; NULL if there was none
+    Column("came_at_us", BigInteger, nullable=False),
+    UniqueConstraint("origin", "request"),
+)
+
+# What of a line outsiders may see; no row: nothing.
+line_public = Table(
+    "line_public",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("published", Boolean, nullable=False),
+    Column("needed", Integer, nullable=False),  # how many of its witnesses a receipt should bear
+)
+
+line_witness = Table(
+    "line_witness",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("vkey", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("added_at_us", BigInteger, nullable=False),
+)
+
+# Beside the note of that size: what goes over the link stays as the two sides made it.
+witness_cosignature = Table(
+    "witness_cosignature",
+    METADATA,
+    _house(),
+    Column("log", Integer, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("vkey", Text, primary_key=True),
+    Column("signature", LargeBinary, nullable=False),  # the whole line, verified
+    Column("time_s", BigInteger, nullable=False),
+    ForeignKeyConstraint(["log", "size"], ["note.log", "note.size"]),
+    sqlite_with_rowid=False,
+)
+
+# -- House logs.
+
+# This node's own house logs, the newest last; all but that one have ended.
+house_log = Table(
+    "house_log",
+    METADATA,
+    _house(),
+    Column("id", Integer, primary_key=True),
+    Column("origin", Text, nullable=False, unique=True),
+    Column("seed", LargeBinary, nullable=False),  # secret
+    Column("opened_at_us", BigInteger, nullable=False),
+    Column("ended", Text),  # why nothing of it is signed any more; NULL while it is
+)
+
+# As `entry`, `opening` and `note` of the logs of lines.
+house_entry = Table(
+    "house_entry",
+    METADATA,
+    _house(),
+    Column("log", Integer, ForeignKey("house_log.id"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+house_opening = Table(
+    "house_opening",
+    METADATA,
+    _house(),
+    Column("log", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("member", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["log", "position"], ["house_entry.log", "house_entry.position"]),
+    sqlite_with_rowid=False,
+)
+
+house_note = Table(
+    "house_note",
+    METADATA,
+    _house(),
+    Column("log", Integer, ForeignKey("house_log.id"), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("cosigned", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The keys to which the other node's house log and cosignatures are held, as it first stated them.
+house_pin = Table(
+    "house_pin",
+    METADATA,
+    _house(),
+    Column("line", Text, ForeignKey("line.line"), primary_key=True),
+    Column("log_vkey", Text, nullable=False),
+    Column("witness_vkey", Text, nullable=False),
+    Column("pinned_at_us", BigInteger, nullable=False),
 )

@@ -1,0 +1,187 @@
+"""`telcon keeper …` and `telcon record …`: who can open records, opening and destroying one."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from telcon.errors import MalformedError, OperatorError, StorageError
+from telcon.node.control import call_node, control_socket
+
+if TYPE_CHECKING:
+    from telcon.node.record.sealing import PrivateKey
+
+__all__ = ["add_commands", "read_private_key"]
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands of this module to `commands`."""
+    keeper = commands.add_parser("keeper", help="who opens the records of a line")
+    parts = keeper.add_subparsers(required=True, metavar="COMMAND")
+
+    new = parts.add_parser("new", help="make a record-keeper's key, away from the node")
+    new.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the private key; FILE.pub the other",
+    )
+    new.set_defaults(run=_new)
+
+    add = parts.add_parser("add", help="seal the records of a line to one more record-keeper")
+    add.add_argument("name", help="the other node, like borealis.example")
+    add.add_argument("file", type=Path, help="the public key, FILE.pub")
+    add.set_defaults(run=_add)
+
+    listed = parts.add_parser("list", help="the record-keepers of every line")
+    listed.set_defaults(run=_list)
+
+    remove = parts.add_parser("remove", help="seal no further record to a record-keeper")
+    remove.add_argument("name", help="the other node, like borealis.example")
+    remove.add_argument("id", help="as in `telcon keeper list`")
+    remove.set_defaults(run=_remove)
+
+    record = commands.add_parser("record", help="open or destroy the record of a call")
+    acts = record.add_subparsers(required=True, metavar="COMMAND")
+
+    opened = acts.add_parser("open", help="write a call's recordings, with a record-keeper's key")
+    opened.add_argument("--call", required=True, metavar="ID", help="32 hex digits")
+    opened.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="the record-keeper's private key"
+    )
+    opened.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    opened.set_defaults(run=_open)
+
+    destroy = acts.add_parser(
+        "destroy", help="destroy this node's record of a call; the log says so for ever"
+    )
+    destroy.add_argument("--call", required=True, metavar="ID", help="32 hex digits")
+    destroy.add_argument("--reason", required=True, help="in words; the other side reads them")
+    destroy.set_defaults(run=_destroy)
+
+
+def _ask(arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    *_, answer = call_node(control_socket(arguments.data), request)
+    return answer
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from telcon.node.record.keepers import format_keeper, format_private_key
+    from telcon.node.record.sealing import PrivateKey
+
+    key = PrivateKey.generate()
+    public = arguments.out.with_name(arguments.out.name + ".pub")
+    for path, data, mode in (
+        (arguments.out, format_private_key(key), 0o600),
+        (public, format_keeper(key.reader), 0o644),
+    ):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror}",
+                advice="Name a file that does not exist yet, in a folder you may write to.",
+            ) from error
+    print(
+        f"{arguments.out}: the private key. Whoever has it opens the records; keep it off the node."
+    )
+    print(f"{public}: give it to the node with: telcon keeper add PEER {public}")
+    print(f"Its id: {key.reader.id.hex()}")
+    return 0
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    text = _read(arguments.file).decode("ascii", "replace")
+    answer = _ask(arguments, {"do": "keeper-add", "peer": arguments.name, "keeper": text})
+    if not answer["added"]:
+        print(f"{answer['id']} keeps the records of the line to {arguments.name} already.")
+        return 0
+    print(
+        f"From the next call on, records of the line to {arguments.name} are sealed to"
+        f" {answer['id']}, and this node erases its own key once both sides hold the same."
+    )
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    keepers = _ask(arguments, {"do": "keeper-list"})["keepers"]
+    for keeper in keepers:
+        print(f"{keeper['id']}  {keeper['peer']}")
+    if not keepers:
+        print("No record-keeper yet: this node alone opens its records. See: telcon keeper new")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    _ask(arguments, {"do": "keeper-remove", "peer": arguments.name, "id": arguments.id})
+    print("No further record is sealed to it. What was stays so.")
+    return 0
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
+    from telcon.node.proof.files import FolderWriter
+    from telcon.node.proof.layout import recording_name
+    from telcon.node.record.place import SUFFIX, RecordPlace
+    from telcon.node.record.rendering import render_agreed
+    from telcon.node.store import Store
+
+    key = read_private_key(arguments.key)
+    with Store.open_read_only(arguments.data) as store:
+        rows = [row for row in store.recordings(arguments.call) if row.path.endswith(SUFFIX)]
+    if not rows:
+        raise OperatorError(
+            f"no record of a call {arguments.call} here",
+            advice="The timeline of a call names it. Older records are plain files already.",
+        )
+    keeper = key.reader.id.hex()
+    with FolderWriter(arguments.out) as writer:
+        journal = RecordPlace(arguments.data, rows[0].path).read(key)
+        fields = {"call": arguments.call, "keeper": keeper, "folder": str(arguments.out)}
+        note(arguments.data, AuditEvent.RECORD_UNSEALED, **fields)  # before anything can be heard
+        for track in journal.tracks():
+            name = recording_name(track)
+            digest, size = writer.write_pieces(
+                name, render_agreed(journal, track, journal.bound(track))
+            )
+            print(f"{name}  {size} octets  sha256 {digest}")
+        writer.finish()
+    return 0
+
+
+def _destroy(arguments: argparse.Namespace) -> int:
+    request = {"do": "record-destroy", "call": arguments.call, "reason": arguments.reason}
+    _ask(arguments, request)
+    print("Destroyed, and said so in the log. The other side holds its own.")
+    return 0
+
+
+def read_private_key(path: Path) -> "PrivateKey":
+    """Return the private key in the file `path`.
+
+    Raises:
+        StorageError: it cannot be read.
+        OperatorError: it is no record-keeper's private key.
+    """
+    from telcon.node.record.keepers import parse_private_key_untrusted
+
+    try:
+        return parse_private_key_untrusted(_read(path))
+    except MalformedError as error:
+        raise OperatorError(f"{path}: {error}", advice="Give the file of `keeper new`.") from error
+
+
+def _read(path: Path) -> bytes:
+    from telcon.node.proof.files import read_plain
+    from telcon.node.record.keepers import MAX_KEY_FILE_OCTETS
+
+    return read_plain(path, MAX_KEY_FILE_OCTETS)

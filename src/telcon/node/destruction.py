@@ -1,0 +1,56 @@
+"""Destroying this node's record of a call, and saying so in the log.
+
+What the other side holds, and what anybody recorded elsewhere, is not touched: the entry says that
+this node says it destroyed its own.
+"""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from telcon.core import draft as drafts
+from telcon.core.seal import Text
+from telcon.core.transitions import ENDS
+from telcon.errors import OperatorError, StorageError
+from telcon.node.calls import Calls
+from telcon.node.record.place import RecordPlace
+
+__all__ = ["destroy_record"]
+
+
+async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> None:
+    """Destroy the record of `call`, a call of this line that is over, for `reason` (in words).
+
+    A crash in between: the entry is there only once nothing is left; the same command goes on.
+
+    Raises:
+        OperatorError: the call goes on, its record is still being agreed or destroyed already, or
+            the log cannot say it; nothing was destroyed.
+        StorageError: the disk refused.
+    """
+    line = calls.line
+    state = line.machine.fold.calls[call]
+    own = line.identity.own_card.log.name
+    if state.phase not in ENDS:
+        raise OperatorError("this call is not over", advice="Destroy its record once it is.")
+    if own in state.destroyed:
+        raise OperatorError("this node's record of that call is destroyed already")
+    if calls.agreements.is_open(call):
+        raise OperatorError(
+            "both sides are still agreeing on this record",
+            advice="Wait until they have, or until the other node is reached again.",
+        )
+    if state.answered is None or line.machine.fold.is_frozen or line.machine.state != "going":
+        raise OperatorError(
+            "it cannot be said in the log of this line that the record is destroyed",
+            advice="The call must have been live, and the line neither frozen nor ended.",
+        )
+    place = RecordPlace.of(folder, line.identity.line, call)
+    try:
+        await asyncio.to_thread(place.erase_guarded_key)
+        await asyncio.to_thread(shutil.rmtree, place.journal.parent)
+    except FileNotFoundError:
+        pass  # nothing was recorded, or an attempt before this one got so far
+    except OSError as error:
+        raise StorageError(f"the record cannot be destroyed: {error.strerror or error}") from error
+    await line.act(drafts.record_destroyed(call, Text("en", reason)))

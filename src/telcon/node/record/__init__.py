@@ -1,0 +1,11 @@
+"""The record of a call on this node: what is written while people talk, and what both sides hold.
+
+| module | what it is for |
+|---|---|
+| `disk` | the one thread through which a record reaches the disk |
+| `chunks`, `claims` | what a speaker's node says of its packets; what another node holds of them |
+| `sealing` | who can open a record |
+| `journal` | the sealed file of one call: every packet of every track, as it came |
+| `recorder` | all of that while a call lives |
+| `rendering` | the Ogg Opus file of one track, the same octets on both sides |
+"""

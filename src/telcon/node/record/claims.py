@@ -1,0 +1,168 @@
+"""What a speaker's node says that it sent, held against what came. Pure.
+
+A chunk claims a root over the leaves of a row of packets (`telcon.node.record.chunks`). The node
+that listened holds most of these packets, asks for the rest, and says in its own log what it holds:
+the root, and which packets came by repair, are absent, or differ from what was claimed. What was
+received is never replaced; a repair counts only if it leads to the claimed root.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
+from telcon.node.record.chunks import format_leaf
+from telcon.node.record.journal import How, Packet, Track
+
+__all__ = [
+    "MAX_PACKETS",
+    "Claim",
+    "Finding",
+    "leaves_of",
+    "missing",
+    "runs",
+    "weigh",
+    "weigh_by_leaves",
+]
+
+MAX_PACKETS: Final = 5_000
+"""Of one track in one chunk: ten seconds of the shortest usual packets. Nobody speaks more, and of
+a longer claim nothing is asked for."""
+
+Runs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One track's part of a chunk, as its author logged it."""
+
+    track: Track
+    first: int
+    """Index of the first packet."""
+    count: int
+    root: bytes
+    key: bytes
+    """The chunk's."""
+
+    @property
+    def last(self) -> int:
+        """Index of the last packet."""
+        return self.first + self.count - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a node holds of a claim."""
+
+    root: bytes
+    """Over the leaves of what is held, in order."""
+    repairs: tuple[Packet, ...]
+    """Given afterwards and as claimed: to be kept."""
+    repaired: Runs
+    absent: Runs
+    differing: Runs
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was claimed is held as it was claimed."""
+        return not self.absent and not self.differing
+
+
+def missing(claim: Claim, held: Mapping[int, Packet]) -> Runs:
+    """Return what of a claim is not held."""
+    if claim.count > MAX_PACKETS:
+        return ()
+    return runs(index for index in range(claim.first, claim.last + 1) if index not in held)
+
+
+def runs(indexes: Iterable[int]) -> Runs:
+    """Return rising `indexes` as runs of first and count."""
+    found: list[tuple[int, int]] = []
+    for index in indexes:
+        if found and index == sum(found[-1]):
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((index, 1))
+    return tuple(found)
+
+
+def weigh(claim: Claim, held: Mapping[int, Packet], given: Mapping[int, Packet]) -> Finding | None:
+    """Say what is held of `claim`, with what the author has `given` of the rest.
+
+    Returns:
+        None if that is not all that was claimed: the leaves are needed to say what it is.
+    """
+    before = _repaired(held)
+    if claim.count > MAX_PACKETS:
+        return Finding(_root(claim, held), (), runs(before), tuple(_between(claim, held)), ())
+    repairs = {index: packet for index, packet in given.items() if index not in held}
+    together = dict(sorted((dict(held) | repairs).items()))
+    root = _root(claim, together)
+    if len(together) != claim.count or root != claim.root:
+        return None
+    return Finding(root, tuple(repairs.values()), runs(sorted([*before, *repairs])), (), ())
+
+
+def weigh_by_leaves(
+    claim: Claim,
+    held: Mapping[int, Packet],
+    given: Mapping[int, Packet],
+    leaves: Sequence[bytes],
+) -> Finding:
+    """Say what is held of `claim`, where something is absent or differs.
+
+    `leaves` are the hashes of all its leaves, as its author gives them: they say which packet it
+    is. Hashes that do not lead to the claimed root say nothing. Then what came stays, and what was
+    given does not; with nothing absent, something of what came must differ.
+    """
+    before = _repaired(held)
+    if len(leaves) != claim.count or _fold(leaves) != claim.root:
+        absent = missing(claim, held)
+        differing = () if absent else runs(sorted(held))
+        return Finding(_root(claim, held), (), runs(before), absent, differing)
+    repairs = {index: packet for index, packet in given.items() if index not in held}
+    good = {i: p for i, p in repairs.items() if _leaf(claim, p) == leaves[i - claim.first]}
+    kept = dict(sorted((dict(held) | good).items()))
+    wrong = [i for i, p in held.items() if _leaf(claim, p) != leaves[i - claim.first]]
+    return Finding(
+        root=_root(claim, kept),
+        repairs=tuple(good.values()),
+        repaired=runs(sorted([*before, *good])),
+        absent=missing(claim, kept),
+        differing=runs(sorted(wrong)),
+    )
+
+
+def leaves_of(claim: Claim, packets: Mapping[int, Packet]) -> list[bytes]:
+    """Return the hashes of the leaves of `packets`, in order."""
+    return [_leaf(claim, packet) for _, packet in sorted(packets.items())]
+
+
+def _repaired(held: Mapping[int, Packet]) -> list[int]:
+    return [index for index, packet in held.items() if packet.how is How.REPAIRED]
+
+
+def _leaf(claim: Claim, packet: Packet) -> bytes:
+    return leaf_hash(format_leaf(claim.key, packet.index, packet.timestamp, packet.payload))
+
+
+def _root(claim: Claim, packets: Mapping[int, Packet]) -> bytes:
+    return _fold(leaves_of(claim, packets))
+
+
+def _fold(leaves: Iterable[bytes]) -> bytes:
+    tree = EMPTY_FRONTIER
+    for leaf in leaves:
+        tree, _ = tree.append(leaf)
+    return tree.root()
+
+
+def _between(claim: Claim, held: Mapping[int, Packet]) -> Iterable[tuple[int, int]]:
+    """Return the runs of a claim that are not held, without counting through it."""
+    at = claim.first
+    for first, count in runs(sorted(held)):
+        if first > at:
+            yield (at, first - at)
+        at = first + count
+    if at <= claim.last:
+        yield (at, claim.last + 1 - at)

@@ -1,0 +1,129 @@
+"""Where the record of a call lies in the node's folder, and the node's own key to it.
+
+recordings/LINE/CALL/call.record        the journal
+recordings/LINE/CALL/node.key           opens it on this node, if the line has no record-keepers
+never-restore/records/LINE-CALL.key     the same if it has: in no backup, and erased for good
+                                        once both sides hold the same record
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from telcon.errors import MalformedError, SealedError, StorageError
+from telcon.node.folder import NEVER_RESTORE
+from telcon.node.record.disk import sync_folder
+from telcon.node.record.journal import Head, Journal
+from telcon.node.record.sealing import PRIVATE_BYTES, PrivateKey, Reader
+
+__all__ = ["SUFFIX", "RecordPlace"]
+
+SUFFIX = ".record"
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """One call's record on the disk."""
+
+    folder: Path
+    """Of the node."""
+    path: str
+    """Of the journal, relative to it."""
+
+    @classmethod
+    def of(cls, folder: Path, line: str, call: str) -> "RecordPlace":
+        """Return the place for `call` of `line`.
+
+        Two lines may know a call of the same id, for the other side picks it: each has its folder.
+        """
+        return cls(folder, f"recordings/{line}/{call}/call{SUFFIX}")
+
+    @property
+    def journal(self) -> Path:
+        """Where the journal lies."""
+        return self.folder / self.path
+
+    def begin(self, head: Head, keepers: Sequence[Reader]) -> Journal:
+        """Create the journal, sealed to `keepers` and a fresh key of this node. Blocks on the disk.
+
+        Raises:
+            OSError: the disk refused, or there is a record already.
+        """
+        key = PrivateKey.generate()
+        path = self._guarded_key if keepers else self._plain_key
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, _CREATE, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(key.to_bytes())
+            file.flush()
+            os.fsync(descriptor)
+        sync_folder(path.parent)
+        return Journal.create(self.journal, head, (key.reader, *keepers))
+
+    def read(self, key: PrivateKey | None = None) -> Journal:
+        """Open the journal for reading alone, with `key` or this node's. Blocks on the disk.
+
+        Raises:
+            StorageError: the disk refused.
+            MalformedError: it is no journal, or was altered.
+            SealedError: it was not sealed to the key, or this node has none.
+        """
+        return self._open(key or self._key(), ())
+
+    def go_on(self, keepers: Sequence[Reader]) -> Journal:
+        """Open the journal so that more can be written for `keepers`; errors as of `read`."""
+        key = self._key()
+        return self._open(key, (key.reader, *keepers))
+
+    def is_for_keepers(self) -> bool:
+        """Say whether this node's key is, or was, one to erase once the record is agreed."""
+        return not self._plain_key.exists()
+
+    def erase_guarded_key(self) -> None:
+        """Erase that key: from now on only record-keepers open the record. Blocks on the disk.
+
+        The disk may keep old octets somewhere; what is erased was never in a backup.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            with self._guarded_key.open("r+b", buffering=0) as file:
+                file.write(bytes(PRIVATE_BYTES))
+                os.fsync(file.fileno())
+            self._guarded_key.unlink()
+            sync_folder(self._guarded_key.parent)
+
+    def _open(self, key: PrivateKey, readers: Sequence[Reader]) -> Journal:
+        try:
+            return Journal.open(self.journal, key, readers)
+        except OSError as error:
+            why = error.strerror or error
+            raise StorageError(f"the record {self.path} cannot be read: {why}") from error
+
+    @property
+    def _plain_key(self) -> Path:
+        return self.journal.with_name("node.key")
+
+    @property
+    def _guarded_key(self) -> Path:
+        line, call = self.path.split("/")[1:3]
+        return self.folder / NEVER_RESTORE / "records" / f"{line}-{call}.key"
+
+    def _key(self) -> PrivateKey:
+        path = self._guarded_key if self.is_for_keepers() else self._plain_key
+        try:
+            return PrivateKey(path.read_bytes())
+        except FileNotFoundError as error:
+            raise SealedError(
+                "this node holds no key to this record any more",
+                advice="A record-keeper opens it: telcon record open --key FILE",
+            ) from error
+        except OSError as error:
+            why = error.strerror or error
+            raise StorageError(f"the key to {self.path} cannot be read: {why}") from error
+        except MalformedError as error:
+            raise SealedError(f"the key to the record {self.path} is damaged") from error

@@ -1,0 +1,176 @@
+"""The recorder of one call: all packets into the journal, and the chunks of this side's tracks.
+
+Packets are recorded where they are forwarded or played, and never decoded. Nothing here waits for
+the disk: a recorder that fails says so once and lets the talk go on; its record holds what was said
+up to where it stopped, and the chunks of what is still spoken go on, for the other side's recorder
+may be well.
+
+The caller owes it a call of `due` at least twice a second, and of `next_event` after that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telcon.errors import MisuseError
+from telcon.node.record.chunks import CHUNK_KEY_BYTES, Chunk, ChunkTree
+from telcon.node.record.journal import Packet, Track
+from telcon.node.record.shelf import Shelf
+
+__all__ = ["CHUNK_S", "CallRecorder", "RecorderFailed", "RecorderStatus"]
+
+CHUNK_S = 5.0
+"""One `call.record-chunk` for all own tracks (protocol.md §7)."""
+
+BLOCK_S = 1.0
+"""What was said goes to the disk when it is this old, however little it is."""
+
+STALLED_S = 1.0
+"""A write that takes longer turns the lamp off until it is done."""
+
+MAX_PACKETS_A_SECOND = 500
+MAX_OCTETS_A_SECOND = 64 * 1024
+"""Of one received track: the shortest usual packets, and Opus at its highest rate. A peer can send
+more; nobody can speak more."""
+
+BURST_S = 4.0
+"""So much of that may come at once, after a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFailed:
+    """The recorder has stopped for good; the call goes on."""
+
+    reason: str
+    """For the log, the `call.record-off` entry and the screens."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """What the lamp shows."""
+
+    on: bool
+    """Whether what is said now reaches the disk."""
+    age_ms: int | None
+    """Age of the newest packet on the disk; up to a second is normal. None before the first."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """How much a received track has taken of what is one speaker's due."""
+
+    began: float
+    packets: int = 0
+    octets: int = 0
+    dropped: int = 0
+
+    def take(self, octets: int, now: float) -> bool:
+        """Say whether one more packet is a speaker's due, and count it."""
+        elapsed = now - self.began + BURST_S
+        full = self.packets >= elapsed * MAX_PACKETS_A_SECOND
+        if full or self.octets + octets > elapsed * MAX_OCTETS_A_SECOND:
+            self.dropped += 1
+            return False
+        self.packets += 1
+        self.octets += octets
+        return True
+
+
+class CallRecorder:
+    """Records the tracks of one call on its shelf."""
+
+    def __init__(
+        self, shelf: Shelf, own_origin: str, *, now: float, random_bytes: Callable[[int], bytes]
+    ) -> None:
+        """Begin; `random_bytes` makes chunk keys, `now` is the monotonic clock of all methods."""
+        self._shelf = shelf
+        self._own_origin = own_origin
+        self._random_bytes = random_bytes
+        self._rooms: dict[Track, _Room] = {}
+        self._pending: list[tuple[Track, Packet]] = []
+        self._pending_since = now
+        self._arrived: float | None = None
+        self._chunk = ChunkTree(random_bytes(CHUNK_KEY_BYTES))
+        self._chunk_began = now
+        self._failure_told = False
+        self._closed = False
+
+    def add_track(self, track: Track, now: float) -> None:
+        """Record `track` from now on.
+
+        Raises:
+            MisuseError: the recorder is closed, or the track is recorded already.
+        """
+        if self._closed or track in self._rooms:
+            raise MisuseError(f"track {track} is or was being recorded")
+        self._rooms[track] = _Room(now)
+
+    def write(self, track: Track, packet: Packet, now: float) -> None:
+        """Record one packet that was forwarded (own track) or played (received).
+
+        Never waits and never fails for the disk's sake.
+
+        Raises:
+            MisuseError: an own packet's index does not follow the one before.
+        """
+        if track[0] == self._own_origin:
+            self.hash_own(track[1], packet)
+        elif not self._rooms[track].take(len(packet.payload), now):
+            return
+        if not self._pending:
+            self._pending_since = now
+        self._pending.append((track, packet))
+        self._arrived = now
+        if now - self._pending_since >= BLOCK_S:
+            self._flush(now)
+
+    def hash_own(self, number: int, packet: Packet) -> None:
+        """Put a packet of an own track into the chunk, whatever becomes of it on the disk."""
+        self._chunk.append(number, packet.index, packet.timestamp, packet.payload)
+
+    def due(self, now: float) -> Chunk | None:
+        """Do what time asks for; each five seconds return the chunk of the own tracks.
+
+        The caller appends its entry. None also when nobody spoke in those five seconds.
+        """
+        if self._pending and now - self._pending_since >= BLOCK_S:
+            self._flush(now)
+        return self.take_chunk(now) if now - self._chunk_began >= CHUNK_S else None
+
+    def take_chunk(self, now: float) -> Chunk | None:
+        """End the chunk now, and put all it covers on the shelf; None if it is empty."""
+        self._flush(now)
+        chunk = self._chunk.close()
+        self._chunk = ChunkTree(self._random_bytes(CHUNK_KEY_BYTES))
+        self._chunk_began = now
+        return chunk
+
+    def next_event(self) -> RecorderFailed | None:
+        """Return the failure, once."""
+        if self._shelf.failure is None or self._failure_told:
+            return None
+        self._failure_told = True
+        return RecorderFailed(self._shelf.failure)
+
+    def status(self, now: float) -> RecorderStatus:
+        """Return what the lamp is to show."""
+        waiting = self._shelf.waiting_since()
+        stalled = waiting is not None and now - waiting > STALLED_S
+        newest = self._shelf.newest_on_disk
+        return RecorderStatus(
+            on=not self._closed and self._shelf.failure is None and not stalled,
+            age_ms=None if newest is None else max(0, round((now - newest) * 1_000)),
+        )
+
+    def dropped(self) -> int:
+        """Return how many packets were more than anybody speaks."""
+        return sum(room.dropped for room in self._rooms.values())
+
+    def close(self, now: float) -> None:
+        """Put the last on the shelf; nothing may follow. Take the last chunk before."""
+        self._flush(now)
+        self._closed = True
+
+    def _flush(self, now: float) -> None:
+        if self._pending:
+            self._shelf.put(self._pending, self._arrived, now)
+            self._pending = []

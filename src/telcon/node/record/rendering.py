@@ -1,0 +1,161 @@
+"""The Ogg Opus file of one track, made of its packets alone: the same octets on both sides.
+
+Whoever holds the same packets makes the same file (docs/protocol.md §7), so a hash of it in two
+logs says that two nodes hold the same recording. Nothing that only one side knows goes in: no time
+of arrival, no name of a person. What is lost, muted or cut off stands as lost frames, so that the
+file's time is the track's time.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from copy import deepcopy
+from hashlib import sha256
+from typing import Final
+
+from telcon.errors import MalformedError
+from telcon.node.media.oggopus import OggOpusWriter
+from telcon.node.media.opus import SAMPLE_RATE, lost_frame, parse_opus_untrusted
+from telcon.node.record.journal import How, Journal, Packet, Track
+
+__all__ = ["Rendering", "TrackFile", "render_agreed", "render_recorded"]
+
+GRAIN: Final = 480
+"""Samples, 10 ms: the shortest lost frame every mode has. A shorter hole goes into the next one."""
+
+MAX_BACKWARD: Final = SAMPLE_RATE
+"""A timestamp that falls by more is a new clock: the packet follows the one before."""
+
+MAX_FILLED: Final = 24 * 3_600 * SAMPLE_RATE
+"""All lost time of a file; beyond, holes are closed up, or one packet could fill the disk."""
+
+_WINDOW: Final = 3_000
+"""Packets read at once: a minute."""
+
+_FRAME: Final = 2 * GRAIN
+_SILENCE: Final = lost_frame(0xFC, _FRAME)
+"""All that a file holds whose speaker was never heard: players refuse one without any packet."""
+
+
+class TrackFile:
+    """What a finished rendering came to."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.size = 0
+        """Octets."""
+        self.hash = sha256()
+
+    def add(self, data: bytes) -> bytes:
+        """Count `data` and return it."""
+        self.size += len(data)
+        self.hash.update(data)
+        return data
+
+
+class Rendering:
+    """Makes the file; packets go in by rising index, octets come out for somebody to write."""
+
+    def __init__(self, call: str, track: Track) -> None:
+        """Begin the file of `track` in `call`."""
+        origin, number = track
+        self._names = {
+            "ARTIST": origin.partition("/")[0],
+            "TELCON_CALL": call,
+            "TELCON_ORIGIN": origin,
+            "TELCON_TRACK": str(number),
+        }
+        # A serial has to differ only among streams that somebody may join into one file.
+        self._serial = int.from_bytes(sha256(f"{call} {origin} {number}".encode()).digest()[:4])
+        self._ogg: OggOpusWriter | None = None
+        self._base = 0
+        self._filled = 0
+        self._toc = 0
+        self.file = TrackFile()
+
+    def copy(self) -> "Rendering":
+        """Return a rendering that goes on from here by itself."""
+        twin = Rendering(self._names["TELCON_CALL"], ("", 0))
+        twin._names, twin._serial, twin._ogg = self._names, self._serial, deepcopy(self._ogg)
+        twin._base, twin._filled, twin._toc = self._base, self._filled, self._toc
+        twin.file.packets, twin.file.size = self.file.packets, self.file.size
+        twin.file.hash = self.file.hash.copy()
+        return twin
+
+    def add(self, packets: Iterable[Packet]) -> bytes:
+        """Add packets, in order; return the octets that are ready."""
+        return self.file.add(b"".join(self._add(packet) for packet in packets))
+
+    def finish(self) -> bytes:
+        """Return the last octets; nothing may follow."""
+        pages = b""
+        ogg = self._ogg
+        if ogg is None:
+            ogg = self._begin(Packet(0, 0, b""))
+            pages = ogg.header()
+        if ogg.position == 0:
+            pages += ogg.write(_SILENCE, _FRAME)
+        return self.file.add(pages + ogg.finish())
+
+    def _add(self, packet: Packet) -> bytes:
+        self.file.packets += 1
+        try:
+            samples = parse_opus_untrusted(packet.payload).samples
+        except MalformedError:
+            return b""  # what no decoder could frame is a hole
+        pages = b""
+        ogg = self._ogg
+        if ogg is None:
+            ogg = self._begin(packet)
+            pages = ogg.header()
+        hole = self._base + packet.timestamp - ogg.position
+        if hole < -MAX_BACKWARD or self._filled + hole > MAX_FILLED:
+            self._base -= hole
+        elif hole >= GRAIN:
+            pages += self._fill(ogg, hole // GRAIN * GRAIN)
+        self._toc = packet.payload[0]
+        return pages + ogg.write(packet.payload, samples)
+
+    def _begin(self, first: Packet) -> OggOpusWriter:
+        self._base = -first.timestamp
+        self._toc = first.payload[0] if first.payload else 0
+        # Of the first packet, as in the chunk tree: so its leaves can be made from the file.
+        starts = {"TELCON_INDEX": first.index, "TELCON_TIMESTAMP": first.timestamp}
+        names = self._names | {name: str(value) for name, value in starts.items()}
+        self._ogg = OggOpusWriter(self._serial, names)
+        return self._ogg
+
+    def _fill(self, ogg: OggOpusWriter, lost: int) -> bytes:
+        """Write `lost` samples as lost frames in the mode of the packet before."""
+        self._filled += lost
+        count, rest = divmod(lost, _FRAME)
+        pages = ogg.fill(lost_frame(self._toc, _FRAME), _FRAME, count)
+        if rest:
+            pages += ogg.write(lost_frame(self._toc, GRAIN), GRAIN)
+        return pages
+
+
+def render_recorded(journal: Journal, track: Track) -> Iterator[bytes]:
+    """Return the file of what came of `track` by itself: `call.record-off` bears its hash.
+
+    Blocks on the disk; raises what `Journal.read` does.
+    """
+    rendering = Rendering(journal.head.call, track)
+    for packets in _windows(journal, track, journal.bound(track)):
+        yield rendering.add(packet for packet in packets if packet.how is How.CAME)
+    yield rendering.finish()
+
+
+def render_agreed(journal: Journal, track: Track, bound: int) -> Iterator[bytes]:
+    """Return the file of all that is held of `track` below index `bound`, with what was repaired.
+
+    `call.record-agreed` bears its hash, for `bound` the sum of all chunks. Blocks on the disk;
+    raises what `Journal.read` does.
+    """
+    rendering = Rendering(journal.head.call, track)
+    for packets in _windows(journal, track, bound):
+        yield rendering.add(packets)
+    yield rendering.finish()
+
+
+def _windows(journal: Journal, track: Track, bound: int) -> Iterator[Collection[Packet]]:
+    for first in range(0, bound, _WINDOW):
+        yield journal.read(track, first, min(_WINDOW, bound - first)).values()

@@ -1,0 +1,411 @@
+"""That a line had no call in a time: shown, refused, and never more claimed than is shown.
+
+The line is tested each hour from midnight on; the time in question is from 04:00 to 08:00. Whoever
+forges here does it from inside: with the log key of one side and the mirror key of that side.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakes.signed_line import ADA, CALL, SignedLine, handle
+from node.proof.rig import card_keys, check, check_forged, read_folder
+from telcon.core import draft as drafts
+from telcon.core.coverage import ALWAYS, read_hours
+from telcon.errors import OperatorError
+from telcon.ledger import Checkpoint, log_files, root_at
+from telcon.node.proof import Verdict, VerifyReport, attest_none, format_words
+from telcon.node.proof import attest as attest_module
+
+HOUR_US = 3_600_000_000
+MIDNIGHT_US = 1_790_035_200_000_000  # 2026-09-22 00:00:00 UTC
+FROM_US, TO_US = MIDNIGHT_US + 4 * HOUR_US, MIDNIGHT_US + 8 * HOUR_US
+RING = b'{"type":"call.ring"'
+
+Act = Callable[[SignedLine], None]
+
+
+def at(line: SignedLine, hours: float) -> SignedLine:
+    """Let the time be so many hours after midnight."""
+    line.now_us = MIDNIGHT_US + round(hours * HOUR_US)
+    return line
+
+
+def day(*, acts: dict[float, Act] | None = None, until: int = 12) -> SignedLine:
+    """Return a line opened at midnight, tested each hour, with `acts` at their hours."""
+    line = at(SignedLine(), 0).open()
+    due: dict[float, Act] = {float(hour): SignedLine.test for hour in range(1, until + 1)}
+    for hour, act in sorted([*due.items(), *(acts or {}).items()], key=lambda item: item[0]):
+        act(at(line, hour))
+    return line
+
+
+def call(line: SignedLine) -> None:
+    line.ring_off()
+
+
+def hologram(line: SignedLine) -> None:
+    line.write_bytes(line.arcadia, b'{"type":"call.hologram","v":1}')
+
+
+def attest(line: SignedLine, out: Path) -> dict[str, bytes]:
+    attest_none(
+        line.arcadia.log,
+        line.borealis.log,
+        own_card=line.arcadia.card,
+        peer_card=line.borealis.card,
+        from_us=FROM_US,
+        to_us=TO_US,
+        out=out,
+    )
+    return read_folder(out)
+
+
+def words_of(files: dict[str, bytes], line: SignedLine) -> str:
+    report = check(files, card_keys(line))
+    assert report.verdict is Verdict.PROVEN, report.faults
+    return format_words(VerifyReport((report,)))
+
+
+def refusal(line: SignedLine, out: Path) -> str:
+    with pytest.raises(OperatorError) as caught:
+        attest(line, out)
+    assert not out.exists()
+    return str(caught.value)
+
+
+def faults(files: dict[str, bytes], line: SignedLine) -> str:
+    """Return why a forged folder is not proven."""
+    report = check_forged(files, card_keys(line))
+    assert report.verdict is Verdict.NOT_PROVEN
+    return "; ".join(report.faults)
+
+
+# -- what is shown
+
+
+def test_a_quiet_time_is_proven_and_bounded(tmp_path: Path) -> None:
+    line = day()
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "has a call in the time from 2026-09-22 04:00:00.000000 UTC to 2026-09-22 08:" in words
+    assert "If one of the two nodes told the truth and its clock was right" in words
+    assert "Line tests asked and answered within that time: 4." in words
+    assert "The nearest answered line test of before it: asked 2026-09-22 03:00:01" in words
+    assert "The nearest answered line test of after it: asked 2026-09-22 08:00:01" in words
+    assert "the bound is wide" not in words
+    assert "Not shown: what was said on other lines and other channels" in words
+
+
+def test_without_cards_it_is_only_consistent(tmp_path: Path) -> None:
+    assert check(attest(day(), tmp_path / "out")).verdict is Verdict.CONSISTENT
+
+
+@pytest.mark.parametrize("hour", [3.5, 3.998, 8.0006, 9.5])
+def test_calls_before_and_after_do_not_touch(hour: float, tmp_path: Path) -> None:
+    line = day(acts={hour: call})
+    assert "Neither log" in words_of(attest(line, tmp_path / "out"), line)
+
+
+def test_nothing_is_shown_of_what_came_long_after(tmp_path: Path) -> None:
+    line = day(acts={10.5: call})
+    files = attest(line, tmp_path / "out")
+    sizes = [int(files[f"{side}/log/checkpoint"].split(b"\n")[1]) for side in ("ours", "theirs")]
+    assert sizes[0] < line.arcadia.log.size
+    assert sizes[1] < line.borealis.log.size
+    assert RING not in b"".join(files.values())
+
+
+def test_no_content_is_opened(tmp_path: Path) -> None:
+    line = day(acts={3.5: call})
+    files = attest(line, tmp_path / "out")
+    assert not [path for path in files if "opened" in path]
+    assert b"Ada Example" not in b"".join(files.values())
+
+
+def test_thousands_of_entries_are_read(tmp_path: Path) -> None:
+    def talk(line: SignedLine) -> None:
+        written = [bytes([65 + n % 26]) * 300 for n in range(3_000)]  # read by nobody, held by both
+        line.arcadia.log.fill(written)
+        line.sign(line.arcadia)
+
+    line = day(acts={5.5: talk})
+    words_of(attest(line, tmp_path / "out"), line)
+
+
+# -- calls that touch the time
+
+
+@pytest.mark.parametrize("hour", [4.0, 5.25, 7.999])
+def test_a_call_inside_is_refused_by_its_place_alone(hour: float, tmp_path: Path) -> None:
+    why = refusal(day(acts={hour: call}), tmp_path / "out")
+    assert "its ring is entry" in why
+    assert "Ada" not in why
+
+
+def test_a_call_over_the_border_is_refused(tmp_path: Path) -> None:
+    def ring(line: SignedLine) -> None:
+        line.answer(line.ring())
+
+    def hang_up(line: SignedLine) -> None:
+        line.write(line.arcadia, drafts.hang_up(CALL, handle(line.arcadia)))
+
+    assert "touches" in refusal(day(acts={3.9: ring, 4.1: hang_up}), tmp_path / "in")
+    assert "touches" in refusal(day(acts={3.9: ring, 8.1: hang_up}), tmp_path / "through")
+    assert "touches" in refusal(day(acts={7.9: ring, 8.1: hang_up}), tmp_path / "out")
+    assert "touches" in refusal(day(acts={2.5: ring}), tmp_path / "never")
+
+
+def test_a_ring_that_nobody_answered_touches(tmp_path: Path) -> None:
+    def missed(line: SignedLine) -> None:
+        rung = line.ring(node=line.borealis)
+        line.write(line.arcadia, drafts.missed(CALL, rung))
+
+    assert "(missed)" in refusal(day(acts={5.5: missed}), tmp_path / "out")
+
+
+@pytest.mark.parametrize("who", ["arcadia.example", "borealis.example"])
+@pytest.mark.parametrize("ahead", [-1, 1])
+def test_one_clock_that_is_wrong_by_an_hour_hides_no_call(
+    who: str, ahead: int, tmp_path: Path
+) -> None:
+    for hour in (4.5, 7.5):
+
+        def wrong(line: SignedLine) -> None:
+            line.ahead_us[who] = ahead * HOUR_US
+
+        line = day(acts={2.1: wrong, hour: call}, until=14)
+        assert "touches" in refusal(line, tmp_path / str(hour))
+
+
+def test_a_wrong_clock_is_named_where_there_was_no_call(tmp_path: Path) -> None:
+    def wrong(line: SignedLine) -> None:
+        line.ahead_us["borealis.example"] = -HOUR_US
+
+    line = day(acts={0.1: wrong})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "a clock was wrong" in words
+
+
+def test_a_liar_cannot_move_its_call_out_of_the_time(tmp_path: Path) -> None:
+    """Arcadia's entries lie about when they were; Borealis wrote nothing of the call."""
+
+    def lie(hours: float) -> Act:
+        def act(line: SignedLine) -> None:
+            line.ahead_us["arcadia.example"] = round(hours * HOUR_US)
+            rung = line.ring()
+            line.write(line.arcadia, drafts.cancel(CALL, rung))
+            line.ahead_us["arcadia.example"] = 0
+
+        return act
+
+    assert "touches" in refusal(day(acts={5.5: lie(-3)}), tmp_path / "early")
+    assert "touches" in refusal(day(acts={5.5: lie(+3)}), tmp_path / "late")
+
+
+# -- logs that do not reach so far, and forged ones
+
+
+@pytest.mark.parametrize("until", [3, 7])
+def test_a_log_that_ends_within_is_not_enough(until: int, tmp_path: Path) -> None:
+    assert "does not reach beyond" in refusal(day(until=until), tmp_path / "out")
+
+
+def test_a_log_cut_off_before_its_call_is_found(tmp_path: Path) -> None:
+    """Arcadia shows its log as it was before it rang, with the checkpoint of then."""
+    innocent, guilty = day(until=5), day(acts={5.5: call})
+    honest = day()
+    files = attest(honest, tmp_path / "out")
+    cut = {path: data for path, data in files.items() if not path.startswith("ours/log/")}
+    cut |= whole_log("ours", innocent, innocent.arcadia.log.size)
+    cut["ours/after.checkpoint"] = cut["ours/log/checkpoint"]
+    assert "before the time had ended" in faults(cut, guilty)
+    del cut["ours/after.checkpoint"]
+    assert "may have been cut off" in faults(cut, guilty)
+
+
+def whole_log(
+    side: str, line: SignedLine, size: int, note: bytes | None = None
+) -> dict[str, bytes]:
+    """Return the files of the first entries of a side's log."""
+    log = (line.arcadia if side == "ours" else line.borealis).log
+    entries = log.all_entries()
+    files = dict(log_files(size, log.hash, lambda first, count: entries[first : first + count]))
+    found = note or log.notes[size].note
+    return {f"{side}/log/{path}": data for path, data in files.items()} | {
+        f"{side}/log/checkpoint": found
+    }
+
+
+def test_whoever_mirrors_a_log_cannot_cut_it_off(tmp_path: Path) -> None:
+    """Borealis rang. Arcadia cosigns an old checkpoint of Borealis' log anew, after the time."""
+
+    def theirs(line: SignedLine) -> None:
+        rung = line.ring(node=line.borealis)
+        line.write(line.borealis, drafts.cancel(CALL, rung))
+
+    honest, guilty = day(), day(acts={5.5: theirs})
+    files = attest(honest, tmp_path / "out")
+    log = at(guilty, 9).borealis.log
+    size = next(n for n, data in enumerate(log.all_entries()) if data.startswith(RING))
+    checkpoint = Checkpoint(log.origin, size, root_at(size, log.hash))
+    anew = guilty.note(guilty.borealis, checkpoint, guilty.arcadia)
+    cut = {path: data for path, data in files.items() if not path.startswith("theirs/log/")}
+    cut |= whole_log("theirs", guilty, size, anew)
+    cut["theirs/after.checkpoint"] = anew
+    assert "is cut off: by its author's own clock" in faults(cut, guilty)
+
+
+def test_a_second_history_is_found(tmp_path: Path) -> None:
+    """Borealis signs a log without the call besides the one with it: two roots for one size."""
+    honest, guilty = day(), day(acts={5.5: call})
+    files = attest(honest, tmp_path / "out")
+    size = int(files["theirs/after.checkpoint"].split(b"\n")[1])
+    other = guilty.borealis.log.notes.get(size) or guilty.borealis.log.notes[size + 1]
+    files["theirs/after.checkpoint"] = other.note
+    assert "has another root, or none" in faults(files, honest)
+
+
+def test_a_log_under_false_keys_is_not_proven(tmp_path: Path) -> None:
+    false = at(SignedLine(seeds=(0, 128)), 0).open()
+    for hour in range(1, 13):
+        at(false, hour).test()
+    files = attest(false, tmp_path / "out")
+    assert check(files).verdict is Verdict.CONSISTENT
+    assert check(files, card_keys(day())).verdict is Verdict.NOT_PROVEN
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_one_log_alone_is_not_proven(side: str, tmp_path: Path) -> None:
+    line = day()
+    files = attest(line, tmp_path / "out")
+    bare = {path: data for path, data in files.items() if not path.startswith(f"{side}/log/")}
+    assert "the checkpoint is missing" in faults(bare, line)
+
+
+def test_the_time_in_question_cannot_be_stretched(tmp_path: Path) -> None:
+    line = day(acts={9.5: call})
+    files = attest(line, tmp_path / "out")
+    later = str(MIDNIGHT_US + 10 * HOUR_US).encode()
+    files["absence.json"] = files["absence.json"].replace(str(TO_US).encode(), later)
+    assert "before the time had ended" in faults(files, line)
+    files = attest(line, tmp_path / "again")
+    earlier = str(MIDNIGHT_US + 1 * HOUR_US).encode()
+    files["absence.json"] = files["absence.json"].replace(str(FROM_US).encode(), earlier)
+    assert "was cosigned after the time had begun" in faults(files, line)
+
+
+def test_a_call_whose_bound_is_left_out_touches(tmp_path: Path) -> None:
+    """Without the bound of before, an earlier call cannot be placed on the other side's clock."""
+
+    def cancelled(line: SignedLine) -> None:
+        line.write(line.arcadia, drafts.cancel(CALL, line.ring()))
+
+    line = day(acts={3.5: cancelled}, until=12)
+    files = attest(line, tmp_path / "out")
+    del files["ours/before.checkpoint"]
+    assert "touches" in faults(files, line)
+
+
+def test_a_line_that_is_younger_than_the_time_is_bounded_by_its_opening(tmp_path: Path) -> None:
+    line = at(SignedLine(), 5).open()
+    for hour in range(6, 13):
+        at(line, hour).test()
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "no checkpoint of before it is here" in words
+    assert "No answered line test of before it is here." in words
+
+
+def test_what_a_later_version_wrote_cannot_be_told(tmp_path: Path) -> None:
+    assert "does not know" not in words_of(
+        attest(line := day(acts={3.5: hologram}), tmp_path / "before"), line
+    )
+    guilty = day(acts={5.5: hologram})
+    assert "of a kind that this version does not know" in refusal(guilty, tmp_path / "in")
+
+
+# -- folders of a node that did not look
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the exporter write whatever it finds."""
+    monkeypatch.setattr(attest_module, "_require_nothing", lambda _: None)
+
+
+@pytest.mark.usefixtures("blind")
+@pytest.mark.parametrize("hour", [4.0, 5.25, 7.999])
+def test_a_call_inside_is_found_by_whoever_verifies(hour: float, tmp_path: Path) -> None:
+    line = day(acts={hour: call})
+    assert "a call touches that time" in faults(attest(line, tmp_path / "out"), line)
+
+
+@pytest.mark.usefixtures("blind")
+def test_very_many_calls_are_named_by_ten_and_counted(tmp_path: Path) -> None:
+    def calls(line: SignedLine) -> None:
+        for n in range(12):
+            rung = line.ring(f"{n:032x}")
+            line.write(line.arcadia, drafts.cancel(f"{n:032x}", rung))
+
+    line = day(acts={5.5: calls})
+    assert faults(attest(line, tmp_path / "out"), line).endswith("and so do 2 more calls")
+
+
+@pytest.mark.usefixtures("blind")
+def test_what_cannot_be_told_is_unreadable_and_not_denied(tmp_path: Path) -> None:
+    line = day(acts={5.5: hologram})
+    report = check(attest(line, tmp_path / "out"), card_keys(line))
+    assert report.verdict is Verdict.UNREADABLE
+    assert "verify with a newer telcon" in report.faults[0]
+
+
+def test_no_bit_of_what_is_signed_can_be_turned(tmp_path: Path) -> None:
+    line = day(acts={3.5: call, 5.5: cover})
+    files, keys = attest(line, tmp_path / "out"), card_keys(line)
+    signed = [path for path in files if path.endswith("checkpoint") or "/tile/" in path]
+    assert len(signed) == 10
+    for path in signed:
+        for at in range(0, len(files[path]), 97):
+            data = bytearray(files[path])
+            data[at] ^= 1
+            report = check_forged(files | {path: bytes(data)}, keys)
+            assert report.verdict is Verdict.NOT_PROVEN, (path, at)
+
+
+# -- coverage
+
+
+def cover(line: SignedLine, since_us: int = MIDNIGHT_US, hours: tuple[str, ...] = ()) -> None:
+    for node in (line.arcadia, line.borealis):
+        stated = read_hours(hours) if hours else ALWAYS
+        line.write(node, drafts.line_coverage(since_us, None, stated, (ADA,)))
+
+
+def test_without_coverage_no_more_is_claimed_than_that_nothing_was_logged(tmp_path: Path) -> None:
+    line = day()
+    words = words_of(attest(line, tmp_path / "out"), line)
+    for name in ("arcadia.example", "borealis.example"):
+        assert f"{name} had stated beforehand that its log covers nothing of that time" in words
+
+
+def test_coverage_stated_beforehand_is_told(tmp_path: Path) -> None:
+    line = day(acts={2.5: cover})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "arcadia.example stated before that time (entry 4) that its log covers" in words
+    assert "2026-09-22 04:00:00.000000 UTC to 2026-09-22 08:00:00.000000 UTC, at all hours" in words
+    assert "nothing of that time" not in words
+    assert "only part of" not in words
+
+
+def test_coverage_stated_afterwards_is_told_as_that(tmp_path: Path) -> None:
+    line = day(acts={5.5: cover})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "stated only once it had begun" in words
+    assert "had stated beforehand that its log covers nothing of that time" in words
+
+
+def test_coverage_of_some_hours_is_only_part(tmp_path: Path) -> None:
+    line = day(acts={2.5: lambda line: cover(line, hours=("Mon-Fri 05:00-06:00",))})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "Mon-Fri 05:00-06:00 UTC" in words
+    assert "covers only part of that time" in words

@@ -1,0 +1,239 @@
+"""The record that both sides hold and have signed: the same packets, the same files, one hash."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from fakes.two_nodes import (
+    Phone,
+    TwoNodes,
+    ask,
+    audited,
+    desk_of,
+    held,
+    line_of,
+    on_two_nodes,
+    place_of,
+    recorded,
+    voice,
+)
+from telcon.core.call import CallState, Recording
+from telcon.core.entry import RecordHeld, parse_entry_untrusted
+from telcon.errors import MalformedError, OperatorError, SealedError
+from telcon.node.assembly import Node
+from telcon.node.media.rtp import RtpPacket
+from telcon.node.record.journal import How
+from telcon.node.record.keepers import format_keeper
+from telcon.node.record.sealing import PrivateKey
+
+
+def state_of(node: Node, call: str) -> CallState:
+    return line_of(node).machine.fold.calls[call]
+
+
+def origin(node: Node) -> str:
+    return line_of(node).identity.own_card.log.name
+
+
+def statements(node: Node) -> list[RecordHeld]:
+    """Return what a node states that it holds."""
+    log = node.store.stored_log(origin(node))
+    entries = map(parse_entry_untrusted, log.entries(0, 1 << 20))
+    return [entry for entry in entries if isinstance(entry, RecordHeld)]
+
+
+async def agreed(*phones: Phone, call: str) -> None:
+    for phone in phones:
+        await phone.wait(lambda _, node=phone.node: state_of(node, call).is_agreed)  # type: ignore[misc]
+
+
+def deaf(node: Node, call: str, misses: Callable[[int], bool]) -> None:
+    """Let a node lose what comes over the trunk of this call, by index."""
+    floor = desk_of(node).board.calls.running[call].floor
+    receive = floor.receive_packet
+
+    def lossy(track: int, index: int, timestamp: int, packet: RtpPacket, *, filled: bool) -> None:
+        if not misses(index):
+            receive(track, index, timestamp, packet, filled=filled)
+
+    floor._trunk._user.receive_packet = lossy  # type: ignore[method-assign]
+
+
+@on_two_nodes
+async def test_both_sides_state_the_same_record_after_the_call(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await asyncio.gather(rey.say(voice("Rey", 20)), voss.say(voice("Voss", 20)))
+    await rey.do("hang-up", call=call)
+    await agreed(rey, voss, call=call)
+    stated = state_of(both.arcadia, call).agreed
+    assert {track[:3] for track in stated[origin(both.arcadia)][1]} == {
+        (origin(both.arcadia), 1, 20),
+        (origin(both.borealis), 1, 20),
+    }
+    assert [statement.tracks[0][2:] for statement in statements(both.borealis)] == [((), (), ())]
+
+
+@on_two_nodes
+async def test_what_the_trunk_lost_is_asked_for_and_said_to_be_repaired(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    said = voice("Rey", 30)
+    deaf(both.borealis, call, lambda index: index in (0, 7, 8, 29))
+    await rey.say(said)
+    await voss.hears(said[:29])
+    await rey.do("hang-up", call=call)
+    await agreed(rey, voss, call=call)
+    assert recorded(both.borealis, call, both.arcadia) == said
+    assert recorded(both.arcadia, call, both.arcadia) == said
+    (statement,) = statements(both.borealis)
+    assert statement.tracks[0][2:] == (((0, 1), (7, 2), (29, 1)), (), ())
+    repaired = [p.index for p in held(both.borealis, call, both.arcadia) if p.how is How.REPAIRED]
+    assert repaired == [0, 7, 8, 29]
+    assert state_of(both.arcadia, call).held[origin(both.borealis)].repaired == 4
+
+
+@on_two_nodes
+async def test_a_packet_that_came_otherwise_is_kept_and_said_to_differ(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    tape = desk_of(both.borealis).board.calls.running[call].tape
+    assert tape is not None
+    write = tape.write
+
+    def altering(origin: str, number: int, index: int, timestamp: int, payload: bytes) -> None:
+        write(origin, number, index, timestamp, b"\xf8other" if index == 5 else payload)
+
+    tape.write = altering  # type: ignore[method-assign]
+    said = voice("Rey", 10)
+    await rey.say(said)
+    await voss.hears(said)
+    await rey.do("hang-up", call=call)
+    await voss.wait(lambda _: bool(statements(both.borealis)))
+    (statement,) = statements(both.borealis)
+    assert statement.tracks[0][2:] == ((), (), ((5, 1),))
+    assert recorded(both.borealis, call, both.arcadia)[5] == b"\xf8other"
+    for phone in (rey, voss):
+        await phone.wait(lambda _, node=phone.node: len(state_of(node, call).agreed) == 2)  # type: ignore[misc]
+        assert not state_of(phone.node, call).is_agreed
+
+
+@on_two_nodes
+async def test_a_record_is_agreed_after_the_link_was_away(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    said = voice("Rey", 10)
+    deaf(both.borealis, call, lambda index: index == 4)
+    await rey.say(said)
+    await voss.hears(said)
+    await both.unlink()
+    await rey.do("hang-up", call=call)
+    await rey.wait(lambda _: bool(state_of(both.arcadia, call).ended_us))
+    both.relink()
+    await agreed(rey, voss, call=call)
+    assert recorded(both.borealis, call, both.arcadia) == said
+
+
+@on_two_nodes
+async def test_a_restart_goes_on_where_the_work_stood(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    said = voice("Rey", 10)
+    deaf(both.borealis, call, lambda index: index == 4)
+    await rey.say(said)
+    await voss.hears(said)
+    await both.unlink()
+    await rey.do("hang-up", call=call)
+    await voss.do("hang-up", call=call)
+    await rey.wait(lambda _: bool(state_of(both.arcadia, call).ended_us))
+    voss.close()
+    rey.close()
+    await both.restart(both.borealis)
+    await both.restart(both.arcadia)
+    await agreed(*both.two_phones(), call=call)
+    assert recorded(both.borealis, call, both.arcadia) == said
+    assert audited(both.arcadia, "audit.record.not-agreed") == []
+
+
+async def keep_records(node: Node, peer: Node, keeper: PrivateKey) -> None:
+    text = format_keeper(keeper.reader).decode()
+    await ask(node, "keeper-add", peer=peer.settings.name, keeper=text)
+
+
+@on_two_nodes
+async def test_a_node_whose_line_has_a_record_keeper_cannot_read_what_is_agreed(
+    both: TwoNodes,
+) -> None:
+    keeper = PrivateKey.generate()
+    await keep_records(both.arcadia, both.borealis, keeper)
+    rey, voss, call = await both.call()
+    said = voice("Rey", 20)
+    await rey.say(said)
+    await voss.hears(said)
+    await rey.do("hang-up", call=call)
+    await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).sealed)
+    with pytest.raises(SealedError, match="no key"):
+        recorded(both.arcadia, call, both.arcadia)
+    journal = place_of(both.arcadia, call).read(keeper)
+    found = journal.read((origin(both.arcadia), 1), 0, 100)
+    assert [packet.payload for packet in found.values()] == said
+    assert list((both.arcadia.folder / "never-restore" / "records").iterdir()) == []
+    assert recorded(both.borealis, call, both.arcadia) == said, "it has no record-keeper"
+
+
+@on_two_nodes
+async def test_the_key_of_a_record_that_is_not_agreed_stays_and_goes_after_a_restart(
+    both: TwoNodes,
+) -> None:
+    await keep_records(both.arcadia, both.borealis, PrivateKey.generate())
+    rey, voss, call = await both.call()
+    await rey.say(voice("Rey", 10))
+    await both.unlink()
+    await rey.do("hang-up", call=call)
+    await voss.do("hang-up", call=call)
+    await rey.wait(lambda _: all(one.off for one in ours(state_of(both.arcadia, call))))
+    assert len(recorded(both.arcadia, call, both.arcadia)) == 10
+    for phone in (rey, voss):
+        phone.close()
+    await both.restart(both.borealis)
+    await both.restart(both.arcadia)
+    page = both.phone(both.arcadia)
+    await page.wait(lambda _: origin(both.arcadia) in state_of(both.arcadia, call).sealed)
+    with pytest.raises(SealedError):
+        recorded(both.arcadia, call, both.arcadia)
+
+
+def ours(state: CallState) -> list[Recording]:
+    return [one for one in state.recordings if one.author.startswith("arcadia")]
+
+
+@on_two_nodes
+async def test_a_record_that_is_destroyed_is_said_to_be_in_both_logs(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await rey.say(voice("Rey", 5))
+    with pytest.raises(OperatorError, match="not over"):
+        await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    await rey.do("hang-up", call=call)
+    await agreed(rey, voss, call=call)
+    await rey.wait(lambda _: not desk_of(both.arcadia).board.calls.agreements.is_open(call))
+    await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).destroyed)
+    assert not place_of(both.arcadia, call).journal.parent.exists()
+    with pytest.raises(OperatorError, match="destroyed already"):
+        await ask(both.arcadia, "record-destroy", call=call, reason="the law")
+    assert len(recorded(both.borealis, call, both.arcadia)) == 5
+    await both.restart(both.arcadia)
+    assert audited(both.arcadia, "audit.record.failed") == []
+
+
+@on_two_nodes
+async def test_record_keepers_come_and_go(both: TwoNodes) -> None:
+    keeper = PrivateKey.generate()
+    peer = both.borealis.settings.name
+    await keep_records(both.arcadia, both.borealis, keeper)
+    await keep_records(both.arcadia, both.borealis, keeper)
+    listed = await ask(both.arcadia, "keeper-list")
+    assert listed["keepers"] == [{"peer": peer, "id": keeper.reader.id.hex()}]
+    await ask(both.arcadia, "keeper-remove", peer=peer, id=keeper.reader.id.hex())
+    assert (await ask(both.arcadia, "keeper-list"))["keepers"] == []
+    with pytest.raises(OperatorError, match="keeps no records"):
+        await ask(both.arcadia, "keeper-remove", peer=peer, id=keeper.reader.id.hex())
+    for text in ("", "telcon record-keeper v1 00 AAAA\n", "nonsense"):
+        with pytest.raises(MalformedError):
+            await ask(both.arcadia, "keeper-add", peer=peer, keeper=text)
