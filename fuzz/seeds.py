@@ -81,6 +81,8 @@ from telcon.core.signals import (
     HouseAskSignal,
     HouseSignal,
     RecorderSignal,
+    ReturnedSignal,
+    ReturnSignal,
     TrunkSignal,
     format_signal,
 )
@@ -308,6 +310,11 @@ def _core() -> dict[str, Files]:
         "give_signal": {
             "packets": format_signal(GiveSignal(9, 1, [(3, 2880, b"\xf8abc")], [], 0, [(7, 1)])),
             "leaves": format_signal(GiveSignal(9, 1, [], [bytes(32)] * 2, 5, [])),
+        },
+        "return_signal": {"from": format_signal(ReturnSignal(1, 250))},
+        "returned_signal": {
+            "packets": format_signal(ReturnedSignal(1, 250, [(250, 240_000, b"\xf8abc")], True)),
+            "none": format_signal(ReturnedSignal(1, 250, [], True)),
         },
         "recorder_signal": {
             "on": format_signal(RecorderSignal(True, 20)),

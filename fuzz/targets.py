@@ -75,6 +75,8 @@ from telcon.core.signals import (
     parse_house_untrusted,
     parse_record_ask_untrusted,
     parse_record_give_untrusted,
+    parse_record_return_untrusted,
+    parse_record_returned_untrusted,
     parse_recorder_untrusted,
     parse_trunk_untrusted,
 )
@@ -604,6 +606,13 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     ),
     "give_signal": Target(
         parse_record_give_untrusted, _reads_again(parse_record_give_untrusted, format_signal)
+    ),
+    "return_signal": Target(
+        parse_record_return_untrusted, _reads_again(parse_record_return_untrusted, format_signal)
+    ),
+    "returned_signal": Target(
+        parse_record_returned_untrusted,
+        _reads_again(parse_record_returned_untrusted, format_signal),
     ),
     "recorder_signal": Target(
         parse_recorder_untrusted, _reads_again(parse_recorder_untrusted, format_signal)

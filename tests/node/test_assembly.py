@@ -16,6 +16,7 @@ from fakes.two_nodes import (
     ask,
     audited,
     desk_of,
+    held,
     line_of,
     on_two_nodes,
     recorded,
@@ -26,6 +27,7 @@ from fakes.two_nodes import (
 from telcon.core.call import CallState, Recording
 from telcon.errors import LinkDownError, LockedError, PortError, SettingsError
 from telcon.node.assembly import Node
+from telcon.node.record.journal import How
 from telcon.node.store import Store
 from telcon.node.store.engine import DATABASE
 
@@ -92,8 +94,15 @@ async def test_a_killed_node_fails_its_call_and_recovers_its_recordings(both: Tw
     offs = [one.off for one in fold.calls[call].recordings if one.author.startswith("arcadia")]
     assert len(offs) == 2
     assert None not in offs
-    kept = recorded(both.arcadia, call, both.arcadia)
-    assert kept == said[: len(kept)] != []
+    await until(
+        lambda: all(line_of(node).machine.fold.calls[call].is_agreed for node in both.nodes)
+    )
+    for node in both.nodes:  # what was not on the disk yet came back from the other side
+        assert recorded(node, call, both.arcadia) == said
+    kept = held(both.arcadia, call, both.arcadia)
+    returned = [packet.index for packet in kept if packet.how is How.RETURNED]
+    assert returned == list(range(returned[0], len(said)))
+    assert len(returned) * 20 <= 1_200
 
 
 def copy(folder: Path, to: Path) -> None:

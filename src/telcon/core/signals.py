@@ -23,6 +23,8 @@ __all__ = [
     "HouseAskSignal",
     "HouseSignal",
     "RecorderSignal",
+    "ReturnSignal",
+    "ReturnedSignal",
     "TrunkSignal",
     "format_signal",
     "parse_hint_untrusted",
@@ -31,6 +33,8 @@ __all__ = [
     "parse_house_untrusted",
     "parse_record_ask_untrusted",
     "parse_record_give_untrusted",
+    "parse_record_return_untrusted",
+    "parse_record_returned_untrusted",
     "parse_recorder_untrusted",
     "parse_trunk_untrusted",
 ]
@@ -135,12 +139,34 @@ class HouseAnswerSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     body: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
 
 
+class ReturnSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender's node was killed, and asks for its own packets of a track from there on."""
+
+    track: Number
+    """Of the sender."""
+    first: Index
+
+
+class ReturnedSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer: what the receiver of the packets holds of them, in one piece or several."""
+
+    track: Number
+    """Of the receiver of this signal."""
+    first: Index
+    """As it was asked for."""
+    packets: Annotated[list[tuple[Index, Time, Payload]], msgspec.Meta(max_length=MAX_GIVEN)]
+    """Index, timestamp, Opus payload."""
+    is_last: bool
+
+
 Body = (
     TrunkSignal
     | HintSignal
     | RecorderSignal
     | AskSignal
     | GiveSignal
+    | ReturnSignal
+    | ReturnedSignal
     | HouseSignal
     | HouseAskSignal
     | HouseAnswerSignal
@@ -151,6 +177,8 @@ _hint = msgspec.msgpack.Decoder(HintSignal)
 _recorder = msgspec.msgpack.Decoder(RecorderSignal)
 _ask = msgspec.msgpack.Decoder(AskSignal)
 _give = msgspec.msgpack.Decoder(GiveSignal)
+_return = msgspec.msgpack.Decoder(ReturnSignal)
+_returned = msgspec.msgpack.Decoder(ReturnedSignal)
 _house = msgspec.msgpack.Decoder(HouseSignal)
 _house_ask = msgspec.msgpack.Decoder(HouseAskSignal)
 _house_answer = msgspec.msgpack.Decoder(HouseAnswerSignal)
@@ -219,6 +247,30 @@ def parse_record_give_untrusted(data: bytes) -> GiveSignal:
         return _give.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"record-give signal: {error}") from error
+
+
+def parse_record_return_untrusted(data: bytes) -> ReturnSignal:
+    """Read the body of a `record-return` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _return.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"record-return signal: {error}") from error
+
+
+def parse_record_returned_untrusted(data: bytes) -> ReturnedSignal:
+    """Read the body of a `record-returned` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _returned.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"record-returned signal: {error}") from error
 
 
 def parse_house_untrusted(data: bytes) -> HouseSignal:

@@ -25,6 +25,8 @@ from telcon.core.signals import (
     MAX_RUNS,
     AskSignal,
     GiveSignal,
+    ReturnedSignal,
+    ReturnSignal,
     format_signal,
 )
 from telcon.core.transitions import ENDS
@@ -56,6 +58,13 @@ ASK_AGAIN_S: Final = 2.0
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
 
+MAX_RETURNED: Final = 600
+"""Packets that a kill can take of a track: what is 1.2 s old at most."""
+
+RETURN_AGAIN_S: Final = 1.0
+BRING_BACK_S: Final = 10.0
+"""For the other node to be there after a kill; without it the record is closed as it is."""
+
 GIVES_AN_ASK: Final = 4
 """Signals that answer one ask, 64 KiB at most; the rest is asked for again."""
 
@@ -79,6 +88,16 @@ class _Asking:
     leaves: dict[int, bytes] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class _Returning:
+    """What of an own track was asked back, and what has come of it."""
+
+    track: Track
+    first: int
+    packets: dict[int, Packet] = field(default_factory=dict)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class _TrackFiles:
@@ -127,7 +146,8 @@ class Agreement:
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._files: dict[Track, _TrackFiles] = {}
         self._asking: _Asking | None = None
-        self._asks: asyncio.Queue[AskSignal] = asyncio.Queue(maxsize=1)
+        self._asks: asyncio.Queue[AskSignal | ReturnSignal] = asyncio.Queue(maxsize=1)
+        self._returning: _Returning | None = None
         self._is_closing = False
         self._recorded = asyncio.Event()
         self._wake = asyncio.Event()
@@ -171,7 +191,56 @@ class Agreement:
             asking.gone.update(range(start, end + 1))
         asking.news.set()
 
+    def take_return(self, ask: ReturnSignal) -> None:
+        """Take that the other side, which was killed, asks for its own packets back."""
+        if not self._asks.full():
+            self._asks.put_nowait(ask)
+
+    def take_returned(self, returned: ReturnedSignal) -> None:
+        """Take packets of our own that the other side gives back; others are left."""
+        back = self._returning
+        if back is None or (returned.track, returned.first) != (back.track[1], back.first):
+            return
+        for index, timestamp, payload in returned.packets:
+            if back.first <= index < back.first + MAX_RETURNED:
+                packet = Packet(index, timestamp, payload, How.RETURNED)
+                back.packets.setdefault(index, packet)
+        if returned.is_last:
+            back.done.set()
+
     # -- work
+
+    async def bring_back(self) -> None:
+        """Ask the other side for what a kill took of our own tracks, and keep what it gives.
+
+        Its word is all there is for these packets: they are marked for ever. Without an answer in
+        BRING_BACK_S the record goes on without them.
+        """
+        deadline = time.monotonic() + BRING_BACK_S
+        for track in self.shelf.tracks():
+            if track[0] == self._own:
+                await self._bring_back(track, deadline)
+
+    async def _bring_back(self, track: Track, deadline: float) -> None:
+        self._returning = back = _Returning(track, self.shelf.bound(track))
+        body = format_signal(ReturnSignal(track[1], back.first))
+        try:
+            while not back.done.is_set() and time.monotonic() < deadline:
+                if self._line.is_up:
+                    self._line.signal("record-return", self.call, body)
+                try:
+                    await asyncio.wait_for(back.done.wait(), RETURN_AGAIN_S)
+                except TimeoutError:
+                    continue
+        finally:
+            self._returning = None
+        found: list[tuple[Track, Packet]] = []
+        while (packet := back.packets.get(back.first + len(found))) is not None:
+            found.append((track, packet))  # without a hole: a chunk has none
+        if found:
+            now = time.monotonic()
+            self.shelf.put(found, None, now)
+            await self.shelf.wait_kept(now)
 
     async def run(self) -> None:
         """Deal with one chunk after the other until both sides state the same record.
@@ -379,6 +448,10 @@ class Agreement:
         while True:
             ask = await self._asks.get()
             try:
+                if isinstance(ask, ReturnSignal):
+                    for returned in await self._returns(ask):
+                        self._line.signal("record-returned", self.call, format_signal(returned))
+                    continue
                 for give in await self._gives(ask):
                     self._line.signal("record-give", self.call, format_signal(give))
             except TelconError as error:
@@ -401,6 +474,27 @@ class Agreement:
         if ask.leaves:
             return _leaf_gives(ask, claim, held, wanted)
         return _packet_gives(ask, held, wanted)
+
+    async def _returns(self, ask: ReturnSignal) -> list[ReturnedSignal]:
+        """Return what we hold of a track of the other side from some index on, without a hole."""
+        held = await self.shelf.read((self._other, ask.track), ask.first, MAX_RETURNED)
+        packets: list[tuple[int, int, bytes]] = []
+        returns: list[ReturnedSignal] = []
+        octets = 0
+        while (packet := held.get(ask.first + len(packets) + _counted(returns))) is not None:
+            cost = PACKET_COST + len(packet.payload)
+            if len(packet.payload) > MAX_PACKET_OCTETS:
+                break
+            if octets + cost > GIVE_OCTETS or len(packets) == MAX_GIVEN:
+                returns.append(ReturnedSignal(ask.track, ask.first, packets, False))
+                packets, octets = [], 0
+            packets.append((packet.index, packet.timestamp, packet.payload))
+            octets += cost
+        return [*returns, ReturnedSignal(ask.track, ask.first, packets, True)]
+
+
+def _counted(returns: Sequence[ReturnedSignal]) -> int:
+    return sum(len(one.packets) for one in returns)
 
 
 def _packet_gives(

@@ -4,7 +4,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from telcon.core.events import EntryHeld, Event, LineUp, SignalReceived
-from telcon.core.signals import parse_record_ask_untrusted, parse_record_give_untrusted
+from telcon.core.signals import (
+    parse_record_ask_untrusted,
+    parse_record_give_untrusted,
+    parse_record_return_untrusted,
+    parse_record_returned_untrusted,
+)
 from telcon.errors import MalformedError
 from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
@@ -61,6 +66,10 @@ class Agreements:
                     agreement.take_ask(parse_record_ask_untrusted(signal.body))
                 case "record-give":
                     agreement.take_give(parse_record_give_untrusted(signal.body))
+                case "record-return":
+                    agreement.take_return(parse_record_return_untrusted(signal.body))
+                case "record-returned":
+                    agreement.take_returned(parse_record_returned_untrusted(signal.body))
         except MalformedError as error:
             self._audit(AuditEvent.PEER_MISBEHAVED, call=signal.call, reason=str(error))
 

@@ -18,7 +18,8 @@ from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
 from telcon.node.line import Line
-from telcon.node.record.chunks import CHUNK_KEY_BYTES, ChunkTree
+from telcon.node.record.chunks import CHUNK_KEY_BYTES, OPUS, RETURNED, ChunkTree
+from telcon.node.record.journal import How
 from telcon.node.record.place import SUFFIX, RecordPlace
 from telcon.node.record.sealing import Reader
 from telcon.node.record.shelf import Shelf
@@ -99,6 +100,11 @@ async def _take_up(
     if not open_records and not calls.agreements.has_room():
         return
     place = RecordPlace(folder, records[0].path)
+    if not place.journal.exists():
+        for record in open_records:
+            nothing = replace(record, sha256=sha256().digest(), size_octets=0)
+            await _close(store, calls.line, nothing, audit)
+        return
     line = calls.line.identity.line
     keepers = [Reader(one) for one in store.read(lambda held: find_keepers(held, line))]
     journal = await asyncio.to_thread(place.go_on, keepers)
@@ -108,6 +114,7 @@ async def _take_up(
     calls.agreements.add(agreement)
     try:
         if open_records:
+            await agreement.bring_back()
             await _log_tail(calls.line, call, shelf)
         for record in open_records:
             digest, size = await agreement.file_of((record.origin, record.track))
@@ -144,7 +151,8 @@ async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
         first = spoken.count if spoken is not None else 0
         packets = await shelf.read(track, first, shelf.bound(track) - first)
         for packet in packets.values():
-            tree.append(track[1], packet.index, packet.timestamp, packet.payload)
+            kind = RETURNED if packet.how is How.RETURNED else OPUS
+            tree.append(track[1], packet.index, packet.timestamp, packet.payload, kind)
     chunk = tree.close()
     if chunk is not None:
         tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]

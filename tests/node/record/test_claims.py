@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from telcon.node.record.chunks import ChunkTree
+from telcon.node.record.chunks import OPUS, RETURNED, ChunkTree
 from telcon.node.record.claims import (
     MAX_PACKETS,
     Claim,
@@ -117,3 +117,20 @@ def test_runs_hold_just_the_indexes() -> None:
     chance = random.Random(6)
     indexes = sorted(chance.sample(range(1_000), 400))
     assert [n for first, count in runs(indexes) for n in range(first, first + count)] == indexes
+
+
+def test_what_a_killed_author_got_back_is_whole_here_though_its_leaf_is_marked() -> None:
+    tree = ChunkTree(KEY)
+    for packet in said().values():
+        kind = RETURNED if packet.index >= 130 else OPUS
+        tree.append(1, packet.index, packet.timestamp, packet.payload, kind)
+    chunk = tree.close()
+    assert chunk is not None
+    marked = Claim(TRACK, FIRST, COUNT, chunk.tracks[0].root, KEY)
+    back = {n: Packet(n, n * 960, said()[n].payload, How.RETURNED) for n in range(130, 140)}
+    told = leaves_of(marked, said() | back)
+    assert weigh(marked, without(131), given(131)) is None
+    found = weigh_by_leaves(marked, without(131), given(131), told)
+    assert found.is_whole
+    assert found.root == marked.root
+    assert found.repaired == ((131, 1),)

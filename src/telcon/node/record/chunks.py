@@ -21,6 +21,9 @@ CHUNK_KEY_BYTES = 32
 OPUS = 0
 """The leaf kind of an Opus packet."""
 
+RETURNED = 1
+"""Of one that its author's node lost by a kill and has from the other: it cannot vouch for it."""
+
 _LEAF_HEAD = struct.Struct(">QQB")
 _INDEX = struct.Struct(">Q")
 _SALT_BYTES = 16
@@ -50,13 +53,13 @@ class Chunk:
     """By rising number; a track without packets is absent."""
 
 
-def format_leaf(key: bytes, index: int, timestamp: int, payload: bytes) -> bytes:
-    """Return the leaf of one Opus packet.
+def format_leaf(key: bytes, index: int, timestamp: int, payload: bytes, kind: int = OPUS) -> bytes:
+    """Return the leaf of one packet, of `kind` OPUS or RETURNED.
 
     `index` and `timestamp` (48 kHz, unwrapped) are below 2^64; `key` is the chunk's.
     """
     salt = digest(key, _INDEX.pack(index), "sha256")[:_SALT_BYTES]
-    return b"".join((salt, _LEAF_HEAD.pack(index, timestamp, OPUS), payload))
+    return b"".join((salt, _LEAF_HEAD.pack(index, timestamp, kind), payload))
 
 
 class ChunkTree:
@@ -73,7 +76,9 @@ class ChunkTree:
         self._key = key
         self._tracks: dict[int, _TrackTree] = {}
 
-    def append(self, number: int, index: int, timestamp: int, payload: bytes) -> None:
+    def append(
+        self, number: int, index: int, timestamp: int, payload: bytes, kind: int = OPUS
+    ) -> None:
         """Hash one packet of track `number`.
 
         Raises:
@@ -85,7 +90,7 @@ class ChunkTree:
         elif index != tree.first + tree.frontier.size:
             expected = tree.first + tree.frontier.size
             raise MisuseError(f"packet {expected} of track {number} is due, not {index}")
-        leaf = leaf_hash(format_leaf(self._key, index, timestamp, payload))
+        leaf = leaf_hash(format_leaf(self._key, index, timestamp, payload, kind))
         tree.frontier, _ = tree.frontier.append(leaf)
 
     def close(self) -> Chunk | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
-from telcon.node.record.chunks import format_leaf
+from telcon.node.record.chunks import OPUS, RETURNED, format_leaf
 from telcon.node.record.journal import How, Packet, Track
 
 __all__ = [
@@ -121,11 +121,12 @@ def weigh_by_leaves(
         differing = () if absent else runs(sorted(held))
         return Finding(_root(claim, held), (), runs(before), absent, differing)
     repairs = {index: packet for index, packet in given.items() if index not in held}
-    good = {i: p for i, p in repairs.items() if _leaf(claim, p) == leaves[i - claim.first]}
+    good = {i: p for i, p in repairs.items() if _fits(claim, p, leaves)}
     kept = dict(sorted((dict(held) | good).items()))
-    wrong = [i for i, p in held.items() if _leaf(claim, p) != leaves[i - claim.first]]
+    wrong = {i for i, p in held.items() if not _fits(claim, p, leaves)}
+    found = [_leaf(claim, p) if i in wrong else leaves[i - claim.first] for i, p in kept.items()]
     return Finding(
-        root=_root(claim, kept),
+        root=_fold(found),
         repairs=tuple(good.values()),
         repaired=runs(sorted([*before, *good])),
         absent=missing(claim, kept),
@@ -142,8 +143,17 @@ def _repaired(held: Mapping[int, Packet]) -> list[int]:
     return [index for index, packet in held.items() if packet.how is How.REPAIRED]
 
 
-def _leaf(claim: Claim, packet: Packet) -> bytes:
-    return leaf_hash(format_leaf(claim.key, packet.index, packet.timestamp, packet.payload))
+def _fits(claim: Claim, packet: Packet, leaves: Sequence[bytes]) -> bool:
+    """Say whether a packet is as claimed; its author may have got it back from somebody."""
+    leaf = leaves[packet.index - claim.first]
+    return any(_leaf(claim, packet, kind) == leaf for kind in (OPUS, RETURNED))
+
+
+def _leaf(claim: Claim, packet: Packet, kind: int | None = None) -> bytes:
+    if kind is None:
+        kind = RETURNED if packet.how is How.RETURNED else OPUS
+    fields = (claim.key, packet.index, packet.timestamp, packet.payload, kind)
+    return leaf_hash(format_leaf(*fields))
 
 
 def _root(claim: Claim, packets: Mapping[int, Packet]) -> bytes:

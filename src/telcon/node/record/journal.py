@@ -61,6 +61,8 @@ class How(IntEnum):
     """Forwarded by this node, or received over the trunk."""
     REPAIRED = 1
     """Given by the other node afterwards, because it had not come."""
+    RETURNED = 2
+    """Of our own track: lost here by a kill, and given back by the other node."""
 
 
 @dataclass(frozen=True, slots=True)
