@@ -29,6 +29,7 @@ from telcon.ledger import (
 )
 from telcon.node.assembly import Node
 from telcon.node.commands import Commands
+from telcon.node.house_acts import acts_of
 
 PEER = "borealis.example"
 EVE = Person("en", "Eve", "", "")
@@ -109,6 +110,9 @@ def test_a_peer_that_signs_two_histories_is_kept_shown_stopped_and_noted(
             (opening,) = [one for _, one in own.openings(own.size - 1, 1)]
             assert b"their operator cannot say why" in opening.content
             assert audited(node, "audit.line.acknowledged")
+            await node.noted()
+            acts = [act.act for act in acts_of(node.store)]
+            assert {"audit.line.evidence-exported", "audit.line.acknowledged"} <= set(acts)
             with pytest.raises(OperatorError, match="nothing to acknowledge"):
                 await ask(node, "acknowledge", reason="again")
             again = await HostilePeer(tmp_path, node).pair(tmp_path)

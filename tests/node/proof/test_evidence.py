@@ -225,3 +225,19 @@ def test_the_readme_says_how_to_check_it_without_telcon(fork: Fork, tmp_path: Pa
     assert ("consistency.txt" in text) == (fork is DIFFERENT)
     assert "What is not shown" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_of_a_log_with_two_kinds_of_keys_ed25519_is_what_counts(tmp_path: Path) -> None:
+    line = SignedLine(ml_dsa=True).open()
+    log, (own, peer) = line.arcadia.log, line.cards
+    checkpoints = [Checkpoint(log.origin, 2, one) for one in (root_at(2, log.hash), b"\1" * 32)]
+    first, second = (sign_checkpoint(one, line.arcadia.log_key) for one in checkpoints)
+    export_fork(Fork(first, second), line.cards, tmp_path / "evidence")
+    files = read_folder(tmp_path / "evidence")
+    assert own.log_ml_dsa is not None
+    policy = replace(mirror_policy(own.log_ml_dsa, peer.mirror), other_logs=(own.log,))
+    for keys in (keys_from_cards([own]), keys_from_policies([policy], are_given=True)):
+        assert check(files, keys).verdict is Verdict.PROVEN
+    alone = mirror_policy(own.log_ml_dsa, peer.mirror)
+    report = check(files, keys_from_policies([alone], are_given=True))
+    assert report.verdict is Verdict.NOT_PROVEN
