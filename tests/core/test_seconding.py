@@ -318,6 +318,8 @@ def test_another_history_of_a_size_that_is_not_kept_is_shown_to_be_one() -> None
     (fork,) = pair.borealis.store.evidence
     first, second = verify_fork(fork, identity_of("arcadia.example", ml_dsa=True).own_card.log)
     assert (first.size, second.size) == (2, 3)
+    assert pair.borealis.machine.fold.is_frozen
+    assert pair.arcadia.machine.state == "broken"
     assert pair.arcadia.store.evidence == [fork]
 
 
