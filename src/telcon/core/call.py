@@ -124,15 +124,10 @@ class CallState:
     chunk_entries: Mapping[str, tuple[int, ...]]  # by author: where its chunks stand, rising
     held: Mapping[str, Held]  # by who holds
     agreed: Mapping[str, tuple[int, AgreedTracks]]  # by author: its newest statement, and where
+    is_agreed: bool  # both sides have stated the same record
     sealed: Mapping[str, int]  # by author: where it says that record-keepers alone open its record
     destroyed: Mapping[str, int]  # by author: where it says that it destroyed its record
     late: tuple[Late, ...]  # acts without effect, by origin and index
-
-    @property
-    def is_agreed(self) -> bool:
-        """Whether both sides state that they hold the same record."""
-        stated = [tracks for _, tracks in self.agreed.values()]
-        return len(stated) == 2 and stated[0] == stated[1]
 
     def active(self, origin: str) -> tuple[Seat, ...]:
         """Return the people of one side who are on the roster now."""

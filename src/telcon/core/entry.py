@@ -19,6 +19,8 @@ from telcon.core.void import Void, VoidError
 __all__ = [
     "ENTRY_TYPES",
     "LAYERS",
+    "MAX_CHUNK_PACKETS",
+    "MAX_CHUNK_TRACKS",
     "MAX_ENTRY_BYTES",
     "MODES",
     "SEALS",
@@ -68,6 +70,8 @@ __all__ = [
 
 MAX_ENTRY_BYTES: Final = 16_384
 MAX_INTEGER: Final = 2**53 - 1  # what every JSON reader can hold exactly
+MAX_CHUNK_PACKETS: Final = 5_000  # of one track: ten seconds of the shortest usual packets
+MAX_CHUNK_TRACKS: Final = 64  # so that an answer to all of them fits into an entry
 
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
@@ -299,8 +303,8 @@ class RecordChunk(Head, frozen=True, kw_only=True, tag="call.record-chunk"):
 
     call: CallId
     tracks: Annotated[
-        tuple[tuple[Track, Count, Annotated[int, Meta(ge=1, le=MAX_INTEGER)], Hash], ...],
-        Meta(min_length=1, max_length=255),
+        tuple[tuple[Track, Count, Annotated[int, Meta(ge=1, le=MAX_CHUNK_PACKETS)], Hash], ...],
+        Meta(min_length=1, max_length=MAX_CHUNK_TRACKS),
     ]
     key: Hash
 
@@ -321,7 +325,8 @@ class RecordHeld(Head, frozen=True, kw_only=True, tag="call.record-held"):
     call: CallId
     re: tuple[Ref]
     tracks: Annotated[
-        tuple[tuple[Track, Hash, Runs, Runs, Runs], ...], Meta(min_length=1, max_length=255)
+        tuple[tuple[Track, Hash, Runs, Runs, Runs], ...],
+        Meta(min_length=1, max_length=MAX_CHUNK_TRACKS),
     ]
 
     def __post_init__(self) -> None:

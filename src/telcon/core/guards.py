@@ -119,6 +119,8 @@ def _chunk(origin: str, entry: RecordChunk, call: Acts, past: Past) -> Void | No
         return Void.MODE_DOES_NOT_RECORD
     if not all(call.has_track((origin, track), past) for track, _, _, _ in entry.tracks):
         return Void.NO_SUCH_TRACK
+    if origin in call.agreed:  # it has stated what all its chunks come to
+        return Void.CHUNK_DOES_NOT_FOLLOW
     follows = all(first == call.spoken(origin, track) for track, first, _, _ in entry.tracks)
     return None if follows else Void.CHUNK_DOES_NOT_FOLLOW
 

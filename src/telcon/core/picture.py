@@ -38,6 +38,7 @@ def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
         chunk_entries=_chunk_entries(call) if answer is not None else {},
         held=dict(call.held) if answer is not None else {},
         agreed=dict(call.agreed) if answer is not None else {},
+        is_agreed=answer is not None and call.is_agreed(),
         sealed=dict(call.sealed) if answer is not None else {},
         destroyed=dict(call.destroyed) if answer is not None else {},
         late=late,

@@ -87,6 +87,7 @@ class Acts:
     chunk_entries: dict[str, list[tuple[int, tuple[int, ...]]]] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)  # by who holds
     agreed: dict[str, tuple[int, AgreedTracks]] = field(default_factory=dict)  # by author
+    stated: dict[str, set[AgreedTracks]] = field(default_factory=dict)  # all of them, by author
     sealed: dict[str, int] = field(default_factory=dict)  # by author: where it says so first
     destroyed: dict[str, int] = field(default_factory=dict)  # the same
 
@@ -114,6 +115,7 @@ class Acts:
             self.held[act.origin] = _add_held(self.holds(act.origin), entry)
         elif isinstance(entry, RecordAgreed):
             self.agreed[act.origin] = (act.index, entry.tracks)
+            self.stated.setdefault(act.origin, set()).add(entry.tracks)
         elif isinstance(entry, RecordSealed):
             self.sealed.setdefault(act.origin, act.index)
         elif isinstance(entry, RecordDestroyed):
@@ -157,6 +159,11 @@ class Acts:
     def holds(self, origin: str) -> Held:
         """Return what the side `origin` has stated that it holds of the other's chunks."""
         return self.held.get(origin, _NOTHING_HELD)
+
+    def is_agreed(self) -> bool:
+        """Return whether both sides have stated the same record; what was agreed stays agreed."""
+        stated = list(self.stated.values())
+        return len(stated) == 2 and not stated[0].isdisjoint(stated[1])
 
     def is_recording(self, author: str, track: TrackRef) -> bool:
         """Return whether the author's newest recording of `track` is unclosed."""

@@ -4,6 +4,7 @@ The link says who sent them; nothing here is proof. Parsers take foreign bytes a
 `MalformedError` only.
 """
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
@@ -97,7 +98,11 @@ class AskSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leaves: bool
     """The hashes of the leaves are asked for instead of the packets."""
     runs: Annotated[list[Run], msgspec.Meta(min_length=1, max_length=MAX_RUNS)]
-    """First index and count of what is asked for."""
+    """First index and count of what is asked for; rising, with gaps between."""
+
+    def __post_init__(self) -> None:
+        """Hold the runs apart: one ask must not make for the work of many."""
+        _require_apart(self.runs)
 
 
 class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +116,11 @@ class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the packets from `first` on, each the next."""
     first: Index
     gone: Annotated[list[Run], msgspec.Meta(max_length=MAX_RUNS)]
-    """What was asked for and the sender does not hold."""
+    """What was asked for and the sender does not hold; rising, with gaps between."""
+
+    def __post_init__(self) -> None:
+        """Hold the runs apart."""
+        _require_apart(self.gone)
 
 
 class HouseSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,6 +191,12 @@ _returned = msgspec.msgpack.Decoder(ReturnedSignal)
 _house = msgspec.msgpack.Decoder(HouseSignal)
 _house_ask = msgspec.msgpack.Decoder(HouseAskSignal)
 _house_answer = msgspec.msgpack.Decoder(HouseAnswerSignal)
+
+
+def _require_apart(runs: list[tuple[int, int]]) -> None:
+    if not all(first + count < after for (first, count), (after, _) in pairwise(runs)):
+        msg = "runs that touch or do not rise"
+        raise ValueError(msg)
 
 
 def format_signal(body: Body) -> bytes:

@@ -8,16 +8,17 @@ same. All that is needed to go on stands in the logs and in the journal, so a re
 """
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 
 from telcon.core import draft as drafts
-from telcon.core.call import CallState
+from telcon.core.call import CallState, ChunkSum
 from telcon.core.draft import Draft, HeldTrack, Runs
-from telcon.core.entry import MAX_ENTRY_BYTES, RecordChunk, parse_entry_untrusted
+from telcon.core.entry import MAX_CHUNK_PACKETS, MAX_ENTRY_BYTES, RecordChunk, parse_entry_untrusted
 from telcon.core.signals import (
     MAX_GIVEN,
     MAX_LEAVES,
@@ -34,7 +35,6 @@ from telcon.errors import LinkDownError, MisuseError, StorageError, TelconError
 from telcon.node.audit import AuditEvent
 from telcon.node.line import Line
 from telcon.node.record.claims import (
-    MAX_PACKETS,
     Claim,
     Finding,
     leaves_of,
@@ -45,21 +45,28 @@ from telcon.node.record.claims import (
 )
 from telcon.node.record.journal import How, Packet, Track
 from telcon.node.record.place import RecordPlace
-from telcon.node.record.rendering import Rendering
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
 
 __all__ = ["Agreement"]
 
+_LOG = logging.getLogger(__name__)
+
 SETTLE_S: Final = 1.5
 """In a live call, for what the network delivers late and what is not on the disk yet."""
 
 ASK_AGAIN_S: Final = 2.0
+ASK_FOR_S: Final = 60.0
+"""For one track of a chunk, with the link up: a side that gives a packet at a time ends here."""
+
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
 
 MAX_RETURNED: Final = 600
 """Packets that a kill can take of a track: what is 1.2 s old at most."""
+
+MAX_RETURNED_SAMPLES: Final = 2 * 48_000
+"""And how much time they take, with what the disk may hesitate."""
 
 RETURN_AGAIN_S: Final = 1.0
 BRING_BACK_S: Final = 10.0
@@ -73,6 +80,9 @@ GIVE_OCTETS: Final = 15_000
 
 PACKET_COST: Final = 24
 """Octets of one packet in a signal besides its payload."""
+
+MAX_RUNS_STATED: Final = 1_000
+"""Of one kind and track in `call.record-held`."""
 
 RUNS_OCTETS: Final = MAX_ENTRY_BYTES - 2_048
 """For the runs of one entry; more are drawn together."""
@@ -96,23 +106,10 @@ class _Returning:
 
     track: Track
     first: int
+    after: int
+    """Timestamp of the last that is here."""
     packets: dict[int, Packet] = field(default_factory=dict)
     done: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class _TrackFiles:
-    """One track's two files as they grow: what came by itself, and all that is held."""
-
-    def __init__(self, call: str, track: Track) -> None:
-        self.recorded = Rendering(call, track)
-        self.whole = Rendering(call, track)
-        self.next = 0
-        """Index after the last that a chunk claimed."""
-
-    def add(self, packets: Sequence[Packet]) -> None:
-        """Add the packets of a chunk, in order."""
-        self.recorded.add(packet for packet in packets if packet.how is How.CAME)
-        self.whole.add(packets)
 
 
 class Agreement:
@@ -144,13 +141,17 @@ class Agreement:
         self._own = line.identity.own_card.log.name
         self._other = line.identity.peer_card.log.name
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
-        self._files: dict[Track, _TrackFiles] = {}
+        self._stated_for: Mapping[Track, ChunkSum] | None = None
+        self.flush: Callable[[], None] = lambda: None
+        """Puts what a recorder still holds on the shelf; set while one runs."""
         self._asking: _Asking | None = None
         self._asks: asyncio.Queue[AskSignal | ReturnSignal] = asyncio.Queue(maxsize=1)
         self._returning: _Returning | None = None
         self._is_closing = False
         self._recorded = asyncio.Event()
         self._wake = asyncio.Event()
+        self.ended = asyncio.Event()
+        """Nothing is done any more, and the journal is closed."""
 
     # -- what happens outside
 
@@ -202,7 +203,8 @@ class Agreement:
         if back is None or (returned.track, returned.first) != (back.track[1], back.first):
             return
         for index, timestamp, payload in returned.packets:
-            if back.first <= index < back.first + MAX_RETURNED:
+            is_next = back.first <= index < back.first + MAX_RETURNED
+            if is_next and back.after <= timestamp <= back.after + MAX_RETURNED_SAMPLES:
                 packet = Packet(index, timestamp, payload, How.RETURNED)
                 back.packets.setdefault(index, packet)
         if returned.is_last:
@@ -222,7 +224,10 @@ class Agreement:
                 await self._bring_back(track, deadline)
 
     async def _bring_back(self, track: Track, deadline: float) -> None:
-        self._returning = back = _Returning(track, self.shelf.bound(track))
+        first = self.shelf.bound(track)
+        last = await self.shelf.read(track, first - 1, 1)
+        after = last[first - 1].timestamp
+        self._returning = back = _Returning(track, first, after)
         body = format_signal(ReturnSignal(track[1], back.first))
         try:
             while not back.done.is_set() and time.monotonic() < deadline:
@@ -251,9 +256,11 @@ class Agreement:
             async with asyncio.TaskGroup() as group:
                 answering = group.create_task(self._answer())
                 await self._agree()
+                await self._recorded.wait()  # whoever closes the recording still writes and reads
                 answering.cancel()
         finally:
             await self.shelf.close(time.monotonic())
+            self.ended.set()
 
     async def _agree(self) -> None:
         try:
@@ -265,26 +272,9 @@ class Agreement:
             # acts: the record stays as it is, and is not said to be agreed.
             if not self._is_closing:
                 self._audit(AuditEvent.RECORD_NOT_AGREED, call=self.call, why=str(error))
-            await self._recorded.wait()  # whoever closes the recording still reads it
-
-    async def file_of(self, track: Track) -> tuple[bytes, int]:
-        """Return SHA-256 and octets of the file of what came of `track` by itself, up to now.
-
-        A record that could not even be created has none: of no octets.
-
-        Raises:
-            StorageError: the journal cannot be read.
-        """
-        if not self.shelf.is_made:
-            return sha256().digest(), 0
-        files = self._files.get(track) or _TrackFiles(self.call, track)
-        recorded = files.recorded.copy()
-        bound = self.shelf.bound(track)
-        if bound > files.next:
-            packets = await self.shelf.read(track, files.next, bound - files.next)
-            recorded.add(packet for packet in packets.values() if packet.how is How.CAME)
-        recorded.finish()
-        return recorded.file.hash.digest(), recorded.file.size
+        except Exception as defect:  # noqa: BLE001 -- the edge: the recording must go on
+            _LOG.exception("the record of call %s", self.call)
+            self._audit(AuditEvent.RECORD_NOT_AGREED, call=self.call, why=repr(defect))
 
     async def _news(self) -> None:
         await self._wake.wait()
@@ -304,7 +294,7 @@ class Agreement:
             return True
         if self._is_complete(state):
             await self._state_record(state)
-        return self._state().is_agreed
+        return self._state().is_agreed and self._recorded.is_set()
 
     def _next_author(self) -> str | None:
         """Return a side with a chunk that is not dealt with yet."""
@@ -324,13 +314,11 @@ class Agreement:
         claims = self._claims(author, index)
         stated = state.held.get(self._own)
         if author == self._other and (stated is None or stated.chunks <= at):
-            await self._settle()
+            await self._settle(claims)
             tracks = [await self._repair(index, claim) for claim in claims]
             await self._keep(findings=[finding for _, finding in tracks], claims=claims)
             held = _fitting([_held_track(claim, finding) for claim, finding in tracks])
             await self._act(drafts.record_held(self.call, (author, index), held))
-        for claim in claims:
-            await self._render(claim)
         self._done[author] = at + 1
 
     def _claims(self, author: str, index: int) -> list[Claim]:
@@ -345,41 +333,60 @@ class Agreement:
             for number, first, count, root in entry.tracks
         ]
 
-    async def _settle(self) -> None:
-        """In a live call, give the network and the disk the time they take."""
-        try:
-            await asyncio.wait_for(self._recorded.wait(), SETTLE_S)
-        except TimeoutError:
-            return
+    async def _settle(self, claims: Sequence[Claim]) -> None:
+        """Give the network and the disk the time they take; all that came is on the disk then.
+
+        While people talk, what is claimed may still be on its way, or not even have been said: it
+        is dealt with once what comes after it has come, or nothing comes any more.
+        """
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._recorded.wait(), SETTLE_S)
+            self.flush()
+            await self.shelf.wait_kept(time.monotonic())
+            if self._recorded.is_set() or self._is_closing:
+                return
+            if all(self.shelf.bound(claim.track) > claim.last for claim in claims):
+                return
 
     async def _repair(self, chunk: int, claim: Claim) -> tuple[Claim, Finding]:
         """Say what is held of `claim`, after asking for what is not."""
-        held = await self.shelf.read(claim.track, claim.first, min(claim.count, MAX_PACKETS))
+        held = await self.shelf.read(claim.track, claim.first, claim.count)
         self._asking = asking = _Asking(chunk, claim)
+        deadline = time.monotonic() + ASK_FOR_S
         try:
             if self.shelf.failure is None:
-                await self._ask(asking, lambda: _without(missing(claim, held), asking))
-            finding = await asyncio.to_thread(weigh, claim, held, asking.packets)
+                await self._ask(asking, lambda: _without(missing(claim, held), asking), deadline)
+            given = dict(asking.packets)
+            finding = await asyncio.to_thread(weigh, claim, held, given)
             if finding is None:
-                if not asking.gone and self.shelf.failure is None:
-                    await self._ask(asking, lambda: _unknown_leaves(claim, asking), leaves=True)
+                if self.shelf.failure is None:
+                    lacking = lambda: _unknown_leaves(claim, asking)  # noqa: E731 -- as above
+                    await self._ask(asking, lacking, deadline, leaves=True)
                 leaves = [leaf for _, leaf in sorted(asking.leaves.items())]
-                finding = await asyncio.to_thread(
-                    weigh_by_leaves, claim, held, asking.packets, leaves
-                )
+                finding = await asyncio.to_thread(weigh_by_leaves, claim, held, given, leaves)
         finally:
             self._asking = None
         return claim, finding
 
     async def _ask(
-        self, asking: _Asking, lacking: Callable[[], Runs], *, leaves: bool = False
+        self,
+        asking: _Asking,
+        lacking: Callable[[], Runs],
+        deadline: float,
+        *,
+        leaves: bool = False,
     ) -> None:
-        """Ask until nothing lacks, or nothing more comes."""
+        """Ask until nothing lacks, nothing more comes, or the link was up past the deadline."""
         tries = 0
         while (wanted := lacking()) and tries < MAX_TRIES:
             if not self._line.is_up:
+                began = time.monotonic()
                 await self._news()
+                deadline += time.monotonic() - began
                 continue
+            if time.monotonic() > deadline:
+                return
             asking.news.clear()
             body = AskSignal(asking.chunk, asking.claim.track[1], leaves, list(wanted[:MAX_RUNS]))
             self._line.signal("record-ask", self.call, format_signal(body))
@@ -406,25 +413,21 @@ class Agreement:
             if not await self.shelf.wait_kept(now):
                 raise StorageError(f"the record cannot be mended: {self.shelf.failure}")
 
-    async def _render(self, claim: Claim) -> None:
-        files = self._files.setdefault(claim.track, _TrackFiles(self.call, claim.track))
-        if claim.count <= MAX_PACKETS:
-            packets = await self.shelf.read(claim.track, claim.first, claim.count)
-            await asyncio.to_thread(files.add, list(packets.values()))
-        files.next = claim.first + claim.count
-
     def _is_complete(self, state: CallState) -> bool:
         """Say whether nothing more can come: the call is over and all recordings are closed."""
         closed = all(recording.off is not None for recording in state.recordings)
         return self._recorded.is_set() and state.phase in ENDS and closed
 
     async def _state_record(self, state: CallState) -> None:
+        """State what is held, from the journal alone: so it is just what can be shown."""
+        if self._stated_for == state.chunks:
+            return
         tracks = []
-        for (origin, number), files in sorted(self._files.items()):
-            whole = files.whole.copy()
-            whole.finish()
-            file = whole.file
-            tracks.append((origin, number, file.packets, file.hash.hexdigest(), file.size))
+        for track, chunk in sorted(state.chunks.items()):
+            digest, size = await self.shelf.measure_agreed(track, chunk.count)
+            packets = await self.shelf.count(track, chunk.count)
+            tracks.append((*track, packets, digest.hex(), size))
+        self._stated_for = state.chunks
         stated = state.agreed.get(self._own)
         if tracks and (stated is None or stated[1] != tuple(tracks)):
             await self._act(drafts.record_agreed(self.call, tuple(tracks)))
@@ -456,13 +459,18 @@ class Agreement:
                     self._line.signal("record-give", self.call, format_signal(give))
             except TelconError as error:
                 self._audit(AuditEvent.RECORD_UNREADABLE, call=self.call, why=str(error))
+            except Exception as defect:  # noqa: BLE001 -- the edge: one ask must not end all
+                _LOG.exception("the record of call %s", self.call)
+                self._audit(AuditEvent.RECORD_UNREADABLE, call=self.call, why=repr(defect))
 
     async def _gives(self, ask: AskSignal) -> list[GiveSignal]:
         """Return what we have of what is asked for; nothing if we claimed no such chunk."""
         if ask.chunk not in self._state().chunk_entries.get(self._own, ()):
             return []
+        if ask.chunk >= self._store.stored_log(self._own).size:
+            return []  # it is composed, and not on the disk yet
         claims = [one for one in self._claims(self._own, ask.chunk) if one.track[1] == ask.track]
-        if not claims or claims[0].count > MAX_PACKETS:
+        if not claims:
             return []
         (claim,) = claims
         held = await self.shelf.read(claim.track, claim.first, claim.count)
@@ -472,8 +480,8 @@ class Agreement:
             for index in range(max(first, claim.first), min(first + count - 1, claim.last) + 1)
         ]
         if ask.leaves:
-            return _leaf_gives(ask, claim, held, wanted)
-        return _packet_gives(ask, held, wanted)
+            return await asyncio.to_thread(_leaf_gives, ask, claim, held, wanted)
+        return await asyncio.to_thread(_packet_gives, ask, held, wanted)
 
     async def _returns(self, ask: ReturnSignal) -> list[ReturnedSignal]:
         """Return what we hold of a track of the other side from some index on, without a hole."""
@@ -562,10 +570,15 @@ def _fitting(tracks: Sequence[HeldTrack]) -> list[HeldTrack]:
     """Draw runs together until all fit into an entry: they hold all such packets, and more."""
     apart = 1
     fitting = list(tracks)
-    while sum(len(str(track)) for track in fitting) > RUNS_OCTETS:
+    while not _fits(fitting) and apart < 2 * MAX_CHUNK_PACKETS:  # then each is one run
         apart *= 2
         fitting = [_draw_together(track, apart) for track in tracks]
     return fitting
+
+
+def _fits(tracks: Sequence[HeldTrack]) -> bool:
+    longest = max(len(kind) for _, _, *kinds in tracks for kind in kinds)
+    return longest <= MAX_RUNS_STATED and sum(len(str(one)) for one in tracks) <= RUNS_OCTETS
 
 
 def _draw_together(track: HeldTrack, apart: int) -> HeldTrack:

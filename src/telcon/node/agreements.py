@@ -17,7 +17,8 @@ from telcon.node.audit import AuditEvent
 __all__ = ["Agreements"]
 
 MAX_OPEN: Final = 32
-"""Calls whose record is worked on at once; each has a thread. The next start takes up others."""
+"""Calls whose record is worked on at once; each has a thread. One more, and the oldest waits for
+the next start of the node."""
 
 
 class Agreements:
@@ -41,6 +42,8 @@ class Agreements:
 
     def add(self, agreement: Agreement) -> None:
         """Work on a record until it is agreed."""
+        if not self.has_room():
+            next(iter(self._open.values())).close()
         self._open[agreement.call] = agreement
         self._spawn(self._run(agreement))
 
@@ -49,6 +52,12 @@ class Agreements:
             await agreement.run()
         finally:
             del self._open[agreement.call]
+
+    async def end(self, call: str) -> None:
+        """Work on the record of `call` no more, and wait until its journal is closed."""
+        if (agreement := self._open.get(call)) is not None:
+            agreement.close()
+            await agreement.ended.wait()
 
     def event(self, event: Event) -> None:
         """Take one event of the line."""

@@ -24,8 +24,8 @@ async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> 
     A crash in between: the entry is there only once nothing is left; the same command goes on.
 
     Raises:
-        OperatorError: the call goes on, its record is still being agreed or destroyed already, or
-            the log cannot say it; nothing was destroyed.
+        OperatorError: the call goes on, its record is destroyed already, or the log cannot say it;
+            nothing was destroyed.
         StorageError: the disk refused.
     """
     line = calls.line
@@ -35,11 +35,7 @@ async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> 
         raise OperatorError("this call is not over", advice="Destroy its record once it is.")
     if own in state.destroyed:
         raise OperatorError("this node's record of that call is destroyed already")
-    if calls.agreements.is_open(call):
-        raise OperatorError(
-            "both sides are still agreeing on this record",
-            advice="Wait until they have, or until the other node is reached again.",
-        )
+    await calls.agreements.end(call)
     if state.answered is None or line.machine.fold.is_frozen or line.machine.state != "going":
         raise OperatorError(
             "it cannot be said in the log of this line that the record is destroyed",

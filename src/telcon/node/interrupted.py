@@ -10,10 +10,11 @@ from itertools import groupby
 from pathlib import Path
 
 from telcon.core import draft as drafts
-from telcon.core.call import CallState
+from telcon.core.call import CallState, TrackRef
+from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.core.seal import Text
 from telcon.core.transitions import ENDS
-from telcon.errors import IllegalActError, TelconError
+from telcon.errors import IllegalActError, MalformedError, SealedError, TelconError
 from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
@@ -21,10 +22,8 @@ from telcon.node.line import Line
 from telcon.node.record.chunks import CHUNK_KEY_BYTES, OPUS, RETURNED, ChunkTree
 from telcon.node.record.journal import How
 from telcon.node.record.place import SUFFIX, RecordPlace
-from telcon.node.record.sealing import Reader
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
-from telcon.node.store.keepers import find_keepers
 from telcon.node.store.records import RecordingRecord, find_all_recordings
 
 __all__ = ["take_up_records"]
@@ -50,7 +49,7 @@ async def take_up_records(
             elif calls is not None and _is_unfinished(calls.line, call, records):
                 await _take_up(folder, store, calls, call, records, audit)
             elif calls is not None:
-                await _seal_late(folder, store, calls.line, call, records[0])
+                await _seal_late(folder, calls.line, call, records[0])
         except (TelconError, OSError) as error:
             audit(AuditEvent.RECORDER_FAILED, call=call, why=str(error))
 
@@ -100,41 +99,42 @@ async def _take_up(
     if not open_records and not calls.agreements.has_room():
         return
     place = RecordPlace(folder, records[0].path)
-    if not place.journal.exists():
+    try:
+        journal = await asyncio.to_thread(place.go_on)
+    except (MalformedError, SealedError, FileNotFoundError) as error:
+        audit(AuditEvent.RECORD_UNREADABLE, call=call, why=str(error))
         for record in open_records:
             nothing = replace(record, sha256=sha256().digest(), size_octets=0)
             await _close(store, calls.line, nothing, audit)
         return
-    line = calls.line.identity.line
-    keepers = [Reader(one) for one in store.read(lambda held: find_keepers(held, line))]
-    journal = await asyncio.to_thread(place.go_on, keepers)
     shelf = Shelf(f"record {call[:8]}", lambda: journal, time.monotonic())
     await shelf.wait_kept(time.monotonic())
-    agreement = Agreement(call, calls.line, place, shelf, store, audit, keepers=journal.keepers())
+    agreement = Agreement(
+        call, calls.line, place, shelf, store, audit, keepers=len(journal.readers) - 1
+    )
     calls.agreements.add(agreement)
     try:
         if open_records:
             await agreement.bring_back()
             await _log_tail(calls.line, call, shelf)
         for record in open_records:
-            digest, size = await agreement.file_of((record.origin, record.track))
+            digest, size = await shelf.measure_recorded((record.origin, record.track))
             closed = replace(record, sha256=digest, size_octets=size)
             await _close(store, calls.line, closed, audit)
     finally:
         agreement.recorded()
 
 
-async def _seal_late(
-    folder: Path, store: Store, line: Line, call: str, record: RecordingRecord
-) -> None:
+async def _seal_late(folder: Path, line: Line, call: str, record: RecordingRecord) -> None:
     """Erase our key to an agreed record of record-keepers, where a crash came before we said so."""
     state, own = line.machine.fold.calls.get(call), line.identity.own_card.log.name
     place = RecordPlace(folder, record.path)
-    if state is None or not state.is_agreed or own in state.sealed or not place.is_for_keepers():
+    if state is None or not state.is_agreed or own in state.sealed or own in state.destroyed:
         return
-    count = len(store.read(lambda held: find_keepers(held, line.identity.line)))
-    await asyncio.to_thread(place.erase_guarded_key)
-    await line.act(drafts.record_sealed(call, max(1, count)))
+    keepers = await asyncio.to_thread(place.keepers)
+    if keepers:
+        await asyncio.to_thread(place.erase_guarded_key)
+        await line.act(drafts.record_sealed(call, keepers))
 
 
 async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
@@ -143,20 +143,31 @@ async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
     state = line.machine.fold.calls.get(call)
     if state is None:
         return
+    starts = {track: chunk.count for track, chunk in state.chunks.items()}
+    while await _log_chunk(line, call, shelf, starts, own):
+        pass
+
+
+async def _log_chunk(
+    line: Line, call: str, shelf: Shelf, starts: dict[TrackRef, int], own: str
+) -> bool:
+    """Log one chunk of what was kept from `starts` on, and move these; False if nothing is left."""
     tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
     for track in shelf.tracks():
         if track[0] != own:
             continue
-        spoken = state.chunks.get(track)
-        first = spoken.count if spoken is not None else 0
-        packets = await shelf.read(track, first, shelf.bound(track) - first)
+        first = starts.get(track, 0)
+        packets = await shelf.read(track, first, MAX_CHUNK_PACKETS)
+        starts[track] = first + len(packets)
         for packet in packets.values():
             kind = RETURNED if packet.how is How.RETURNED else OPUS
             tree.append(track[1], packet.index, packet.timestamp, packet.payload, kind)
     chunk = tree.close()
-    if chunk is not None:
-        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-        await line.act(drafts.record_chunk(call, tracks, chunk.key))
+    if chunk is None:
+        return False
+    tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+    await line.act(drafts.record_chunk(call, tracks, chunk.key))
+    return True
 
 
 async def _close(

@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from telcon.core import draft as drafts
@@ -71,6 +71,7 @@ class Tape:
         self._recorder = CallRecorder(
             self._shelf, own_origin, now=time.monotonic(), random_bytes=os.urandom
         )
+        agreement.flush = lambda: self._recorder.flush(time.monotonic())
         self._chunk_at = time.monotonic() + CHUNK_S  # once the recorder has failed
 
     def add_track(self, origin: str, number: int) -> None:
@@ -100,14 +101,14 @@ class Tape:
         try:
             while not self._ended.is_set():
                 await self._announce()
-                await self._append_chunk(self._due())
+                await self._append_chunks(self._due())
                 await self._notice_failure()
                 try:
                     await asyncio.wait_for(self._ended.wait(), TICK_S)
                 except TimeoutError:
                     continue
             await self._announce()
-            await self._append_chunk(self._recorder.take_chunk(time.monotonic()))
+            await self._append_chunks(self._recorder.take_chunks(time.monotonic()))
             await self._close()
         finally:
             self._agreement.recorded()
@@ -116,14 +117,14 @@ class Tape:
         """Let `run` write the last chunk, close the record and say so in the log."""
         self._ended.set()
 
-    def _due(self) -> Chunk | None:
+    def _due(self) -> list[Chunk]:
         now = time.monotonic()
         if self._failed is None:
             return self._recorder.due(now)
         if now < self._chunk_at:
-            return None
+            return []
         self._chunk_at = now + CHUNK_S
-        return self._recorder.take_chunk(now)
+        return self._recorder.take_chunks(now)
 
     async def _announce(self) -> None:
         while self._unannounced:
@@ -139,15 +140,13 @@ class Tape:
         origin, number = track
         return RecordingRecord(self._call, origin, number, self._path, time.time_ns() // 1_000)
 
-    async def _append_chunk(self, chunk: Chunk | None) -> None:
-        """Log a chunk once all it covers is on the disk: what is claimed can be given."""
-        if chunk is None:
-            return
-        await self._shelf.wait_kept(
-            time.monotonic()
-        )  # if it refused, the claim stands all the same
-        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-        await self._append(drafts.record_chunk(self._call, tracks, chunk.key))
+    async def _append_chunks(self, chunks: Sequence[Chunk]) -> None:
+        """Log chunks once all they cover is on the disk: what is claimed can be given."""
+        if chunks:
+            await self._shelf.wait_kept(time.monotonic())  # if it refused, the claim stands still
+        for chunk in chunks:
+            tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+            await self._append(drafts.record_chunk(self._call, tracks, chunk.key))
 
     async def _notice_failure(self) -> None:
         event = self._recorder.next_event()
@@ -171,7 +170,7 @@ class Tape:
 
     async def _close_track(self, track: TrackRef) -> None:
         try:
-            digest, size = await self._agreement.file_of(track)
+            digest, size = await self._shelf.measure_recorded(track)
             record = replace(self._record(track), sha256=digest, size_octets=size)
             await self._store.close_recording(record)
         except TelconError as error:

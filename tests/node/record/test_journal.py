@@ -7,7 +7,15 @@ from stat import S_IMODE
 import pytest
 
 from telcon.errors import MalformedError, MisuseError, SealedError
-from telcon.node.record.journal import SEGMENT_S, Head, How, Journal, Packet
+from telcon.node.record.journal import (
+    MAX_BLOCK_BYTES,
+    SEGMENT_S,
+    Head,
+    How,
+    Journal,
+    Packet,
+    count_readers,
+)
 from telcon.node.record.sealing import PrivateKey
 
 OWN, OTHER = "arcadia.example/line/" + "ab" * 16, "borealis.example/line/" + "ab" * 16
@@ -62,7 +70,7 @@ def test_a_new_key_every_five_seconds_and_at_every_start(tmp_path: Path) -> None
     write(journal, 11)
     journal.close()
     assert len(journal._wrapped) == 3
-    again = Journal.open(journal.path, KEY, (KEY.reader,))
+    again = Journal.open(journal.path, KEY, is_writing=True)
     again.append([(OURS, Packet(550, 0, b"later"))], 10.5)
     assert len(again._wrapped) == 4
     assert SEGMENT_S == 5.0
@@ -95,7 +103,7 @@ def test_a_torn_end_is_left_out_and_cut_off_by_the_next_writer(tmp_path: Path) -
     for size in (len(before) + 1, len(before) + 4, len(before) + 100, len(whole) - 1):
         journal.path.write_bytes(whole[:size])
         assert Journal.open(journal.path, KEY).bound(OURS) == 100
-        again = Journal.open(journal.path, KEY, (KEY.reader,))
+        again = Journal.open(journal.path, KEY, is_writing=True)
         again.append([(OURS, p) for p in packets(100, 5)], 0.0)
         again.close()
         assert Journal.open(journal.path, KEY).bound(OURS) == 105
@@ -162,10 +170,31 @@ def test_what_was_opened_for_reading_takes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"telcon record v1\n", b"OggS" + bytes(100), b"telcon record v1\n\x00\x02{}"],
+    [b"", b"telcon record v1\n", b"OggS" + bytes(100), b"telcon record v1\n\x00\x02{}\x00"],
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
     path.write_bytes(content)
     with pytest.raises(MalformedError):
         Journal.open(path, KEY)
+
+
+def test_what_is_written_on_is_for_the_same_readers_whoever_keeps_records_by_then(
+    tmp_path: Path,
+) -> None:
+    journal = begin(tmp_path)
+    write(journal, 1)
+    journal.close()
+    assert count_readers(journal.path) == 2
+    again = Journal.open(journal.path, KEY, is_writing=True)
+    again.append([(OURS, Packet(50, 0, b"later"))], 0.0)
+    again.close()
+    assert Journal.open(journal.path, KEEPER).read(OURS, 50, 1)[50].payload == b"later"
+
+
+def test_what_is_more_than_a_block_is_written_as_several(tmp_path: Path) -> None:
+    journal = begin(tmp_path)
+    said = [Packet(n, n, bytes(1_338)) for n in range(4_000)]
+    journal.append([(OURS, packet) for packet in said], 0.0)
+    assert max(block.size for block in journal._blocks) < MAX_BLOCK_BYTES + 100
+    assert list(Journal.open(journal.path, KEY).read(OURS, 0, 4_000).values()) == said

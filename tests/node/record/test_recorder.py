@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from fakes.audio import run_ffmpeg
+from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
-from telcon.node.record.chunks import format_leaf
+from telcon.node.record.chunks import Chunk, format_leaf
 from telcon.node.record.journal import Head, Packet
 from telcon.node.record.place import RecordPlace
 from telcon.node.record.recorder import (
@@ -72,13 +73,11 @@ def test_every_track_is_kept(tmp_path: Path) -> None:
 def test_a_chunk_comes_every_five_seconds_and_follows_the_one_before(tmp_path: Path) -> None:
     made = Recording(tmp_path)
     made.recorder.add_track(OURS, 100.0)
-    chunks = []
+    chunks: list[Chunk] = []
     for index in range(600):
         made.say(OURS, range(index, index + 1))
-        if (chunk := made.recorder.due(100.0 + index * FRAME_S + 0.001)) is not None:
-            chunks.append(chunk)
-    if (last := made.recorder.take_chunk(112.0)) is not None:
-        chunks.append(last)
+        chunks += made.recorder.due(100.0 + index * FRAME_S + 0.001)
+    chunks += made.recorder.take_chunks(112.0)
     made.close()
     spans = [(c.tracks[0].first, c.tracks[0].count) for c in chunks]
     assert spans == [(0, 251), (251, 250), (501, 99)]
@@ -89,9 +88,8 @@ def test_the_record_proves_the_chunks(tmp_path: Path) -> None:
     made = Recording(tmp_path)
     made.recorder.add_track(OURS, 100.0)
     made.say(OURS, range(300), 2**32 - 960)
-    chunk = made.recorder.take_chunk(110.0)
+    (chunk,) = made.recorder.take_chunks(110.0)
     made.close()
-    assert chunk is not None
     tree = EMPTY_FRONTIER
     for packet in made.place.read().read(OURS, 0, 300).values():
         leaf = format_leaf(chunk.key, packet.index, packet.timestamp, packet.payload)
@@ -103,17 +101,35 @@ def test_all_that_a_chunk_covers_is_on_the_disk_before_it_is_claimed(tmp_path: P
     made = Recording(tmp_path)
     made.recorder.add_track(OURS, 100.0)
     made.say(OURS, range(30))
-    made.recorder.take_chunk(100.7)
+    made.recorder.take_chunks(100.7)
     assert asyncio.run(made.shelf.wait_kept(100.7))
     assert made.payloads(OURS) == FRAMES[:30]
     made.close()
+
+
+def test_a_chunk_that_the_log_does_not_take_for_long_is_followed_by_others(tmp_path: Path) -> None:
+    made = Recording(tmp_path)
+    made.recorder.add_track(OURS, 100.0)
+    made.say(OURS, range(MAX_CHUNK_PACKETS + 10))
+    spans = [(c.tracks[0].first, c.tracks[0].count) for c in made.recorder.take_chunks(300.0)]
+    assert spans == [(0, MAX_CHUNK_PACKETS), (MAX_CHUNK_PACKETS, 10)]
+    made.close()
+
+
+def test_silence_piles_up_no_right_to_flood(tmp_path: Path) -> None:
+    made = Recording(tmp_path)
+    made.recorder.add_track(OTHERS, 100.0)
+    for n in range(3_000):
+        made.recorder.write(OTHERS, Packet(n, n, b"\xfc"), 500.0)
+    made.close()
+    assert made.recorder.dropped() == 3_000 - round(BURST_S * MAX_PACKETS_A_SECOND)
 
 
 def test_received_tracks_are_in_no_chunk(tmp_path: Path) -> None:
     made = Recording(tmp_path)
     made.recorder.add_track(OTHERS, 100.0)
     made.say(OTHERS, range(10))
-    assert made.recorder.due(106.0) is None
+    assert made.recorder.due(106.0) == []
     made.close()
 
 
@@ -199,9 +215,9 @@ def test_a_disk_that_never_answers_does_not_hold_up_the_end(
     failed = RecorderFailed("the disk did not answer at the end of the call")
     assert made.recorder.next_event() == failed
     released.set()
-    [thread] = [t for t in threading.enumerate() if t.name == f"record {CALL[:8]}"]
-    thread.join(10)
-    assert not thread.is_alive()
+    for thread in [t for t in threading.enumerate() if t.name == f"record {CALL[:8]}"]:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_failure_is_told_once_and_chunks_go_on(tmp_path: Path) -> None:
@@ -215,7 +231,7 @@ def test_a_failure_is_told_once_and_chunks_go_on(tmp_path: Path) -> None:
     assert told.reason.startswith("the disk refused: ")
     assert made.recorder.next_event() is None
     assert not made.recorder.status(100.0).on
-    assert made.recorder.take_chunk(100.0) is not None
+    assert len(made.recorder.take_chunks(100.0)) == 1
 
 
 def memory_in_use() -> int:

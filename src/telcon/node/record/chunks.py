@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from hmac import digest
 
+from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
 
@@ -92,6 +93,11 @@ class ChunkTree:
             raise MisuseError(f"packet {expected} of track {number} is due, not {index}")
         leaf = leaf_hash(format_leaf(self._key, index, timestamp, payload, kind))
         tree.frontier, _ = tree.frontier.append(leaf)
+
+    def is_full(self, number: int) -> bool:
+        """Say whether a chunk takes no more packets of track `number`."""
+        tree = self._tracks.get(number)
+        return tree is not None and tree.frontier.size >= MAX_CHUNK_PACKETS
 
     def close(self) -> Chunk | None:
         """Return the chunk, or None when it holds no packet."""

@@ -8,14 +8,12 @@ received is never replaced; a repair counts only if it leads to the claimed root
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from telcon.ledger.merkle import EMPTY_FRONTIER, leaf_hash
 from telcon.node.record.chunks import OPUS, RETURNED, format_leaf
 from telcon.node.record.journal import How, Packet, Track
 
 __all__ = [
-    "MAX_PACKETS",
     "Claim",
     "Finding",
     "leaves_of",
@@ -24,10 +22,6 @@ __all__ = [
     "weigh",
     "weigh_by_leaves",
 ]
-
-MAX_PACKETS: Final = 5_000
-"""Of one track in one chunk: ten seconds of the shortest usual packets. Nobody speaks more, and of
-a longer claim nothing is asked for."""
 
 Runs = tuple[tuple[int, int], ...]
 
@@ -69,10 +63,8 @@ class Finding:
 
 
 def missing(claim: Claim, held: Mapping[int, Packet]) -> Runs:
-    """Return what of a claim is not held."""
-    if claim.count > MAX_PACKETS:
-        return ()
-    return runs(index for index in range(claim.first, claim.last + 1) if index not in held)
+    """Return what of a claim is not held, however much is claimed."""
+    return tuple(_between(claim, held))
 
 
 def runs(indexes: Iterable[int]) -> Runs:
@@ -93,8 +85,6 @@ def weigh(claim: Claim, held: Mapping[int, Packet], given: Mapping[int, Packet])
         None if that is not all that was claimed: the leaves are needed to say what it is.
     """
     before = _repaired(held)
-    if claim.count > MAX_PACKETS:
-        return Finding(_root(claim, held), (), runs(before), tuple(_between(claim, held)), ())
     repairs = {index: packet for index, packet in given.items() if index not in held}
     together = dict(sorted((dict(held) | repairs).items()))
     root = _root(claim, together)
@@ -112,14 +102,13 @@ def weigh_by_leaves(
     """Say what is held of `claim`, where something is absent or differs.
 
     `leaves` are the hashes of all its leaves, as its author gives them: they say which packet it
-    is. Hashes that do not lead to the claimed root say nothing. Then what came stays, and what was
-    given does not; with nothing absent, something of what came must differ.
+    is. Hashes that do not lead to the claimed root say nothing. Then what was given is not kept,
+    and all that came counts as differing: it cannot be shown to be what was claimed.
     """
     before = _repaired(held)
     if len(leaves) != claim.count or _fold(leaves) != claim.root:
-        absent = missing(claim, held)
-        differing = () if absent else runs(sorted(held))
-        return Finding(_root(claim, held), (), runs(before), absent, differing)
+        differing = runs(sorted(held))
+        return Finding(_root(claim, held), (), runs(before), missing(claim, held), differing)
     repairs = {index: packet for index, packet in given.items() if index not in held}
     good = {i: p for i, p in repairs.items() if _fits(claim, p, leaves)}
     kept = dict(sorted((dict(held) | good).items()))

@@ -5,6 +5,7 @@ is so slow that the bound is reached, ends the writing for good. A disk that mer
 in `waiting_since` and costs nothing but memory.
 """
 
+import logging
 import os
 import queue
 import threading
@@ -14,6 +15,8 @@ from functools import partial
 from pathlib import Path
 
 __all__ = ["DiskWriter", "sync_folder", "write_whole"]
+
+_LOG = logging.getLogger(__name__)
 
 MAX_WAITING = 512
 """Jobs. One a second for a call: some minutes. Beyond, the disk is stuck."""
@@ -43,6 +46,8 @@ class DiskWriter:
 
     def give(self, now: float, job: Callable[[], None]) -> None:
         """Let `job` be done, unless writing has ended; an OSError of it ends all writing."""
+        if self._closed is not None:
+            self.give_up("the record is closed")
         if self._jobs.qsize() >= MAX_WAITING:
             self.give_up("the disk has taken nothing for a long time")
         if self._failure is None:
@@ -90,6 +95,9 @@ class DiskWriter:
             job()
         except OSError as e:
             self.give_up(f"the disk refused: {e.strerror or e}")
+        except Exception as e:  # noqa: BLE001 -- the edge of a thread: nobody else would hear
+            _LOG.exception("a record could not be written")
+            self.give_up(f"a defect of this node: {e}")
 
 
 def write_whole(descriptor: int, data: bytes, size: int) -> None:

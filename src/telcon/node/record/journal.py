@@ -1,15 +1,16 @@
 """The sealed file of one call: every packet of every track, in the order in which it was kept.
 
-    file     = head || part*
+    file     = head || readers || part*
     head     = "telcon record v1" 0A || u16 length || JSON {"call":…,"own":…,"other":…,"began":µs}
+    readers  = u8 count || for each: the public key (1,216 octets)
     part     = u8 kind || u32 length || body
-    kind 1   begins a segment: body = u8 count of readers || for each: its id (8 octets) ||
-             u16 length || the sealed data key
+    kind 1   begins a segment: body = for each reader, in that order: u16 length || the sealed data
+             key
     kind 2   a block: body = AES-256-GCM(data key of the segment, nonce = u96 number of the block in
              the segment, context) of packet*
     packet   = u8 side (0 own, 1 other) || u8 track || u8 how || u64 index || u64 timestamp ||
                u16 length || payload
-    context  = SHA-256(head) || u32 number of the segment in the file, from 0
+    context  = SHA-256(head || readers) || u32 number of the segment in the file, from 0
 
 A block holds about a second, a segment five seconds at most and never two starts of the node; its
 data key is wrapped to each reader, with the context as HPKE's info. A kill leaves a torn last part:
@@ -32,14 +33,17 @@ import msgspec
 
 from telcon.errors import MalformedError, MisuseError, SealedError
 from telcon.node.record.disk import sync_folder, write_whole
-from telcon.node.record.sealing import ID_BYTES, DataKey, PrivateKey, Reader
+from telcon.node.record.sealing import PUBLIC_BYTES, DataKey, PrivateKey, Reader
 
-__all__ = ["SEGMENT_S", "Head", "How", "Journal", "Packet", "Track"]
+__all__ = ["SEGMENT_S", "Head", "How", "Journal", "Packet", "Track", "count_readers"]
 
 SEGMENT_S: Final = 5.0
 """How long one data key is used."""
 
-MAX_PART_BYTES: Final = 4 * 1024 * 1024
+MAX_BLOCK_BYTES: Final = 1024 * 1024
+"""Of packets, before sealing; one of more is written as several."""
+
+MAX_PART_BYTES: Final = 2 * MAX_BLOCK_BYTES
 MAX_READERS: Final = 32
 
 _MAGIC: Final = b"telcon record v1\n"
@@ -113,13 +117,15 @@ class Journal:
         """Use `create` or `open`. `key` opens what other starts of the node have written."""
         self.path = path
         self.head = head
-        self._readers = tuple(readers)
+        self.readers = tuple(readers)
+        """Who can open the record: this node first, then the record-keepers."""
         self._key = key
-        self._digest = sha256(_format_head(head)).digest()
+        self._digest = sha256(_format_head(head, readers)).digest()
         self._sides = {head.own: 0, head.other: 1}
         self._wrapped: list[bytes] = []  # body of each segment's first part
         self._keys: dict[int, DataKey] = {}  # of the segments whose key is known
         self._blocks: list[_Block] = []
+        self._bounds: dict[tuple[int, int], int] = {}  # by side and track
         self._size = 0
         self._descriptor: int | None = None
         self._segment_began: float | None = None
@@ -134,16 +140,17 @@ class Journal:
         journal = cls(path, head, readers, None)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal._descriptor = os.open(path, _CREATE, 0o600)
-        data = _format_head(head)
+        data = _format_head(head, readers)
         write_whole(journal._descriptor, data, 0)
         journal._size = len(data)
+        os.fdatasync(journal._descriptor)
         for folder in list(path.parents)[:3]:  # of the call, of the line, of all lines
             sync_folder(folder)
         return journal
 
     @classmethod
-    def open(cls, path: Path, key: PrivateKey, readers: Sequence[Reader] = ()) -> "Journal":
-        """Read what is there with `key`; with `readers`, more can be written for them.
+    def open(cls, path: Path, key: PrivateKey, *, is_writing: bool = False) -> "Journal":
+        """Read what is there with `key`; what is written on goes to the same readers.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -152,11 +159,11 @@ class Journal:
             SealedError: it was not sealed to `key`.
         """
         with path.open("rb") as file:
-            head = _read_head(file)
+            head, readers = _read_head(file)
             journal = cls(path, head, readers, key)
             journal._size = file.tell()
             journal._scan(file)
-        if readers:
+        if is_writing:
             journal._descriptor = os.open(path, _AGAIN)
             os.ftruncate(journal._descriptor, journal._size)
             os.lseek(journal._descriptor, journal._size, os.SEEK_SET)
@@ -165,27 +172,34 @@ class Journal:
     # -- writing
 
     def append(self, packets: Iterable[tuple[Track, Packet]], now: float) -> None:
-        """Write a block of packets; `now` (monotonic) decides whether a new key is due.
+        """Write packets; `now` (monotonic) decides whether a new key is due.
 
         Raises:
-            OSError: the disk refused; the file ends before this block.
+            OSError: the disk refused; the file ends before what could not be written.
         """
         if self._descriptor is None:
             raise MisuseError("this journal was opened for reading")
-        listed = list(packets)
-        if not listed:
-            return
-        if self._segment_began is None or now - self._segment_began >= SEGMENT_S:
-            self._begin_segment(now)
+        for block in _blocks_of(packets):
+            if self._segment_began is None or now - self._segment_began >= SEGMENT_S:
+                self._begin_segment(now)
+            self._append_block(self._descriptor, block)
+
+    def _append_block(self, descriptor: int, packets: Sequence[tuple[Track, Packet]]) -> None:
         segment = len(self._wrapped) - 1
         key = self._keys[segment]
         number = key.sealed
-        sealed = key.seal(self._format_packets(listed), self._context(segment))
+        sealed = key.seal(self._format_packets(packets), self._context(segment))
         part = _PART.pack(_BLOCK_PART, len(sealed)) + sealed
-        write_whole(self._descriptor, part, self._size)
+        write_whole(descriptor, part, self._size)
         offset = self._size + _PART.size
         self._size += len(part)
-        self._blocks.append(_Block(offset, len(sealed), segment, number, self._spans_of(listed)))
+        self._add(_Block(offset, len(sealed), segment, number, self._spans_of(packets)))
+
+    def _add(self, block: _Block) -> None:
+        self._blocks.append(block)
+        for side, track, _, highest in block.spans:
+            bound = self._bounds.get((side, track), 0)
+            self._bounds[side, track] = max(bound, highest + 1)
 
     def sync(self) -> None:
         """Make what was written survive a power cut.
@@ -214,20 +228,11 @@ class Journal:
     def tracks(self) -> list[Track]:
         """Return the tracks of which there is a packet, by origin and number."""
         origins = {side: origin for origin, side in self._sides.items()}
-        found = {
-            (origins[side], track) for block in self._blocks for side, track, *_ in block.spans
-        }
-        return sorted(found)
-
-    def keepers(self) -> int:
-        """Return for how many readers besides this node the record was sealed, at its beginning."""
-        return max(0, self._wrapped[0][0] - 1) if self._wrapped else len(self._readers) - 1
+        return sorted((origins[side], track) for side, track in list(self._bounds))
 
     def bound(self, track: Track) -> int:
         """Return the index after the highest of `track` that is kept; 0 if there is none."""
-        key = (self._sides[track[0]], track[1])
-        highest = (span[3] for block in self._blocks for span in block.spans if span[:2] == key)
-        return max(highest, default=-1) + 1
+        return self._bounds.get((self._sides[track[0]], track[1]), 0)
 
     def read(self, track: Track, first: int, count: int) -> dict[int, Packet]:
         """Return what is kept of `count` packets of `track` from index `first` on.
@@ -261,9 +266,9 @@ class Journal:
     def _data_key(self, segment: int) -> DataKey:
         known = self._keys.get(segment)
         if known is None:
-            if self._key is None:
-                raise SealedError("this node has no key for this record")
-            wrapped = _wrapped_for(self._wrapped[segment], self._key.reader.id)
+            if self._key is None or self._key.reader not in self.readers:
+                raise SealedError("this record was not sealed to this key")
+            wrapped = _wrapped_for(self._wrapped[segment], self.readers.index(self._key.reader))
             secret = self._key.unwrap(wrapped, self._context(segment))
             known = self._keys[segment] = DataKey(secret)
         return known
@@ -274,10 +279,10 @@ class Journal:
         segment = len(self._wrapped)
         key = DataKey.generate()
         context = self._context(segment)
-        body = bytearray((len(self._readers),))
-        for reader in self._readers:
+        body = bytearray()
+        for reader in self.readers:
             sealed = reader.wrap(key.secret, context)
-            body += reader.id + _LENGTH.pack(len(sealed)) + sealed
+            body += _LENGTH.pack(len(sealed)) + sealed
         part = _PART.pack(_SEGMENT_PART, len(body)) + body
         if self._descriptor is not None:
             write_whole(self._descriptor, part, self._size)
@@ -334,7 +339,7 @@ class Journal:
         segment = len(self._wrapped) - 1
         plain = self._data_key(segment).open(number, body, self._context(segment))
         spans = _spans((key, packet.index) for key, packet in _parse_packets(plain))
-        self._blocks.append(_Block(offset, len(body), segment, number, spans))
+        self._add(_Block(offset, len(body), segment, number, spans))
 
 
 def _spans(
@@ -348,12 +353,38 @@ def _spans(
     return tuple((*key, *span) for key, span in sorted(found.items()))
 
 
-def _format_head(head: Head) -> bytes:
+def count_readers(path: Path) -> int:
+    """Return for how many readers the journal at `path` is sealed, without opening it.
+
+    Raises:
+        OSError: the disk refused, or there is none.
+        MalformedError: it is no journal.
+    """
+    with path.open("rb") as file:
+        return len(_read_head(file)[1])
+
+
+def _blocks_of(packets: Iterable[tuple[Track, Packet]]) -> Iterator[list[tuple[Track, Packet]]]:
+    block: list[tuple[Track, Packet]] = []
+    octets = 0
+    for track, packet in packets:
+        cost = _PACKET.size + len(packet.payload)
+        if block and octets + cost > MAX_BLOCK_BYTES:
+            yield block
+            block, octets = [], 0
+        block.append((track, packet))
+        octets += cost
+    if block:
+        yield block
+
+
+def _format_head(head: Head, readers: Sequence[Reader]) -> bytes:
     data = msgspec.json.encode(head)
-    return _MAGIC + _LENGTH.pack(len(data)) + data
+    keys = b"".join(reader.public for reader in readers)
+    return _MAGIC + _LENGTH.pack(len(data)) + data + bytes((len(readers),)) + keys
 
 
-def _read_head(file: BinaryIO) -> Head:
+def _read_head(file: BinaryIO) -> tuple[Head, list[Reader]]:
     start = file.read(len(_MAGIC) + _LENGTH.size)
     if len(start) != len(_MAGIC) + _LENGTH.size or not start.startswith(_MAGIC):
         raise MalformedError("this is no record of telcon")
@@ -363,22 +394,27 @@ def _read_head(file: BinaryIO) -> Head:
         head = msgspec.json.decode(data, type=Head)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedError(f"the head of this record cannot be read: {error}") from error
-    if len(data) != length or _format_head(head) != start + data:
+    count = file.read(1)
+    keys = file.read(PUBLIC_BYTES * count[0]) if count and count[0] <= MAX_READERS else b""
+    readers = [Reader(keys[at : at + PUBLIC_BYTES]) for at in range(0, len(keys), PUBLIC_BYTES)]
+    if not readers or _format_head(head, readers) != start + data + count + keys:
         raise MalformedError("the head of this record is not in its one spelling")
-    return head
+    return head, readers
 
 
-def _wrapped_for(body: bytes, reader: bytes) -> bytes:
-    """Return the data key as it was wrapped for `reader`, by its id."""
-    at = 1
-    for _ in range(body[0] if body else 0):
-        one = body[at : at + ID_BYTES]
-        (length,) = _LENGTH.unpack(body[at + ID_BYTES : at + ID_BYTES + _LENGTH.size] or b"\0\0")
-        at += ID_BYTES + _LENGTH.size
-        if one == reader:
+def _wrapped_for(body: bytes, place: int) -> bytes:
+    """Return the data key as it was wrapped for the reader at `place`."""
+    at = 0
+    for number in range(place + 1):
+        head = body[at : at + _LENGTH.size]
+        length = int.from_bytes(head)
+        at += _LENGTH.size
+        if len(head) < _LENGTH.size or at + length > len(body):
+            raise MalformedError("a key of the record cannot be read")
+        if number == place:
             return body[at : at + length]
         at += length
-    raise SealedError("this record was not sealed to this key")
+    raise MalformedError("a key of the record cannot be read")
 
 
 def _parse_packets(data: bytes) -> Iterator[tuple[tuple[int, int], Packet]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from telcon.errors import MalformedError, SealedError, StorageError
 from telcon.node.folder import NEVER_RESTORE
 from telcon.node.record.disk import sync_folder
-from telcon.node.record.journal import Head, Journal
+from telcon.node.record.journal import Head, Journal, count_readers
 from telcon.node.record.sealing import PRIVATE_BYTES, PrivateKey, Reader
 
 __all__ = ["SUFFIX", "RecordPlace"]
@@ -71,16 +71,24 @@ class RecordPlace:
             MalformedError: it is no journal, or was altered.
             SealedError: it was not sealed to the key, or this node has none.
         """
-        return self._open(key or self._key(), ())
+        return self._open(key or self._key(), is_writing=False)
 
-    def go_on(self, keepers: Sequence[Reader]) -> Journal:
-        """Open the journal so that more can be written for `keepers`; errors as of `read`."""
-        key = self._key()
-        return self._open(key, (key.reader, *keepers))
+    def go_on(self) -> Journal:
+        """Open the journal to write more for the same readers; errors as of `read`."""
+        return self._open(self._key(), is_writing=True)
 
-    def is_for_keepers(self) -> bool:
-        """Say whether this node's key is, or was, one to erase once the record is agreed."""
-        return not self._plain_key.exists()
+    def keepers(self) -> int:
+        """Return for how many record-keepers the record was begun; none is needed to know.
+
+        Raises:
+            StorageError: the disk refused.
+            MalformedError: it is no journal.
+        """
+        try:
+            return count_readers(self.journal) - 1
+        except OSError as error:
+            why = error.strerror or error
+            raise StorageError(f"the record {self.path} cannot be read: {why}") from error
 
     def erase_guarded_key(self) -> None:
         """Erase that key: from now on only record-keepers open the record. Blocks on the disk.
@@ -97,9 +105,9 @@ class RecordPlace:
             self._guarded_key.unlink()
             sync_folder(self._guarded_key.parent)
 
-    def _open(self, key: PrivateKey, readers: Sequence[Reader]) -> Journal:
+    def _open(self, key: PrivateKey, *, is_writing: bool) -> Journal:
         try:
-            return Journal.open(self.journal, key, readers)
+            return Journal.open(self.journal, key, is_writing=is_writing)
         except OSError as error:
             why = error.strerror or error
             raise StorageError(f"the record {self.path} cannot be read: {why}") from error
@@ -114,7 +122,7 @@ class RecordPlace:
         return self.folder / NEVER_RESTORE / "records" / f"{line}-{call}.key"
 
     def _key(self) -> PrivateKey:
-        path = self._guarded_key if self.is_for_keepers() else self._plain_key
+        path = self._plain_key if self._plain_key.exists() else self._guarded_key
         try:
             return PrivateKey(path.read_bytes())
         except FileNotFoundError as error:

@@ -56,22 +56,25 @@ class RecorderStatus:
 
 @dataclass(slots=True)
 class _Room:
-    """How much a received track has taken of what is one speaker's due."""
+    """How much a received track may take now of what a speaker can say; silence piles up none."""
 
-    began: float
-    packets: int = 0
-    octets: int = 0
+    seen: float
+    packets: float = BURST_S * MAX_PACKETS_A_SECOND
+    octets: float = BURST_S * MAX_OCTETS_A_SECOND
     dropped: int = 0
 
     def take(self, octets: int, now: float) -> bool:
         """Say whether one more packet is a speaker's due, and count it."""
-        elapsed = now - self.began + BURST_S
-        full = self.packets >= elapsed * MAX_PACKETS_A_SECOND
-        if full or self.octets + octets > elapsed * MAX_OCTETS_A_SECOND:
+        passed, self.seen = now - self.seen, now
+        earned = self.packets + passed * MAX_PACKETS_A_SECOND
+        self.packets = min(BURST_S * MAX_PACKETS_A_SECOND, earned)
+        earned = self.octets + passed * MAX_OCTETS_A_SECOND
+        self.octets = min(BURST_S * MAX_OCTETS_A_SECOND, earned)
+        if self.packets < 1 or self.octets < octets:
             self.dropped += 1
             return False
-        self.packets += 1
-        self.octets += octets
+        self.packets -= 1
+        self.octets -= octets
         return True
 
 
@@ -90,6 +93,7 @@ class CallRecorder:
         self._pending_since = now
         self._arrived: float | None = None
         self._chunk = ChunkTree(random_bytes(CHUNK_KEY_BYTES))
+        self._full: list[Chunk] = []
         self._chunk_began = now
         self._failure_told = False
         self._closed = False
@@ -121,28 +125,37 @@ class CallRecorder:
         self._pending.append((track, packet))
         self._arrived = now
         if now - self._pending_since >= BLOCK_S:
-            self._flush(now)
+            self.flush(now)
 
     def hash_own(self, number: int, packet: Packet) -> None:
         """Put a packet of an own track into the chunk, whatever becomes of it on the disk."""
+        if self._chunk.is_full(number):  # the log has taken none for long
+            self._end_chunk()
         self._chunk.append(number, packet.index, packet.timestamp, packet.payload)
 
-    def due(self, now: float) -> Chunk | None:
+    def due(self, now: float) -> list[Chunk]:
         """Do what time asks for; each five seconds return the chunk of the own tracks.
 
-        The caller appends its entry. None also when nobody spoke in those five seconds.
+        The caller appends its entry. None when nobody spoke in those five seconds, several when
+        entries could not be appended for long.
         """
         if self._pending and now - self._pending_since >= BLOCK_S:
-            self._flush(now)
-        return self.take_chunk(now) if now - self._chunk_began >= CHUNK_S else None
+            self.flush(now)
+        return self.take_chunks(now) if now - self._chunk_began >= CHUNK_S else []
 
-    def take_chunk(self, now: float) -> Chunk | None:
-        """End the chunk now, and put all it covers on the shelf; None if it is empty."""
-        self._flush(now)
+    def take_chunks(self, now: float) -> list[Chunk]:
+        """End the chunk now, and put all it covers on the shelf; none if nobody spoke."""
+        self.flush(now)
+        self._end_chunk()
+        self._chunk_began = now
+        chunks, self._full = self._full, []
+        return chunks
+
+    def _end_chunk(self) -> None:
         chunk = self._chunk.close()
         self._chunk = ChunkTree(self._random_bytes(CHUNK_KEY_BYTES))
-        self._chunk_began = now
-        return chunk
+        if chunk is not None:
+            self._full.append(chunk)
 
     def next_event(self) -> RecorderFailed | None:
         """Return the failure, once."""
@@ -167,10 +180,11 @@ class CallRecorder:
 
     def close(self, now: float) -> None:
         """Put the last on the shelf; nothing may follow. Take the last chunk before."""
-        self._flush(now)
+        self.flush(now)
         self._closed = True
 
-    def _flush(self, now: float) -> None:
+    def flush(self, now: float) -> None:
+        """Put on the shelf what was recorded so far."""
         if self._pending:
             self._shelf.put(self._pending, self._arrived, now)
             self._pending = []

@@ -7,7 +7,6 @@ file's time is the track's time.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from copy import deepcopy
 from hashlib import sha256
 from typing import Final
 
@@ -16,7 +15,7 @@ from telcon.node.media.oggopus import OggOpusWriter
 from telcon.node.media.opus import SAMPLE_RATE, lost_frame, parse_opus_untrusted
 from telcon.node.record.journal import How, Journal, Packet, Track
 
-__all__ = ["Rendering", "TrackFile", "render_agreed", "render_recorded"]
+__all__ = ["Rendering", "measure", "render_agreed", "render_recorded"]
 
 GRAIN: Final = 480
 """Samples, 10 ms: the shortest lost frame every mode has. A shorter hole goes into the next one."""
@@ -33,22 +32,6 @@ _WINDOW: Final = 3_000
 _FRAME: Final = 2 * GRAIN
 _SILENCE: Final = lost_frame(0xFC, _FRAME)
 """All that a file holds whose speaker was never heard: players refuse one without any packet."""
-
-
-class TrackFile:
-    """What a finished rendering came to."""
-
-    def __init__(self) -> None:
-        self.packets = 0
-        self.size = 0
-        """Octets."""
-        self.hash = sha256()
-
-    def add(self, data: bytes) -> bytes:
-        """Count `data` and return it."""
-        self.size += len(data)
-        self.hash.update(data)
-        return data
 
 
 class Rendering:
@@ -69,20 +52,10 @@ class Rendering:
         self._base = 0
         self._filled = 0
         self._toc = 0
-        self.file = TrackFile()
-
-    def copy(self) -> "Rendering":
-        """Return a rendering that goes on from here by itself."""
-        twin = Rendering(self._names["TELCON_CALL"], ("", 0))
-        twin._names, twin._serial, twin._ogg = self._names, self._serial, deepcopy(self._ogg)
-        twin._base, twin._filled, twin._toc = self._base, self._filled, self._toc
-        twin.file.packets, twin.file.size = self.file.packets, self.file.size
-        twin.file.hash = self.file.hash.copy()
-        return twin
 
     def add(self, packets: Iterable[Packet]) -> bytes:
         """Add packets, in order; return the octets that are ready."""
-        return self.file.add(b"".join(self._add(packet) for packet in packets))
+        return b"".join(self._add(packet) for packet in packets)
 
     def finish(self) -> bytes:
         """Return the last octets; nothing may follow."""
@@ -93,10 +66,9 @@ class Rendering:
             pages = ogg.header()
         if ogg.position == 0:
             pages += ogg.write(_SILENCE, _FRAME)
-        return self.file.add(pages + ogg.finish())
+        return pages + ogg.finish()
 
     def _add(self, packet: Packet) -> bytes:
-        self.file.packets += 1
         try:
             samples = parse_opus_untrusted(packet.payload).samples
         except MalformedError:
@@ -151,9 +123,18 @@ def render_agreed(journal: Journal, track: Track, bound: int) -> Iterator[bytes]
     raises what `Journal.read` does.
     """
     rendering = Rendering(journal.head.call, track)
-    for packets in _windows(journal, track, bound):
+    for packets in _windows(journal, track, min(bound, journal.bound(track))):
         yield rendering.add(packets)
     yield rendering.finish()
+
+
+def measure(pieces: Iterable[bytes]) -> tuple[bytes, int]:
+    """Return SHA-256 and octets of a file; blocks as `pieces` does."""
+    digest, size = sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+    return digest.digest(), size
 
 
 def _windows(journal: Journal, track: Track, bound: int) -> Iterator[Collection[Packet]]:

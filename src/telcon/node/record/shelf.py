@@ -7,12 +7,18 @@ are added. Nothing on the loop waits for the disk but who asks to.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import sha256
+from typing import Final, TypeVar
 
 from telcon.errors import StorageError
 from telcon.node.record.disk import DiskWriter
 from telcon.node.record.journal import Journal, Packet, Track
+from telcon.node.record.rendering import measure, render_agreed, render_recorded
 
 __all__ = ["CLOSE_TIMEOUT_S", "Shelf"]
+
+T = TypeVar("T")
+_WINDOW: Final = 3_000
 
 CLOSE_TIMEOUT_S = 5.0
 """How long the end of a call waits for the disk."""
@@ -76,8 +82,37 @@ class Shelf:
         journal = self._journal
         if journal is None:
             return {}
+        return await self._in_thread(lambda: journal.read(track, first, count))
+
+    async def measure_recorded(self, track: Track) -> tuple[bytes, int]:
+        """Return SHA-256 and octets of the file of what came of `track` by itself.
+
+        Raises:
+            StorageError: the disk refused, or the file was altered.
+            SealedError: it was sealed to others.
+        """
+        journal = self._journal
+        if journal is None:
+            return sha256().digest(), 0
+        return await self._in_thread(lambda: measure(render_recorded(journal, track)))
+
+    async def measure_agreed(self, track: Track, bound: int) -> tuple[bytes, int]:
+        """Return the same of all that is held below index `bound`; raises the same."""
+        journal = self._journal
+        if journal is None:
+            return sha256().digest(), 0
+        return await self._in_thread(lambda: measure(render_agreed(journal, track, bound)))
+
+    async def count(self, track: Track, bound: int) -> int:
+        """Return how many packets of `track` below index `bound` are held; raises the same."""
+        journal = self._journal
+        return (
+            0 if journal is None else await self._in_thread(lambda: _count(journal, track, bound))
+        )
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.to_thread(journal.read, track, first, count)
+            return await asyncio.to_thread(work)
         except OSError as error:
             raise StorageError(f"the record cannot be read: {error.strerror or error}") from error
 
@@ -121,3 +156,9 @@ class Shelf:
     def _close(self) -> None:
         if self._journal is not None:
             self._journal.close()
+
+
+def _count(journal: Journal, track: Track, bound: int) -> int:
+    end = min(bound, journal.bound(track))
+    windows = ((first, min(_WINDOW, end - first)) for first in range(0, end, _WINDOW))
+    return sum(len(journal.read(track, first, count)) for first, count in windows)
