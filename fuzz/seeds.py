@@ -38,6 +38,7 @@ from fuzz.known import (
 from fuzz.targets import CREDENTIALS
 from telcon.core.frames import (
     AskLast,
+    Contradiction,
     Cosigned,
     Evidence,
     Fetch,
@@ -98,12 +99,14 @@ from telcon.ledger import (
     consistency_proof,
     format_bundle,
     format_checkpoint,
+    format_path,
     format_policy,
     format_tlog_proof,
     format_vkey,
     leaf_hash,
     log_files,
 )
+from telcon.ledger.fork import MAX_PATH_HASHES
 from telcon.ledger.note import COSIGNATURE_ED25519
 from telcon.ledger.witness import format_submission
 from telcon.node.link.invitation import format_invitation
@@ -214,6 +217,7 @@ def _ledger() -> dict[str, Files]:
             "either": format_policy(_policy_of_either_kind()),
             "comments": b"# a line\n\n" + format_policy(POLICY).replace(b" ", b"\t "),
         },
+        "path": {"two": format_path([bytes(32), bytes([1]) * 32]), "most": _longest_path()},
         "receipt": {
             "worked": receipt,
             "extra": format_tlog_proof(
@@ -236,6 +240,10 @@ def _ledger() -> dict[str, Files]:
         },
         "tiled_log": {"three": _tiled_log(), "empty": bytes(2) + EMPTY_ROOT},
     }
+
+
+def _longest_path() -> bytes:
+    return format_path([bytes([number]) * 32 for number in range(MAX_PATH_HASHES)])
 
 
 def _other_empty_tree() -> bytes:
@@ -361,6 +369,7 @@ def _frames(entries: list[bytes], content: bytes) -> Files:
         Refill(1, entries, [opening], True),
         Evidence(SIGNED, COSIGNED),
         Signal("hint", _CALL, b"\x80"),
+        Contradiction(SIGNED, COSIGNED, [bytes(32), bytes([1]) * 32]),
         Second(ML_DSA_NOTE + ML_DSA_LINE),
         Seconded(3, ML_DSA_LINE),
     ]
@@ -500,6 +509,11 @@ def _outer() -> dict[str, Files]:
         "openings": {
             "ring": format_openings([Opening("person", bytes(32), format_person(_PERSON))]),
             "none": format_openings([]),
+        },
+        "receipt_name": {
+            "ring": b"000012-call.ring",
+            "long": b"123456789012345678-blank",
+            "refused": b"12-call.ring",
         },
         "account": {
             "coverage": format_account(CoverageAccount(LINE, *_NAMES)),

@@ -96,6 +96,7 @@ from telcon.ledger import (
     format_bundle,
     format_checkpoint,
     format_key_card,
+    format_path,
     format_policy,
     format_signature_line,
     format_tlog_proof,
@@ -107,6 +108,7 @@ from telcon.ledger import (
     parse_checkpoint_untrusted,
     parse_key_card,
     parse_note_untrusted,
+    parse_path_untrusted,
     parse_policy,
     parse_signature_lines_untrusted,
     parse_tlog_proof,
@@ -116,6 +118,7 @@ from telcon.ledger import (
     verify_tlog_proof,
 )
 from telcon.ledger.checkpoint import parse_claim_untrusted
+from telcon.ledger.fork import MAX_PATH_OCTETS
 from telcon.ledger.keycard import MAX_CARD_OCTETS
 from telcon.ledger.note import MAX_NOTE_OCTETS, NoteSignature
 from telcon.ledger.policy import MAX_POLICY_OCTETS
@@ -180,6 +183,7 @@ from telcon.node.proof.layout import (
     parse_openings_untrusted,
     parse_summary_untrusted,
     parse_sums_untrusted,
+    stem_index_untrusted,
 )
 from telcon.node.proof.leaves import (
     MAX_LEAVES_OCTETS,
@@ -504,6 +508,10 @@ def _check_opus(data: bytes, packet: OpusPacket) -> None:
 # Proof folders, pages, push.
 
 
+def _check_receipt_name(name: str, index: int) -> None:
+    assert int(name.partition("-")[0]) == index < 10**18
+
+
 def _check_sums(data: bytes, sums: dict[str, str]) -> None:
     assert format_sums(sums) == data, "a second spelling was accepted"
     for path in sums:
@@ -673,6 +681,11 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "ogg_opus": Target(parse_ogg_opus_untrusted, _check_opus_file, mend=with_page_checksums),
     "opus": Target(parse_opus_untrusted, _check_opus, limit=MAX_OPUS_OCTETS),
     "sums": Target(parse_sums_untrusted, _check_sums),
+    "receipt_name": Target(
+        lambda data: stem_index_untrusted(_text(data)),
+        lambda data, index: _check_receipt_name(_text(data), index),
+    ),
+    "path": Target(parse_path_untrusted, _one_spelling(format_path), limit=MAX_PATH_OCTETS),
     "openings": Target(parse_openings_untrusted, _one_spelling(format_openings)),
     "account": Target(
         parse_account_untrusted, _reads_again(parse_account_untrusted, format_account)

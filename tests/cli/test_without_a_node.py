@@ -1,10 +1,12 @@
 """Every command where there is nothing to talk to: one sentence, one of advice, no traceback."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from telcon.cli import main
+from telcon.cli.line import _previous
 
 ASKING = [
     ["line", "invite", "--out", "invitation"],
@@ -12,6 +14,8 @@ ASKING = [
     ["line", "list"],
     ["line", "test", "borealis.example"],
     ["line", "freeze", "borealis.example", "--reason", "no reason"],
+    ["line", "acknowledge", "borealis.example", "--reason", "no reason"],
+    ["line", "renew", "borealis.example", "--out", "invitation"],
     ["link", "Adrian Rey"],
     ["card", "borealis.example", "--out", "card"],
     ["coverage", "set", "borealis.example"],
@@ -28,6 +32,24 @@ def said(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> l
     lines = printed.err.splitlines()
     assert lines[0].startswith("telcon: ")
     return lines
+
+
+@pytest.mark.parametrize(
+    ("size", "held", "broken", "says"),
+    [
+        (3, 3, None, "goes on from LOG, 3 entries, as held here"),
+        (5, 3, None, "goes on from LOG, 5 entries, of which 3 are held here"),
+        (3, 3, "another history", "BREAK: .* goes on from LOG, and not as that is held here"),
+        (3, 3, "one of two histories", "BREAK: .* not as that is held here"),
+        (0, 0, "unnamed", "BREAK: their log names none before it"),
+        (3, 0, "unknown", "BREAK: .* of which nothing is here"),
+    ],
+)
+def test_what_a_log_goes_on_from_is_said_in_words(
+    size: int, held: int, broken: str | None, says: str
+) -> None:
+    found = {"origin": "LOG", "size": size, "held": held, "broken": broken}
+    assert re.search(says, _previous(found))
 
 
 @pytest.mark.parametrize("arguments", ASKING, ids=lambda arguments: " ".join(arguments[:2]))

@@ -22,6 +22,7 @@ DRAFTS = [
     drafts.line_test(),
     drafts.line_tested(TEST),
     drafts.line_frozen(WORDS),
+    drafts.line_acknowledged(bytes(32), WORDS),
     drafts.line_coverage(1, None, ((0, 10_080),), (PERSON,)),
     drafts.ring(CALL, BY, mode="audio", track=1, person=PERSON, media=MEDIA),
     drafts.ring(CALL, BY, mode="audio", track=1, person=PERSON, media=MEDIA, topic=WORDS),

@@ -9,6 +9,7 @@ from fakes.two_logs import (
     MEDIA,
     ORIGINS,
     PERSON,
+    WORDS,
     TwoLogs,
 )
 from telcon.core import draft as drafts
@@ -132,6 +133,25 @@ def test_nothing_has_effect_after_the_line_was_frozen(logs: TwoLogs) -> None:
     assert logs.borealis.judged() is Void.LINE_FROZEN
     assert logs.fold_all().line.frozen_by == {ARCADIA}
     assert logs.fold_all().is_frozen
+
+
+def test_evidence_is_acknowledged_on_a_frozen_line_and_frees_nothing(logs: TwoLogs) -> None:
+    assert logs.fold_all().line.acknowledged == {ARCADIA: frozenset(), BOREALIS: frozenset()}
+    logs.arcadia.freeze()
+    logs.arcadia.write(drafts.line_acknowledged(b"\1" * 32, WORDS))
+    assert logs.arcadia.judged() is None
+    logs.arcadia.message()
+    assert logs.arcadia.judged() is Void.LINE_FROZEN
+    fold = logs.fold_all()
+    assert fold.is_frozen
+    assert fold.line.acknowledged[ARCADIA] == {"01" * 32}
+
+
+def test_no_terms_keep_a_side_from_acknowledging(logs: TwoLogs) -> None:
+    logs.borealis.write(drafts.line_terms("go on", []))
+    logs.all_see()
+    logs.arcadia.write(drafts.line_acknowledged(b"\1" * 32, WORDS))
+    assert logs.arcadia.judged() is None
 
 
 def test_a_line_test_is_answered_by_the_other_side_alone(logs: TwoLogs) -> None:

@@ -20,6 +20,7 @@ ONE_OF_EACH: list[frames.Frame] = [
     frames.Fetch(12),
     frames.Refill(12, [], [], True),
     frames.Evidence(b"one", b"two"),
+    frames.Contradiction(b"one", b"two", [b"r" * 32, b"p" * 32]),
     frames.Second(b"n" * 8_192),
     frames.Seconded(4, b"l" * 4_096),
     frames.Signal("hint", "", b"body"),

@@ -196,6 +196,42 @@ def test_a_cosigned_note_that_failed_to_be_stored_is_offered_again() -> None:
     assert victim.store.theirs.notes[3].cosigned
 
 
+def test_what_we_signed_and_nobody_cosigned_is_kept_when_the_link_goes() -> None:
+    victim, _ = linked()
+    victim.append(drafts.line_test())
+    (push,) = [one for one in victim.sent_of(frames.Push) if isinstance(one, frames.Push)][-1:]
+    victim.machine.link_down(victim.now())
+    victim.turn()
+    assert 3 not in victim.store.own.notes
+    victim.wait(1.0)
+    note = victim.store.own.notes[3]
+    assert (note.note, note.cosigned) == (push.note, False)
+    assert victim.store.own.newest_note() == (2, victim.store.own.notes[2].note)
+    assert Victim(victim.store).machine.cosigned_by_peer == 2
+    victim.link_up()
+    victim.machine.link_down(victim.now())
+    assert victim.machine.next_deadline() is None  # it is kept already
+
+
+def test_a_signed_note_that_failed_to_be_stored_is_offered_again_and_a_cosigned_one_stays() -> None:
+    victim, villain = linked()
+    victim.append(drafts.line_test())
+    victim.machine.link_down(victim.now())
+    victim.time_s += 1.0
+    failed = victim.machine.take_commit(victim.now())
+    assert failed is not None
+    victim.machine.commit_failed(failed, victim.now())
+    victim.wait(1.0)
+    assert not victim.store.own.notes[3].cosigned
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(victim.store.own, 3)))
+    victim.wait(1.0)
+    assert victim.store.own.notes[3].cosigned
+    victim.machine.link_down(victim.now())
+    victim.wait(1.0)
+    assert victim.store.own.notes[3].cosigned
+
+
 def test_times_of_cosignatures_never_fall_though_the_clock_does() -> None:
     victim, villain = linked()
     newest = victim.machine._books.mirror._timestamp

@@ -1,8 +1,11 @@
 """A peer with true keys and no manners: it costs itself the line and us nothing."""
 
+from itertools import product
+
 import pytest
 
 from fakes.joined import ARCADIA, LINE, START_US, identity_of, message, opening_acts, ring
+from fakes.line_checks import plain_root
 from fakes.memory_log import MemoryStore
 from fakes.villain import Victim, Villain
 from telcon.core import draft as drafts
@@ -19,8 +22,9 @@ from telcon.core.machine import (
     SignalReceived,
 )
 from telcon.core.pushing import CREDIT_OCTETS
+from telcon.core.seal import Text
 from telcon.errors import IllegalActError
-from telcon.ledger import Checkpoint, sign_checkpoint
+from telcon.ledger import Checkpoint, Fork, fork_between, fork_hash, sign_checkpoint, verify_fork
 
 SECOND = START_US // 1_000_000
 
@@ -47,8 +51,8 @@ def test_a_fork_of_one_size_is_kept_as_evidence_told_and_never_cosigned() -> Non
     other.write(drafts.line_terms("end"))
     held, forked = villain.note(), other.note()
     victim.receive(other.push(1))
-    assert victim.store.evidence == [(held, forked)]
-    assert victim.told(ForkFound) == [ForkFound(held, forked)]
+    assert victim.store.evidence == [Fork(held, forked)]
+    assert victim.told(ForkFound) == [ForkFound(Fork(held, forked))]
     assert frames.Evidence(held, forked) in victim.sent
     assert victim.refusals() == ["fork"]
     villain.write(message("as if nothing had been"))
@@ -66,8 +70,83 @@ def test_a_peer_that_rolls_back_and_goes_on_differently_has_forked() -> None:
     for number in range(10):
         other.write(message(f"no, {number}"))
     victim.receive(other.push(3))
-    assert victim.store.evidence == [(villain.note(), other.note())]
+    (fork,) = victim.store.evidence
+    assert (fork.first, fork.second) == (villain.note(), other.note())
+    verify_fork(fork, villain.identity.own_card.log)
+    assert frames.Contradiction(fork.first, fork.second, list(fork.path)) in victim.sent
     assert victim.store.theirs.all_entries() == villain.log.all_entries()
+
+
+def test_a_fork_of_any_two_sizes_is_proven_by_what_is_kept() -> None:
+    """Where it parted, how much is held, how much is claimed: all small cases."""
+    proven = 0
+    for held, parted, claimed in product(range(3, 9), range(1, 8), range(3, 11)):
+        if parted >= min(held, claimed):
+            continue
+        victim, villain = met()
+        villain.write(*[message("held")] * (held - 2))
+        victim.receive(villain.push(2))
+        other = villain.fork(parted)
+        other.write(*[message("claimed")] * (claimed - parted))
+        victim.receive(other.push(parted))
+        (fork,) = victim.store.evidence
+        first, second = verify_fork(fork, villain.identity.own_card.log)
+        assert (first.size, second.size) == (min(held, claimed), max(held, claimed))
+        proven += 1
+    assert proven > 100
+
+
+def test_a_fork_freezes_the_line_by_an_entry_once() -> None:
+    victim, villain = met()
+    other = villain.fork(1)
+    other.write(drafts.line_terms("end"))
+    victim.receive(other.push(1))
+    own = victim.store.own.all_entries()
+    assert len(own) == 3
+    assert b'{"type":"line.frozen"' in own[2]
+    assert victim.machine.fold.is_frozen
+    with pytest.raises(IllegalActError, match="line frozen"):
+        victim.append(message("as if nothing had been"))
+    villain.write(message("more"))
+    victim.receive(villain.push(2))
+    again = Victim(victim.store)
+    again.link_up()
+    again.receive(villain.hello())
+    assert again.store.own.all_entries() == own
+
+
+def test_a_fork_that_was_found_before_a_crash_freezes_at_the_next_start() -> None:
+    victim, villain = met()
+    other = villain.fork(1)
+    other.write(drafts.line_terms("end"))
+    victim.receive(other.push(1))
+    victim.store.own = victim.store.own.copy(2)  # killed before the entry was written
+    victim.store.marker = Marker(2, villain_root(victim))
+    again = Victim(victim.store)
+    assert b'{"type":"line.frozen"' in again.store.own.all_entries()[2]
+
+
+def test_a_fork_found_before_our_log_was_opened_freezes_as_soon_as_it_is() -> None:
+    victim, villain = Victim(), Villain()
+    victim.link_up()
+    other = villain.fork(1)
+    other.write(drafts.line_terms("end"))
+    victim.receive(villain.hello(), villain.push(), other.push(1))
+    assert victim.store.own.size == 0
+    victim.append(opening_acts()[0])
+    assert b'{"type":"line.frozen"' in victim.store.own.all_entries()[1]
+
+
+def test_a_fork_may_be_acknowledged_on_the_frozen_line() -> None:
+    victim, villain = met()
+    other = villain.fork(1)
+    other.write(drafts.line_terms("end"))
+    victim.receive(other.push(1))
+    name = fork_hash(victim.store.evidence[0])
+    victim.append(drafts.line_acknowledged(name, Text("en", "we have seen it")))
+    own = victim.identity.own_card.log.name
+    assert victim.machine.fold.line.acknowledged[own] == {name.hex()}
+    assert victim.machine.fold.is_frozen
 
 
 def test_a_fork_is_remembered_after_a_restart() -> None:
@@ -525,6 +604,90 @@ def test_invented_evidence_against_us_shows_nothing() -> None:
     assert victim.store.evidence == []
 
 
+def test_checkpoints_of_ours_of_two_sizes_prove_nothing_without_what_shows_it() -> None:
+    """A node set back as a whole cannot be framed by the checkpoints that it has forgotten."""
+    victim, villain = met()
+    for number in range(4):
+        victim.append(message(f"{number}"))
+    past, store = victim.store.own.copy(), victim.store.backup()
+    store.own = store.own.copy(4)
+    store.marker = Marker(4, plain_root(store.own.all_entries()))
+    again = Victim(store)
+    again.link_up()
+    again.receive(villain.hello(villain.last(past, 2)))
+    again.receive(frames.Evidence(villain.last(past, 3), villain.last(past, 6)))
+    assert again.store.evidence == []
+    assert again.state == "asking"  # it has signed more than it holds: that is to be read back
+    again.receive(villain.refill(past, 4), villain.refill(past, 4))
+    assert again.state == "going"
+    assert again.store.own.all_entries() == past.all_entries()
+
+
+def test_a_contradiction_that_shows_none_is_a_complaint() -> None:
+    victim, villain = met()
+    for number in range(4):
+        victim.append(message(f"{number}"))
+    own = victim.store.own
+    good, longer = villain.last(own, 3), villain.last(own, 6)
+    path = fork_between(good, longer, own.hash).path
+    for shown in (path, path[::-1], (b"\1" * 32, *path[1:])):
+        victim.receive(frames.Contradiction(good, longer, list(shown)))
+        assert "no contradiction" in victim.complaints()[-1].reason
+    assert victim.state == "going"
+    assert victim.store.evidence == []
+
+
+def test_a_contradiction_of_two_sizes_against_us_ends_the_line_for_good() -> None:
+    victim, villain = met()
+    for number in range(4):
+        victim.append(message(f"{number}"))
+    own = victim.store.own
+    other = sign_checkpoint(Checkpoint(own.origin, 3, b"\1" * 32), victim.identity.log_key)
+    fork = fork_between(other, villain.last(own, 6), own.hash)
+    victim.receive(frames.Contradiction(fork.first, fork.second, list(fork.path)))
+    assert victim.state == "broken"
+    (kept,) = victim.store.evidence
+    verify_fork(kept, victim.identity.own_card.log)
+    assert Victim(victim.store).state == "broken"
+
+
+def test_another_history_that_is_shown_as_last_is_kept_with_what_shows_it() -> None:
+    victim, villain = met()
+    for number in range(4):
+        victim.append(message(f"{number}"))
+    own = victim.store.own
+    victim.receive(frames.Cosigned(6, villain.cosign(own, 6)))
+    victim.wait(1.0)
+    other = sign_checkpoint(Checkpoint(own.origin, 5, b"\1" * 32), victim.identity.log_key)
+    victim.link_up()
+    victim.receive(villain.hello(other))
+    assert victim.state == "broken"
+    (fork,) = victim.store.evidence
+    first, second = verify_fork(fork, victim.identity.own_card.log)
+    assert (first.size, second.size) == (5, 6)
+
+
+def test_evidence_against_a_log_that_has_ended_is_kept_all_the_same_and_once() -> None:
+    victim, villain = met()
+    victim.append(message("x"))
+    own = victim.store.own
+    notes = [
+        sign_checkpoint(Checkpoint(own.origin, 3, root), victim.identity.log_key)
+        for root in (own.rows[0][1][:32], b"\1" * 32)
+    ]
+    victim.link_up()
+    victim.receive(villain.hello(notes[0]))  # another history than ours, longer than what we kept
+    assert victim.state == "broken"
+    assert victim.store.evidence == []
+    for _ in range(2):
+        victim.receive(frames.Evidence(notes[0], notes[1]))
+    assert victim.store.evidence == [Fork(notes[0], notes[1])]
+    again = Victim(victim.store)
+    again.link_up()
+    again.receive(villain.hello(), frames.Evidence(notes[0], notes[1]))
+    assert len(again.store.evidence) == 1
+
+
 def test_true_evidence_against_us_ends_the_line_for_good() -> None:
     victim, _ = met()
     own = victim.store.own
@@ -534,7 +697,7 @@ def test_true_evidence_against_us_ends_the_line_for_good() -> None:
     victim.receive(frames.Evidence(true, other))
     assert victim.state == "broken"
     assert victim.told(LineBroken)
-    assert victim.told(ForkFound) == [ForkFound(true, other)]
+    assert victim.told(ForkFound) == [ForkFound(Fork(true, other))]
     with pytest.raises(IllegalActError):
         victim.append(message("x"))
     again = Victim(victim.store)
@@ -631,7 +794,7 @@ def test_evidence_that_a_peer_brings_against_itself_is_taken() -> None:
     other = villain.fork(1)
     other.write(drafts.line_terms("end"))
     victim.receive(frames.Evidence(villain.note(), other.note()))
-    assert victim.store.evidence == [(villain.note(), other.note())]
+    assert victim.store.evidence == [Fork(villain.note(), other.note())]
     villain.write(message("x"))
     victim.receive(villain.push(2))
     assert victim.refusals() == ["fork"]

@@ -14,10 +14,10 @@ from telcon.ledger import (
     cosign,
     format_checkpoint,
     mirror_policy,
-    parse_checkpoint_untrusted,
     parse_note_untrusted,
     sign_checkpoint,
     verify_checkpoint,
+    verify_fork,
     verify_note,
 )
 
@@ -301,13 +301,26 @@ def test_another_history_is_a_fork_and_is_kept_as_evidence() -> None:
     show(pair, cosigned_note(pair, root=b"\x01" * 32))
     assert granted(pair) == before
     assert pair.borealis.told(ForkFound)
-    ((first, second),) = pair.borealis.store.evidence
-    roots = {
-        parse_checkpoint_untrusted(parse_note_untrusted(one).text).root for one in (first, second)
-    }
-    assert len(roots) == 2
+    (fork,) = pair.borealis.store.evidence
+    first, second = verify_fork(fork, identity_of("arcadia.example", ml_dsa=True).own_card.log)
+    assert first.size == second.size
+    assert [kinds(note) for note in fork[:2]] == [[("arcadia", 0x01)]] * 2
     show(pair, cosigned_note(pair))
     assert granted(pair) == before
+
+
+def test_another_history_of_a_size_that_is_not_kept_is_shown_to_be_one() -> None:
+    pair = opened()
+    del pair.borealis.store.theirs.notes[2]
+    pair.say(pair.arcadia, "words")
+    pair.run(5.0)
+    show(pair, cosigned_note(pair, size=2, root=b"\x01" * 32))
+    (fork,) = pair.borealis.store.evidence
+    first, second = verify_fork(fork, identity_of("arcadia.example", ml_dsa=True).own_card.log)
+    assert (first.size, second.size) == (2, 3)
+    assert pair.borealis.machine.fold.is_frozen
+    assert pair.arcadia.machine.state == "broken"
+    assert pair.arcadia.store.evidence == [fork]
 
 
 def test_a_flood_costs_two_signatures_a_second() -> None:

@@ -163,7 +163,8 @@ def line(number: int = 0, peer: Mapping[str, str] = PEER, **changes: Any) -> dic
         "since_us": NOW_US - 90 * MINUTE_US,
     }
     rest = {"waiting": 0, "messages_waiting": 0, "wished": False, "catching": None}
-    return {**base, **rest, "tests": by_the_hour(), "frozen": False, "broken": None, **changes}
+    over = {"frozen": False, "broken": None, "forked": None, "noted": True}
+    return {**base, **rest, "tests": by_the_hour(), **over, **changes}
 
 
 def by_the_hour(
@@ -466,6 +467,16 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         idle(line(broken="The other side signed two different histories.")),
         f"line/{LINE}",
         ("The line has stopped", "two different histories"),
+    ),
+    "line-forked": (
+        idle(line(frozen=True, broken="x", forked="theirs", noted=False)),
+        f"line/{LINE}",
+        ("The other node has signed two histories", "about its own log cannot both be true"),
+    ),
+    "line-forked-ours": (
+        idle(line(broken="x", forked="ours", noted=True)),
+        f"line/{LINE}",
+        ("Two histories bear this node", "its key was stolen", "a new line can be set up"),
     ),
     "ringing": (in_call("ringing"), "", ("Ringing at Borealis", "Cancel")),
     "ringing-unsigned": (

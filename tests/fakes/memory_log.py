@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from telcon.core.seal import Opening
 from telcon.core.stored import NEW_LOG, Commit, Marker, Note
-from telcon.ledger import EMPTY_FRONTIER, Frontier, leaf_hash
+from telcon.ledger import EMPTY_FRONTIER, Fork, Frontier, leaf_hash
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
@@ -12,8 +12,9 @@ __all__ = ["MemoryLog", "MemoryStore"]
 class MemoryLog:
     """One log; satisfies `StoredLog`."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, *, own: bool = False) -> None:
         self._origin = origin
+        self._own = own
         self.rows: list[tuple[bytes, bytes]] = []  # entry, hashes
         self.opened: dict[int, list[Opening]] = {}
         self.notes: dict[int, Note] = {}
@@ -52,9 +53,10 @@ class MemoryLog:
         return self.notes[size].note if size in self.notes else None
 
     def newest_note(self) -> tuple[int, bytes] | None:
-        if not self.notes:
+        sizes = [size for size, note in self.notes.items() if note.cosigned or not self._own]
+        if not sizes:
             return None
-        newest = self.notes[max(self.notes)]
+        newest = self.notes[max(sizes)]
         return newest.size, newest.note
 
     def seconded_size(self) -> int:
@@ -72,7 +74,7 @@ class MemoryLog:
 
     def copy(self, size: int | None = None) -> "MemoryLog":
         """Return a backup, as of the first `size` entries."""
-        backup = MemoryLog(self._origin)
+        backup = MemoryLog(self._origin, own=self._own)
         backup.rows = self.rows[:size]
         backup.opened = {at: list(ones) for at, ones in self.opened.items() if at < backup.size}
         backup.notes = {at: note for at, note in self.notes.items() if at <= backup.size}
@@ -84,10 +86,10 @@ class MemoryStore:
     """Both logs of a line and its marker. `commit` is the transaction, `mark` what follows it."""
 
     def __init__(self, own: str, theirs: str, marker: Marker | None = NEW_LOG) -> None:
-        self.own = MemoryLog(own)
+        self.own = MemoryLog(own, own=True)
         self.theirs = MemoryLog(theirs)
         self.marker = marker
-        self.evidence: list[tuple[bytes, bytes]] = []
+        self.evidence: list[Fork] = []
         self.commits = 0
 
     def commit(self, commit: Commit) -> None:
@@ -101,10 +103,12 @@ class MemoryStore:
             for index, opening in growth.openings:
                 log.opened.setdefault(index, []).append(opening)
         for note in commit.notes:
-            logs[note.origin].notes[note.size] = note
+            was = logs[note.origin].notes.get(note.size)
+            if was is None or note.cosigned > was.cosigned:
+                logs[note.origin].notes[note.size] = note
         for note in commit.seconded:
             logs[note.origin].seconded.setdefault(note.size, note)
-        self.evidence += [pair for pair in commit.evidence if pair not in self.evidence]
+        self.evidence += [fork for fork in commit.evidence if fork not in self.evidence]
         self.commits += 1
 
     def mark(self, commit: Commit) -> None:

@@ -49,6 +49,10 @@ class SignedLog(MemoryLog):
         size = next((size for size in sizes if size > index), None)
         return None if size is None else (size, self.notes[size].note)
 
+    def signed_note_over(self, index: int) -> tuple[int, bytes] | None:
+        size = next((size for size in sorted(self.notes) if size > index), None)
+        return None if size is None else (size, self.notes[size].note)
+
     def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
         size = next((size for size in sorted(self.seconded) if size > index), None)
         return None if size is None else (size, self.seconded[size].note)
@@ -137,6 +141,13 @@ class SignedLine:
         checkpoint = Checkpoint(node.log.origin, size, root_at(size, node.log.hash))
         note = self.note(node, checkpoint, self.other(node))
         node.log.notes[size] = Note(node.log.origin, size, note, cosigned=True)
+
+    def sign_alone(self, node: Node) -> None:
+        """Sign the log as it stands; the other side does not."""
+        size = node.log.size
+        checkpoint = Checkpoint(node.log.origin, size, root_at(size, node.log.hash))
+        note = sign_checkpoint(checkpoint, node.log_key)
+        node.log.notes[size] = Note(node.log.origin, size, note, cosigned=False)
 
     def second(self, node: Node) -> None:
         """Have both sides sign the newest checkpoint of `node`'s log by ML-DSA-44 too."""

@@ -98,6 +98,8 @@ class WildAuthor:
                 return drafts.line_frozen(WORDS)
             case "line.terms":
                 return drafts.line_terms(self.random.choice(["go on", "mute", "end"]))
+        if len(self.calls) % 2:  # without a draw: what else is drawn stays as it was
+            return drafts.line_acknowledged(bytes(32), WORDS)
         return drafts.blank()
 
     def _call_draft(self, kind: str, call: str) -> Draft:

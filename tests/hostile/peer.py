@@ -114,6 +114,7 @@ class HostilePeer(ConnectionOwner):
         self.name = name
         self.certificate: NodeCertificate = load_or_make_certificate(folder / name, name)
         self.cosigns = True
+        self.previous: tuple[str, int, bytes] | None = None  # what its log says it goes on from
         self.received: list[frames.Frame] = []
         self.ends: list[TelconError] = []
         self.connection: Connection | None = None
@@ -171,7 +172,7 @@ class HostilePeer(ConnectionOwner):
         self.held = MemoryLog(self.victim_card.log.name)
         cards = sorted((self.card(paired.line), self.victim_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
-        self.write(drafts.line_opened(hashes, None), drafts.line_terms("go on"))
+        self.write(drafts.line_opened(hashes, self.previous), drafts.line_terms("go on"))
 
     # -- the link
 

@@ -8,8 +8,18 @@ from typing import Any
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, ask, audited, content, exchange, pair, two_nodes, until
-from telcon.errors import InvitationError, InvitationRefusal, StorageError
+from fakes.two_nodes import (
+    TwoNodes,
+    ask,
+    audited,
+    content,
+    desk_of,
+    exchange,
+    pair,
+    two_nodes,
+    until,
+)
+from telcon.errors import InvitationError, InvitationRefusal, OperatorError, StorageError
 from telcon.ledger import root_at
 from telcon.node.link.invitation import INVITATION_LIFE_US, parse_invitation_untrusted
 from telcon.node.store.invitations import find_invitations
@@ -123,6 +133,43 @@ async def test_a_second_line_with_the_same_node_needs_the_first_frozen(both: Two
     ended = both.arcadia.store.stored_log(old.own_origin)
     root = root_at(ended.size, ended.hash).hex()
     assert opened["previous"] == [old.own_origin, ended.size, root]
+
+
+@on_strangers
+async def test_a_line_is_renewed_by_one_command_and_the_new_log_goes_on_from_the_old(
+    both: TwoNodes,
+) -> None:
+    await pair(*both.nodes, both.folder / "first")
+    await both.up()
+    file = both.folder / "second"
+    renewing = asyncio.create_task(ask(both.arcadia, "renew", peer=NAMES[1], out=str(file)))
+    (old,) = both.arcadia.store.lines()
+    announced = both.borealis.store.stored_log(old.own_origin)
+    await until(lambda: b'{"type":"line.frozen"' in announced.entries(announced.size - 1, 1)[0])
+    theirs = await ask(both.borealis, "accept", invitation=content(file))
+    ours = await renewing
+    for node, name, words in ((both.arcadia, 1, theirs), (both.borealis, 0, ours)):
+        await ask(node, "confirm", peer=NAMES[name], words=words["words"])
+    await both.up()
+    (opening,) = [one for _, one in announced.openings(announced.size - 1, 1)]
+    assert invited_line(content(file)).encode() in opening.content
+    for node in both.nodes:
+        (new,) = (await ask(node, "lines"))["lines"][-1:]
+        assert new["previous"]["broken"] is None
+        assert new["previous"]["size"] == new["previous"]["held"] >= 2
+    with pytest.raises(StorageError, match="cannot be written"):
+        nowhere = str(both.folder / "nowhere" / "invitation")
+        await ask(both.arcadia, "renew", peer=NAMES[1], out=nowhere)
+    assert not desk_of(both.arcadia).line.machine.fold.is_frozen  # nothing was announced
+
+
+@on_strangers
+async def test_a_frozen_line_is_not_renewed_but_paired_anew(both: TwoNodes) -> None:
+    await pair(*both.nodes, both.folder / "first")
+    await both.up()
+    await ask(both.arcadia, "freeze", peer=NAMES[1], reason="no more")
+    with pytest.raises(OperatorError, match="frozen already"):
+        await ask(both.arcadia, "renew", peer=NAMES[1], out=str(both.folder / "second"))
 
 
 async def invitation(both: TwoNodes, *, known_to_borealis: bool = True) -> str:

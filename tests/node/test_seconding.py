@@ -47,6 +47,22 @@ async def test_new_lines_sign_with_ml_dsa_too_and_both_nodes_keep_it(both: TwoNo
     assert line_of(both.arcadia).machine.seconded_by_peer == before
 
 
+NEWER_TABLES = (
+    "seconded",
+    "witness_cosignature",
+    "line_witness",
+    "line_public",
+    "witness_refused",
+    "witnessed",
+    "house_pin",
+    "house_note",
+    "house_opening",
+    "house_entry",
+    "house_log",
+)
+"""What came after the revision to which `make_old` goes back; those that refer to others first."""
+
+
 def make_old(folder: Path) -> None:
     """Bring a node's database to the form that it had before, with key cards of version 1."""
     connection = sqlite3.connect(folder / DATABASE)
@@ -62,7 +78,10 @@ def make_old(folder: Path) -> None:
         for table in ("line", "invitation"):
             for seed in SEEDS:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {seed}")
-        connection.execute("DROP TABLE seconded")
+        for column in ("path", "acknowledged"):
+            connection.execute(f"ALTER TABLE evidence DROP COLUMN {column}")
+        for table in NEWER_TABLES:
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     connection.close()
 

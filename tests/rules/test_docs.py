@@ -37,6 +37,15 @@ def test_every_module_in_the_spec_list_exists() -> None:
         assert path.is_dir() or path.with_suffix(".py").is_file(), module
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    tests = "".join(path.read_text() for path in tracked("tests/*.py"))
+    settings = (ROOT / "src/telcon/node/settings.py").read_text()
+    for page in tracked("*.md"):
+        for name in re.findall(r"`(test_[a-z0-9_]+)`", page.read_text()):
+            is_there = f"def {name}(" in tests or f" {name}:" in settings
+            assert is_there, f"{page.name} names {name}"
+
+
 @pytest.mark.parametrize("package", ["core", "node"])
 def test_every_part_is_on_the_map(package: str) -> None:
     folder = ROOT / "src" / "telcon" / package

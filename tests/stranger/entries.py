@@ -17,6 +17,7 @@ TYPES = {
     "line.test": "",
     "line.tested": "re",
     "line.frozen": "reason*",
+    "line.acknowledged": "evidence reason*",
     "line.coverage": "since until? hours modes persons*",
     "call.ring": "call by mode track person* topic*? media*",
     "call.ringing": "call re devices",

@@ -57,6 +57,7 @@ SEALS = {
     (kind, member): seal(kind, member, content.encode())
     for kind, members in {
         "line.frozen": {"reason": WORDS},
+        "line.acknowledged": {"reason": WORDS},
         "line.coverage": {"persons": f'{{"persons":[{PERSON}]}}'},
         "call.ring": {"person": PERSON, "topic": WORDS, "media": MEDIA},
         "call.answer": {"person": PERSON, "media": MEDIA},
@@ -99,6 +100,9 @@ ENTRIES = [
     head("line.test"),
     head("line.tested") | {"re": [[BOREALIS, 3]]},
     head("line.frozen") | sealed("line.frozen", "reason"),
+    head("line.acknowledged")
+    | {"evidence": digest("a fork")}
+    | sealed("line.acknowledged", "reason"),
     head("line.coverage")
     | {"since": 1_790_000_000_000_000, "hours": [[0, 10_080]], "modes": ["audio"]}
     | sealed("line.coverage", "persons"),

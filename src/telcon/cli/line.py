@@ -48,6 +48,22 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     freeze.add_argument("--reason", required=True, help="in words; the other side reads them")
     freeze.set_defaults(run=_freeze)
 
+    renew = parts.add_parser(
+        "renew", help="new keys: announce it in the line, freeze it, and invite to a new one"
+    )
+    renew.add_argument("name", help="the other node, like borealis.example")
+    renew.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a new file, to be handed over"
+    )
+    renew.set_defaults(run=_renew)
+
+    noted = parts.add_parser(
+        "acknowledge", help="take note of proof of two histories; then the line can be paired anew"
+    )
+    noted.add_argument("name", help="the other node, like borealis.example")
+    noted.add_argument("--reason", required=True, help="in words; they become an entry")
+    noted.set_defaults(run=_acknowledge)
+
     witness.add_line_commands(parts)
 
     link = commands.add_parser("link", help="print a sign-in link: 15 minutes, one use")
@@ -77,6 +93,12 @@ def _ask(arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[s
 def _invite(arguments: argparse.Namespace) -> int:
     answer = _ask(arguments, {"do": "invite", "out": str(arguments.out.absolute())})
     _show_words(arguments, answer)
+    return 0
+
+
+def _renew(arguments: argparse.Namespace) -> int:
+    out = str(arguments.out.absolute())
+    _show_words(arguments, _ask(arguments, {"do": "renew", "peer": arguments.name, "out": out}))
     return 0
 
 
@@ -151,11 +173,29 @@ def _list(arguments: argparse.Namespace) -> int:
         )
         if line["broken"]:
             print(f"  {line['broken']}")
+        if line["previous"]:
+            print(f"  {_previous(line['previous'])}")
+        if line["forked"] and not line["noted"]:
+            print("  Look at it: telcon evidence --out FOLDER")
+            print(f"  Then, to pair anew: telcon line acknowledge {line['peer']} --reason WORDS")
     for pairing in answer["pairings"]:
         print(f"{pairing['peer']}  waits to be confirmed: {pairing['words']}")
     if not answer["lines"] and not answer["pairings"]:
         print("No line yet. Begin with: telcon line invite --out FILE")
     return 0
+
+
+def _previous(found: Mapping[str, Any]) -> str:
+    origin, size, held = found["origin"], found["size"], found["held"]
+    match found["broken"]:
+        case "another history" | "one of two histories":
+            return f"BREAK: their log says it goes on from {origin}, and not as that is held here"
+        case "unnamed":
+            return "BREAK: their log names none before it, though earlier ones are here"
+        case "unknown":
+            return f"BREAK: their log says it goes on from {origin}, of which nothing is here"
+    as_held = "as held here" if held == size else f"of which {held} are held here"
+    return f"their log goes on from {origin}, {size} entries, {as_held}"
 
 
 def _state(line: Mapping[str, Any]) -> str:
@@ -173,6 +213,15 @@ def _test(arguments: argparse.Namespace) -> int:
 def _freeze(arguments: argparse.Namespace) -> int:
     _ask(arguments, {"do": "freeze", "peer": arguments.name, "reason": arguments.reason})
     print(f"The line to {arguments.name} is frozen for ever. Pair anew when you trust it again.")
+    return 0
+
+
+def _acknowledge(arguments: argparse.Namespace) -> int:
+    _ask(arguments, {"do": "acknowledge", "peer": arguments.name, "reason": arguments.reason})
+    print(
+        f"Noted. The line to {arguments.name} stays frozen for ever; a new one can be paired now.\n"
+        "What was kept stays kept: telcon evidence --out FOLDER writes it for others to check."
+    )
     return 0
 
 

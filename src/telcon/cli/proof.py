@@ -1,4 +1,4 @@
-"""`telcon export`, `attest`, `excerpt` and `verify`."""
+"""`telcon export`, `evidence`, `attest`, `excerpt` and `verify`."""
 
 import argparse
 import re
@@ -53,6 +53,17 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
+
+    evidence = commands.add_parser(
+        "evidence", help="write what shows that a log has two histories, for others to check"
+    )
+    evidence.add_argument(
+        "line", nargs="?", metavar="NAME", help="the other node, or the line's 32 hex digits"
+    )
+    evidence.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    evidence.set_defaults(run=_evidence)
 
     attest = commands.add_parser(
         "attest", help="write the proof that a line had no call in a time, from both whole logs"
@@ -116,7 +127,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="append",
         default=[],
         metavar="FILE",
-        help="a key card that you keep; give it twice, once for each side",
+        help="a key card that you keep; twice, one of each side; for evidence one is enough",
     )
     verify.add_argument(
         "--witness",
@@ -157,8 +168,46 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
     for name in report.not_countersigned:
-        print(f"  left out, the other side has not signed that it holds it yet: {name}")
+        print(f"  no receipt, the other side has not signed that it holds it: {name}")
     return 0
+
+
+def _evidence(arguments: argparse.Namespace) -> int:
+    from telcon.ledger import parse_key_card
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
+    from telcon.node.proof import export_fork
+    from telcon.node.store import Store
+
+    with Store.open_read_only(arguments.data) as store:
+        found = [
+            (record, fork)
+            for record in store.lines()
+            if arguments.line in (None, record.peer_name, record.line)
+            for fork in store.evidence(record.line)
+        ]
+    if not found:
+        raise OperatorError(
+            "no evidence of two histories is kept here" + _of(arguments.line),
+            advice="There is some where `telcon line list` says so.",
+        )
+    for number, (record, fork) in enumerate(found, 1):
+        out = _numbered(arguments.out, number)
+        fields = {"line": record.line, "folder": str(out)}
+        note(arguments.data, AuditEvent.EVIDENCE_EXPORTED, **fields)
+        cards = parse_key_card(record.own_card), parse_key_card(record.peer_card)
+        export_fork(fork, cards, out)
+        print(f"{out}: two histories on the line to {record.peer_name}")
+    return 0
+
+
+def _of(line: str | None) -> str:
+    return f" of {line}" if line else ""
+
+
+def _numbered(out: Path, number: int) -> Path:
+    """Return where the evidence of that number goes: the first to `out`, the next beside it."""
+    return out if number == 1 else out.with_name(f"{out.name}-{number}")
 
 
 def _recordings(

@@ -43,6 +43,11 @@ class Author:
         """How many acts wait to be composed."""
         return len(self._bulk)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more acts are taken before the disk has taken some."""
+        return len(self._fresh) >= MAX_WAITING_ACTS
+
     def append(self, draft: Draft, fold: LineFold, seen: tuple[int, bytes], now: Now) -> Ticket:
         """Compose, judge and apply an act of a call.
 
@@ -51,7 +56,7 @@ class Author:
             BusyError: too many acts wait for the disk.
             MisuseError: the draft makes no entry.
         """
-        if len(self._fresh) >= MAX_WAITING_ACTS:
+        if self.is_full:
             raise BusyError("the disk does not keep up: no more acts can be taken right now")
         ticket = self._ticket()
         _, void = self._write(ticket, draft, fold, seen, now)

@@ -16,14 +16,11 @@ from telcon.core.pushing import Cosignature
 from telcon.core.standing import Standing, open_shown
 from telcon.core.stored import Marker, Note, StoredLog
 from telcon.errors import MisuseError
-from telcon.ledger import Checkpoint, parse_checkpoint_untrusted, parse_note_untrusted
+from telcon.ledger import Checkpoint, Fork, parse_checkpoint_untrusted, parse_note_untrusted
 
-__all__ = ["Books", "Evidence", "origin_of"]
+__all__ = ["Books", "origin_of"]
 
 FLUSH_S: Final = 1.0  # a cosigned checkpoint waits this long for a commit that has more to store
-
-Evidence = tuple[bytes, bytes]
-"""Two signed checkpoints of one log that cannot both be true."""
 
 
 class Books:
@@ -36,7 +33,7 @@ class Books:
         theirs: StoredLog,
         marker: Marker | None,
         random: Callable[[int], bytes],
-        evidence: Sequence[Evidence],
+        evidence: Sequence[Fork],
         now: Now,
     ) -> None:
         """Read what is stored; see `LineMachine`."""
@@ -47,7 +44,7 @@ class Books:
         self.theirs = theirs
         self.author = Author(own, random)
         card = identity.peer_card
-        self.told_evidence = [pair for pair in evidence if origin_of(pair[0]) == card.log.name]
+        self.told_evidence = [fork for fork in evidence if origin_of(fork.first) == card.log.name]
         """Of the peer's forks; sent on each connection."""
         self.mirror = Mirror(
             theirs,
@@ -57,10 +54,14 @@ class Books:
             is_forked=bool(self.told_evidence),
         )
         self.standing = Standing(self.author.log, marker)
-        if len(self.told_evidence) < len(evidence):
+        self.is_forked = len(self.told_evidence) < len(evidence)
+        """Whether proof is kept that our key signed two histories of our log."""
+        if self.is_forked:
             self.standing.end("two histories of this log were signed by our key")
         self.cosigned_notes: dict[str, Note] = {}
         """By origin: the newest cosigned checkpoints, to be stored."""
+        self.signed_note: Note | None = None
+        """Of our log, the newest checkpoint that was sent and not cosigned; to be stored."""
         self.has_ml_dsa = identity.has_ml_dsa
         self.seconded_notes: dict[str, Note] = {}
         """By origin: the newest that bear ML-DSA-44 signatures too, to be stored."""
@@ -73,7 +74,7 @@ class Books:
         """The newest checkpoint of our log that the peer has cosigned."""
         self.flush_at: float | None = None
         """When these are to be stored, even if nothing else is."""
-        self.fresh_evidence: list[Evidence] = []
+        self.fresh_evidence: list[Fork] = []
         """To be stored."""
         self.cosigned_by_peer = 0
         self._peer_time = 0  # of the newest cosignature of our log
@@ -121,6 +122,12 @@ class Books:
         elif size == self.cosigned_by_peer:
             self._peer_time = timestamp
 
+    def keep_signed(self, size: int, note: bytes) -> None:
+        """Keep what we signed and the peer did not: all there is of entries that it never held."""
+        if size > self.cosigned_by_peer and self.own.note(size) is None:
+            self.signed_note = Note(self.own.origin, size, note, cosigned=False)
+            self._flush_later()
+
     def newest_seen(self) -> tuple[int, bytes]:
         """Return size and root of the peer's log that our newest stored entry has seen."""
         size = self.author.log.stored_size
@@ -155,10 +162,23 @@ class Books:
         self.seconded_notes[note.origin] = note
         self._flush_later()
 
-    def keep_evidence(self, pair: Evidence) -> None:
+    def keep_evidence(self, fork: Fork) -> None:
         """Let proof of a fork be stored."""
-        if pair not in self.fresh_evidence:
-            self.fresh_evidence.append(pair)
+        if fork not in self.fresh_evidence:
+            self.fresh_evidence.append(fork)
+
+    def keep_own_fork(self, fork: Fork) -> None:
+        """Let proof be stored that our key signed two histories: our log has ended."""
+        if not self.is_forked:
+            self.is_forked = True
+            self.keep_evidence(fork)
+        self.standing.end("the other node holds two histories of this log, signed by our key")
+
+    def keep_peers_fork(self, fork: Fork) -> None:
+        """Let proof be stored that the peer signed two histories; tell it, and cosign no more."""
+        self.keep_evidence(fork)
+        self.told_evidence.append(fork)
+        self.mirror.is_forked = True
 
     def _store_later(self, note: Note) -> None:
         self.cosigned_notes[note.origin] = note

@@ -51,6 +51,7 @@ __all__ = [
     "hang_up",
     "join",
     "leave",
+    "line_acknowledged",
     "line_coverage",
     "line_frozen",
     "line_opened",
@@ -187,6 +188,12 @@ def line_tested(test: Ref) -> Draft:
 def line_frozen(reason: Text) -> Draft:
     """Trust this line no more."""
     return Draft("line.frozen", sealed={"reason": format_text(reason)})
+
+
+def line_acknowledged(evidence: bytes, reason: Text) -> Draft:
+    """Take note of a fork, by its hash (`telcon.ledger.fork_hash`)."""
+    members = {"evidence": evidence.hex()}
+    return Draft("line.acknowledged", members=members, sealed={"reason": format_text(reason)})
 
 
 def line_coverage(

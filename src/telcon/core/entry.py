@@ -40,6 +40,7 @@ __all__ = [
     "Entry",
     "Head",
     "Layer",
+    "LineAcknowledged",
     "LineCoverage",
     "LineFrozen",
     "LineOpened",
@@ -148,6 +149,15 @@ class LineFrozen(Head, frozen=True, kw_only=True, tag="line.frozen"):
 
     TYPE: ClassVar[str] = "line.frozen"
 
+    reason: Hash
+
+
+class LineAcknowledged(Head, frozen=True, kw_only=True, tag="line.acknowledged"):
+    """The author's operator has taken note that one of the two logs has two histories."""
+
+    TYPE: ClassVar[str] = "line.acknowledged"
+
+    evidence: Hash
     reason: Hash
 
 
@@ -417,6 +427,7 @@ Entry: TypeAlias = (
     | LineTest
     | LineTested
     | LineFrozen
+    | LineAcknowledged
     | LineCoverage
     | CallRing
     | CallRinging
@@ -467,6 +478,7 @@ _REASON = SealRule("reason", optional=True)
 
 SEALS: Final[Mapping[str, tuple[SealRule, ...]]] = dict.fromkeys(ENTRY_TYPES, ()) | {
     "line.frozen": _required("reason"),
+    "line.acknowledged": _required("reason"),
     "line.coverage": _required("persons"),
     "call.ring": (*_required("person"), SealRule("topic", optional=True), *_required("media")),
     "call.answer": _required("person", "media"),

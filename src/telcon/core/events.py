@@ -12,7 +12,7 @@ from msgspec import Struct
 from telcon.core.entry import Entry
 from telcon.core.seal import Opening
 from telcon.core.void import Void
-from telcon.ledger import KeyCard, MlDsaSigningKey, SigningKey
+from telcon.ledger import Fork, KeyCard, MlDsaSigningKey, SigningKey
 
 __all__ = [
     "ActDropped",
@@ -149,8 +149,7 @@ class PeerMisbehaved:
 class ForkFound:
     """Two signed checkpoints of one log cannot both be true; both are stored."""
 
-    note_a: bytes
-    note_b: bytes
+    fork: Fork
 
 
 @dataclass(frozen=True, slots=True)

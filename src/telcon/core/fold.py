@@ -20,6 +20,7 @@ from telcon.core.entry import (
     CallAnswer,
     CallRing,
     Entry,
+    LineAcknowledged,
     LineFrozen,
     LineOpened,
     LineTerms,
@@ -44,10 +45,12 @@ __all__ = ["Applied", "LineFold", "LineState", "MessageState", "Terms"]
 
 _SEEN_REASONS: Final = frozenset({Void.SEEN_FELL, Void.SEEN_BEYOND, Void.WRONG_SEEN_ROOT})
 
-# Who takes these out of its terms in the middle of a call could keep the other side in it for ever.
+# Who takes these out of its terms in the middle of a call could keep the other side in it for ever,
+# or have it acknowledge nothing.
 _CLOSING: Final = frozenset(
     {
         "line.frozen",
+        "line.acknowledged",
         "call.decline",
         "call.cancel",
         "call.missed",
@@ -148,6 +151,7 @@ class LineFold:
             frozenset(origin for origin, log in self._logs.items() if log.is_open),
             frozenset(origin for origin, log in self._logs.items() if log.frozen is not None),
             {origin: log.terms[-1] for origin, log in self._logs.items() if log.terms},
+            {origin: frozenset(log.acknowledged) for origin, log in self._logs.items()},
         )
 
     @property
@@ -237,7 +241,7 @@ class LineFold:
         if void is not None:
             return void
         past = {origin: log.size, self._other[origin]: entry.seen[0]}
-        if self._frozen(past):
+        if self._frozen(past) and not isinstance(entry, LineAcknowledged):
             return Void.LINE_FROZEN
         if isinstance(entry, LineOpened | LineTerms):
             return Phase.NONE
@@ -315,6 +319,8 @@ class LineFold:
             log.is_open = True
         elif isinstance(entry, LineTerms):
             log.terms.append(terms_of(entry, log.size))
+        elif isinstance(entry, LineAcknowledged):
+            log.acknowledged.add(entry.evidence)
         elif isinstance(entry, LineTest):
             self.tests.add(origin, log.size, entry.time)
         elif isinstance(entry, LineTested):

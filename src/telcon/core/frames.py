@@ -10,10 +10,13 @@ import msgspec
 
 from telcon.core.seal import Opening
 from telcon.errors import MalformedError, MisuseError
+from telcon.ledger.fork import MAX_PATH_HASHES
+from telcon.ledger.merkle import HASH_OCTETS
 
 __all__ = [
     "MAX_FRAME_OCTETS",
     "AskLast",
+    "Contradiction",
     "Cosigned",
     "Evidence",
     "Fetch",
@@ -47,6 +50,7 @@ ENTRY_COST_OCTETS: Final = 256  # what an entry of one octet takes on the disk, 
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 _Word = Annotated[str, msgspec.Meta(max_length=32)]
 _CallId = Annotated[str, msgspec.Meta(max_length=32)]
+_HashBytes = Annotated[bytes, msgspec.Meta(min_length=HASH_OCTETS, max_length=HASH_OCTETS)]
 _NoteBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_NOTE_OCTETS)]
 
 
@@ -140,6 +144,18 @@ class Evidence(
     note_b: _NoteBytes
 
 
+class Contradiction(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="contradiction"
+):
+    """Two signed checkpoints of one log, of two sizes, and what shows that one of them lies."""
+
+    note_a: _NoteBytes
+    """The smaller one."""
+    note_b: _NoteBytes
+    path: Annotated[list[_HashBytes], msgspec.Meta(min_length=2, max_length=MAX_PATH_HASHES)]
+    """As in `telcon.ledger.Fork`."""
+
+
 class Second(
     msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="second"
 ):
@@ -178,6 +194,7 @@ Frame = (
     | Fetch
     | Refill
     | Evidence
+    | Contradiction
     | Second
     | Seconded
     | Signal

@@ -43,6 +43,7 @@ class LineState:
     opened: frozenset[str]  # the sides whose log is opened
     frozen_by: frozenset[str]  # the sides that froze it
     terms: Mapping[str, Terms]  # each side's newest, by origin
+    acknowledged: Mapping[str, frozenset[str]]  # evidence that each side took note of, by origin
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Log:
     is_open: bool = False
     terms: list[Terms] = field(default_factory=list)
     frozen: Act | None = None
+    acknowledged: set[str] = field(default_factory=set)
     kinds: bytearray = field(default_factory=bytearray)
 
     def count(self, kind: Kind) -> None:

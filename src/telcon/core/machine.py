@@ -9,6 +9,7 @@ What holds, whatever the peer sends and whenever the node is killed (docs/protoc
 - Nothing is signed that was not durable before, and nothing beyond the marker.
 - Nothing is signed before the peer was heard on this connection: its `last` may know more of our
   log than we do. Then the log is refilled from its mirror, or it has ended.
+- A peer that has signed two histories is cosigned no more, and the line is frozen by an entry.
 - What arrives while a commit is under way goes into the next. All that a peer can make us keep in
   memory is bounded.
 """
@@ -21,7 +22,7 @@ from typing import Final
 from telcon.core import frames, receiving, seconding, sending
 from telcon.core.books import Books
 from telcon.core.connection import Connection
-from telcon.core.draft import Draft
+from telcon.core.draft import Draft, line_frozen
 from telcon.core.entry import Entry, Void
 from telcon.core.events import (
     ActDropped,
@@ -43,9 +44,11 @@ from telcon.core.fold import Applied, LineFold
 from telcon.core.growing import Row
 from telcon.core.pushing import Pushes
 from telcon.core.replay import replayed_fold
+from telcon.core.seal import Text
 from telcon.core.standing import State
 from telcon.core.stored import NEW_LOG, Commit, LogGrowth, Marker, Note, StoredLog
 from telcon.errors import IllegalActError, LinkDownError, MisuseError, PeerError
+from telcon.ledger import Fork
 
 __all__ = [
     "NEW_LOG",
@@ -72,6 +75,9 @@ __all__ = [
 ]
 
 RETRY_S: Final = 1.0  # after a commit that failed
+FORKED: Final = Text(
+    "en", "The other node has signed two checkpoints of its log that cannot both be true."
+)
 MAX_LATE_EVENTS: Final = 256  # of what came while asking; older is history
 
 
@@ -84,6 +90,7 @@ class _Outstanding:
     theirs_size: int
     theirs_note: Note | None
     cosigned: tuple[Note, ...]
+    signed: Note | None
     seconded: tuple[Note, ...]
 
 
@@ -99,7 +106,7 @@ class LineMachine:
         random: Callable[[int], bytes],
         now: Now,
         *,
-        evidence: Sequence[tuple[bytes, bytes]] = (),
+        evidence: Sequence[Fork] = (),
     ) -> None:
         """Replay both logs and hold the own one against `marker`.
 
@@ -180,6 +187,8 @@ class LineMachine:
         if standing.is_whole and self.state == "asking":
             self._cosign()
             self._try_to_go()
+        if self._books.mirror.is_forked and self.state == "going":
+            self._freeze()
         if standing.broken and not self._is_broken_told:
             self._is_broken_told = True
             self._books.events.append(LineBroken(standing.broken))
@@ -191,6 +200,13 @@ class LineMachine:
             self._tell_down(connection)
         elif connection.is_ready and connection.pushes is None:
             self._start(connection)
+
+    def _freeze(self) -> None:
+        """Freeze the line on which the peer has signed two histories; see docs/decisions/0009."""
+        author, fold = self._books.author, self.fold
+        if fold.is_frozen or author.is_full or author.log.origin not in fold.line.opened:
+            return  # done, or done as soon as it can be
+        author.append(line_frozen(FORKED), fold, self._books.seen(), self._books.now)
 
     def _try_to_go(self) -> None:
         """Go on once the peer's log is here as far as our own entries have seen it."""
@@ -321,14 +337,17 @@ class LineMachine:
         seconded = tuple(books.seconded_notes.values())
         books.cosigned_notes.clear()
         books.seconded_notes.clear()
+        signed, books.signed_note = books.signed_note, None
+        kept = (*cosigned, *fresh, *([signed] if signed else []))
         books.author.batch_taken()
         books.flush_at = None
         return _Outstanding(
-            Commit(grown, cosigned + fresh, tuple(books.fresh_evidence), marker, seconded),
+            Commit(grown, kept, tuple(books.fresh_evidence), marker, seconded),
             own.stored_size if is_broken else own.size,
             theirs.stored_size if is_broken else theirs.size,
             taken,
             cosigned,
+            signed,
             seconded,
         )
 
@@ -343,9 +362,9 @@ class LineMachine:
             self._cosign()
         if self.state == "going":
             self._unfolded.extend(rows)  # later, for the peer waits for the cosignature
-        for pair in commit.evidence:
-            books.fresh_evidence.remove(pair)
-            books.events.append(ForkFound(*pair))
+        for fork in commit.evidence:
+            books.fresh_evidence.remove(fork)
+            books.events.append(ForkFound(fork))
         self._settle()
 
     def _finish(self, commit: Commit) -> _Outstanding:
@@ -375,13 +394,15 @@ class LineMachine:
         failed = self._finish(commit)
         for note in failed.cosigned:
             books.cosigned_notes.setdefault(note.origin, note)
+        books.signed_note = books.signed_note or failed.signed
         for note in failed.seconded:
             books.seconded_notes.setdefault(note.origin, note)
         self._retry_at = now.monotonic_s + RETRY_S
         books.flush_at = self._retry_at if self._is_flush_wanted() else None
 
     def _is_flush_wanted(self) -> bool:
-        return bool(self._books.cosigned_notes or self._books.seconded_notes)
+        books = self._books
+        return bool(books.cosigned_notes or books.signed_note or books.seconded_notes)
 
     def close(self, now: Now) -> None:
         """Offer what waits at once: take, carry out and confirm commits until there is none."""
@@ -398,8 +419,11 @@ class LineMachine:
 
     def link_down(self, now: Now) -> None:
         """Take the end of the connection."""
-        self._at(now)
+        books = self._at(now)
         if self._connection is not None:
+            pushes = self._connection.pushes
+            if pushes is not None and pushes.newest_signed is not None:
+                books.keep_signed(*pushes.newest_signed)
             self._tell_down(self._connection)
         self._connection = None
 

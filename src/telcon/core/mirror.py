@@ -23,12 +23,15 @@ from telcon.errors import MalformedError, PeerError, SignatureError
 from telcon.ledger import (
     COSIGNATURE_ED25519,
     Checkpoint,
+    Fork,
     Frontier,
+    HashReader,
     SigningKey,
     VerifierKey,
     add_signature_lines,
     cosign,
     cosignature_time,
+    fork_between,
     format_signature_line,
     leaf_hash,
     parse_checkpoint_untrusted,
@@ -54,10 +57,10 @@ class PushError(PeerError):
 class ForkError(PeerError):
     """The peer signed two checkpoints of its log that cannot both be true."""
 
-    def __init__(self, note_a: bytes, note_b: bytes) -> None:
-        """Keep the two signed checkpoints."""
+    def __init__(self, fork: Fork) -> None:
+        """Keep the two signed checkpoints, and what shows it."""
         super().__init__("two checkpoints of one log cannot both be true")
-        self.notes = (note_a, note_b)
+        self.fork = fork
 
 
 class Mirror:
@@ -154,12 +157,14 @@ class Mirror:
         self._verify(push)
         held = self.log.root_at(checkpoint.size)
         if held is not None and held != checkpoint.root:
-            raise self.contradiction(push.note, checkpoint)
+            raise self.contradiction(push.note, checkpoint, self.log.hash)
         frontier = Frontier.load(push.first, self.log.hash)
+        completed = []
         for leaf in leaves:
-            frontier = frontier.append(leaf)[0]
+            frontier, hashes = frontier.append(leaf)
+            completed.append(hashes)
         if frontier.root() == checkpoint.root:
-            raise self.contradiction(push.note, checkpoint)
+            raise self.contradiction(push.note, checkpoint, self._tree_of(push.first, completed))
         raise PushError(
             "hash", "other entries than are held, and the checkpoint does not bear them"
         )
@@ -203,17 +208,29 @@ class Mirror:
             owed.append(opening)
         return tuple(owed)
 
-    def contradiction(self, note: bytes, checkpoint: Checkpoint) -> ForkError | PushError:
+    def _tree_of(self, first: int, completed: list[tuple[bytes, ...]]) -> HashReader:
+        """Read the tree of a log that is as held here up to `first`, then completes `completed`."""
+
+        def read(level: int, index: int) -> bytes:
+            last = ((index + 1) << level) - 1
+            return self.log.hash(level, index) if last < first else completed[last - first][level]
+
+        return read
+
+    def contradiction(
+        self, note: bytes, checkpoint: Checkpoint, tree: HashReader
+    ) -> ForkError | PushError:
         """Return what to make of a verified checkpoint of another history than the one held.
 
-        A `ForkError` where another of its size is kept; then nothing of this log is cosigned again.
+        A `ForkError` where one is kept that it contradicts; then nothing of this log is cosigned
+        again. `tree` reads the tree of the larger of both.
         """
         held = self._stored.note(checkpoint.size) or (self._taken.note if self._taken else None)
         if held is None:
             return PushError("hash", "another history than the one held")
         self.is_forked = True
         keys = [self._log_key]
-        return ForkError(keep_verified(held, keys), keep_verified(note, keys))
+        return ForkError(fork_between(keep_verified(held, keys), keep_verified(note, keys), tree))
 
     # -- commits and cosignatures
 

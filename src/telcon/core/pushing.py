@@ -70,11 +70,17 @@ class Pushes:
         self._in_flight_octets = 0
         self._resyncs = 0
         self._cosigned_to = held  # on this connection
+        self._newest: _Sent | None = None
 
     @property
     def is_waiting(self) -> bool:
         """Whether anything sent is not cosigned yet."""
         return bool(self._in_flight)
+
+    @property
+    def newest_signed(self) -> tuple[int, bytes] | None:
+        """Size and note of the newest checkpoint that was sent, whatever became of it."""
+        return None if self._newest is None else (self._newest.size, self._newest.note)
 
     @property
     def is_crowded(self) -> bool:
@@ -91,6 +97,7 @@ class Pushes:
         if self._in_flight_octets + sent.octets > CREDIT_OCTETS:
             return None
         self._held_back = None
+        self._newest = sent
         self._in_flight.append(sent)
         self._in_flight_octets += sent.octets
         del self._piece[: sent.size - self._next]

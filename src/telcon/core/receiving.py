@@ -10,8 +10,8 @@ from telcon.core.connection import Connection
 from telcon.core.events import Misbehaviour, PushRefused, SignalReceived
 from telcon.core.mirror import ForkError, PushError, keep_verified
 from telcon.core.standing import open_shown
-from telcon.errors import MalformedError, PeerError
-from telcon.ledger import open_checkpoint
+from telcon.errors import MalformedError, PeerError, ProofError
+from telcon.ledger import Checkpoint, Fork, fork_between, open_checkpoint, verify_fork
 
 __all__ = ["close", "keep_shown", "receive"]
 
@@ -69,7 +69,9 @@ def _read(books: Books, connection: Connection, frame: frames.Frame, octets: int
         case frames.Refused():
             _read_refused(books, connection, frame)
         case frames.Evidence(note_a, note_b):
-            _read_evidence(books, note_a, note_b)
+            _read_evidence(books, Fork(note_a, note_b))
+        case frames.Contradiction(note_a, note_b, path):
+            _read_evidence(books, Fork(note_a, note_b, tuple(path)))
         case frames.Second() | frames.Seconded():
             seconding.receive(books, connection, frame)
 
@@ -100,8 +102,25 @@ def _learn(books: Books, connection: Connection, note: bytes) -> None:
     card = books.identity.own_card
     shown = open_shown(note, card.log, books.identity.peer_card.mirror) if note else None
     connection.shown = shown
-    books.standing.learn(shown.checkpoint if shown else None)
+    _hold_against(books, shown.checkpoint if shown else None, note)
     keep_shown(books, connection)
+
+
+def _hold_against(books: Books, checkpoint: Checkpoint | None, note: bytes) -> None:
+    """Hold what our key signed against what is stored, and keep the proof where both contradict.
+
+    `note` bears `checkpoint`; None: the peer holds nothing.
+    """
+    standing = books.standing
+    was_broken = bool(standing.broken)
+    standing.learn(checkpoint)
+    if checkpoint is None or was_broken or not standing.broken or books.is_ours(checkpoint):
+        return
+    newest = books.own.newest_note()
+    if newest is not None and newest[0] >= checkpoint.size:
+        key = books.identity.own_card.log
+        notes = [keep_verified(one, [key]) for one in (note, newest[1])]
+        books.keep_own_fork(fork_between(notes[0], notes[1], books.author.log.hash))
 
 
 def keep_shown(books: Books, connection: Connection) -> None:
@@ -120,8 +139,7 @@ def _read_push(books: Books, connection: Connection, push: frames.Push, octets: 
         if not mirror.take(push, octets):
             connection.owes_cosigned = mirror.log.size == mirror.cosigned_size
     except ForkError as error:
-        books.keep_evidence(error.notes)
-        books.told_evidence.append(error.notes)
+        books.keep_peers_fork(error.fork)
         connection.owes_evidence = True
         _refuse(books, connection, PushError("fork", str(error)), push.first)
     except PushError as error:
@@ -156,22 +174,35 @@ def _read_refused(books: Books, connection: Connection, refused: frames.Refused)
         connection.asks_last = not connection.awaits_last
 
 
-def _read_evidence(books: Books, note_a: bytes, note_b: bytes) -> None:
+def _read_evidence(books: Books, claimed: Fork) -> None:
     own, theirs = books.identity.own_card.log, books.identity.peer_card.log
-    is_own = origin_of(note_a) == own.name
+    is_own = origin_of(claimed.first) == own.name
     key = own if is_own else theirs
-    first, second = open_checkpoint(note_a, key), open_checkpoint(note_b, key)
-    is_proven = first.size == second.size and first.root != second.root
-    if is_own and books.standing.is_whole and first != second:
-        is_proven = is_proven or not (books.is_ours(first) and books.is_ours(second))
-    if not is_proven:
-        books.misbehaved("evidence that shows no contradiction", close=False)
+    try:
+        verify_fork(claimed, key)
+    except ProofError:
+        if not (is_own and _learn_signed(books, claimed)):
+            books.misbehaved("evidence that shows no contradiction", close=False)
         return
-    pair = (keep_verified(note_a, [key]), keep_verified(note_b, [key]))
-    if is_own and not books.standing.broken:
-        books.keep_evidence(pair)
-        books.standing.end("the other node holds two histories of this log, signed by our key")
-    elif not is_own and not books.mirror.is_forked:
-        books.keep_evidence(pair)
-        books.told_evidence.append(pair)
-        books.mirror.is_forked = True
+    fork = claimed._replace(
+        first=keep_verified(claimed.first, [key]), second=keep_verified(claimed.second, [key])
+    )
+    if is_own:
+        books.keep_own_fork(fork)
+    elif not books.mirror.is_forked:
+        books.keep_peers_fork(fork)
+
+
+def _learn_signed(books: Books, claimed: Fork) -> bool:
+    """Take two checkpoints of our log as shown by the peer; say whether one was news.
+
+    Both may be true. But what bears our signature and does not stand here, we have to know of.
+    """
+    key = books.identity.own_card.log
+    news = False
+    for note in (claimed.first, claimed.second):
+        checkpoint = open_checkpoint(note, key)
+        if not books.is_ours(checkpoint):
+            _hold_against(books, checkpoint, note)
+            news = True
+    return news

@@ -173,11 +173,10 @@ def _open_shown(books: Books, shown: bytes) -> tuple[bytes, int]:
 
 
 def _found_fork(books: Books, connection: Connection, note: bytes, checkpoint: Checkpoint) -> None:
-    error = books.mirror.contradiction(note, checkpoint)
+    error = books.mirror.contradiction(note, checkpoint, books.mirror.log.hash)
     if not isinstance(error, ForkError):
         raise error
-    books.keep_evidence(error.notes)
-    books.told_evidence.append(error.notes)
+    books.keep_peers_fork(error.fork)
     connection.owes_evidence = True
 
 

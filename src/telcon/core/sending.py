@@ -9,6 +9,7 @@ from telcon.core.books import Books
 from telcon.core.connection import Connection
 from telcon.core.growing import GrowingLog
 from telcon.core.pushing import cut_piece
+from telcon.ledger import Fork
 
 __all__ = ["frames_due"]
 
@@ -46,7 +47,7 @@ def _answers(books: Books, connection: Connection) -> list[frames.Frame]:
     due: list[frames.Frame] = []
     if connection.owes_evidence:
         connection.owes_evidence = False
-        due += [frames.Evidence(*pair) for pair in books.told_evidence[:1]]
+        due += map(_evidence, books.told_evidence[:1])
     if connection.owes_last:
         connection.owes_last = False
         due.append(frames.Last(books.mirror.last(books.now.utc_us)))
@@ -58,6 +59,12 @@ def _answers(books: Books, connection: Connection) -> list[frames.Frame]:
         due.append(_refill(books.mirror.log, connection.fetch_from))
         connection.fetch_from = None
     return due
+
+
+def _evidence(fork: Fork) -> frames.Frame:
+    if fork.path:
+        return frames.Contradiction(fork.first, fork.second, list(fork.path))
+    return frames.Evidence(fork.first, fork.second)
 
 
 def _cosigned(books: Books) -> list[frames.Cosigned]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from telcon.core.seal import Opening
-from telcon.ledger import EMPTY_ROOT
+from telcon.ledger import EMPTY_ROOT, Fork
 
 __all__ = ["NEW_LOG", "Commit", "LogGrowth", "Marker", "Note", "StoredLog"]
 
@@ -56,7 +56,7 @@ class StoredLog(Protocol):
     def newest_note(self) -> tuple[int, bytes] | None:
         """Return size and note of the newest stored checkpoint, or None.
 
-        Of our own log these all bear the peer's cosignature, for only such are stored.
+        Of our own log the newest that bears the peer's cosignature.
         """
 
     def seconded_size(self) -> int:
@@ -103,8 +103,8 @@ class Commit:
     grown: tuple[LogGrowth, ...]
     """At most one for each log."""
     notes: tuple[Note, ...]
-    evidence: tuple[tuple[bytes, bytes], ...]
-    """Pairs of signed checkpoints of one log that cannot both be true."""
+    evidence: tuple[Fork, ...]
+    """Pairs of signed checkpoints of one log that cannot both be true, and what shows it."""
     marker: Marker | None
     """The new marker; None: it stays as it is."""
     seconded: tuple[Note, ...] = ()

@@ -2,8 +2,8 @@
 
 Bytes in, bytes out: no disk, socket, clock or random source, and nothing of calls. Usable alone.
 Read in this order: `merkle`, `checkpoint`, `note`, `log_signature`, `cosignature`, `tiles`,
-`policy`, `proof`, `witness` (which is imported from its own module). Formats: RFC 6962 §2 and
-c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof, tlog-policy,
+`policy`, `proof`, `fork`, `witness` (which is imported from its own module). Formats: RFC 6962 §2
+and c2sp.org signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof, tlog-policy,
 tlog-witness. Everything is read in one spelling only.
 """
 
@@ -13,6 +13,14 @@ from telcon.ledger.checkpoint import (
     parse_checkpoint_untrusted,
 )
 from telcon.ledger.cosignature import cosign, cosignature_time, open_cosignature
+from telcon.ledger.fork import (
+    Fork,
+    fork_between,
+    fork_hash,
+    format_path,
+    parse_path_untrusted,
+    verify_fork,
+)
 from telcon.ledger.keycard import (
     KeyCard,
     check_node_name,
@@ -104,6 +112,7 @@ __all__ = [
     "EMPTY_ROOT",
     "Checkpoint",
     "CosignedCheckpoint",
+    "Fork",
     "Frontier",
     "Group",
     "HashReader",
@@ -124,9 +133,12 @@ __all__ = [
     "cosign",
     "cosignature_time",
     "fold_hashes",
+    "fork_between",
+    "fork_hash",
     "format_bundle",
     "format_checkpoint",
     "format_key_card",
+    "format_path",
     "format_policy",
     "format_signature_line",
     "format_tlog_proof",
@@ -148,6 +160,7 @@ __all__ = [
     "parse_checkpoint_untrusted",
     "parse_key_card",
     "parse_note_untrusted",
+    "parse_path_untrusted",
     "parse_policy",
     "parse_signature_lines_untrusted",
     "parse_tlog_proof",
@@ -164,6 +177,7 @@ __all__ = [
     "verify_bundles",
     "verify_checkpoint",
     "verify_consistency",
+    "verify_fork",
     "verify_inclusion",
     "verify_ml_dsa_signature",
     "verify_note",

@@ -65,7 +65,10 @@ __all__ = ["Node"]
 
 ENDING_S = 8.0  # for calls to be ended and recordings to be closed when the node ends
 TELLING_S = 1.0  # for the other node to sign that it knows
-FORKED = "The other node has signed two histories. Do not trust this line."
+FORKED = {
+    "theirs": "The other node has signed two histories. Do not trust this line.",
+    "ours": "Two histories bear this node's signature: a copy of it runs, or its key was stolen.",
+}
 
 _MISBEHAVIOUR = {
     Misbehaviour.FRAME: AuditEvent.MALFORMED_FRAME,
@@ -96,7 +99,12 @@ class Node:
         self._contents = Contents(store)
         self._certificate = load_or_make_certificate(folder / "keys", settings.name)
         self.introductions = Introductions(
-            settings, self._certificate, store, self.audit, known=self._known
+            settings,
+            self._certificate,
+            store,
+            self.audit,
+            known=self._known,
+            stopped=self._stopped,
         )
         self._link = LinkServer(
             self._certificate,
@@ -273,6 +281,10 @@ class Node:
     def _known(self) -> set[str]:
         return {desk.line.identity.peer_name for desk in self._desks.values() if _is_in_use(desk)}
 
+    def _stopped(self) -> set[str]:
+        desks = self._desks.values()
+        return {desk.line.identity.peer_name for desk in desks if desk.evidence.is_open}
+
     def start_line(self, record: LineRecord) -> None:
         """Run a line of the store."""
         line = Line(
@@ -284,9 +296,7 @@ class Node:
         )
         board = Switchboard(line, self._site())
         desk = LineDesk(line, board, record.peer_principal, self._contents)
-        evidence = self.store.evidence(record.line)
-        if any(origin_of(note) == record.peer_origin for note, _ in evidence):
-            desk.broken = FORKED
+        desk.broken = _forked(desk)
         for older in self._desks.values():
             if older.line.identity.peer_name == record.peer_name and not _was_heard(older):
                 self.desk.remove(older)
@@ -369,17 +379,29 @@ class Node:
                 self.audit(_MISBEHAVIOUR[kind], line=line, reason=reason)
             case EntryHeld(void=Void.WRONG_SEEN_ROOT, origin=origin, index=index):
                 self.audit(AuditEvent.WRONG_SEEN, line=line, origin=origin, index=index)
+            case EntryHeld(origin=origin, index=0) if (
+                origin == desk.line.identity.peer_card.log.name
+            ):
+                self._opened(desk)
             case PushRefused(code=code, detail=detail):
                 self.audit(AuditEvent.PUSH_REFUSED, line=line, by="them", code=code, detail=detail)
-            case ForkFound(note_a=note):
-                self.audit(AuditEvent.FORK_FOUND, line=line, origin=origin_of(note))
-                if origin_of(note) != desk.line.identity.own_card.log.name:
-                    desk.broken = FORKED
+            case ForkFound(fork=fork):
+                self.audit(AuditEvent.FORK_FOUND, line=line, origin=origin_of(fork.first))
+                desk.evidence.read()
+                desk.broken = _forked(desk)
             case LineBroken(reason=reason):
-                desk.broken = f"This line has ended: {reason}. Pair it anew."
+                desk.broken = _forked(desk) or f"This line has ended: {reason}. Pair it anew."
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
         desk.board.event(event)
         self._house_links[line].event(event)
+
+    def _opened(self, desk: LineDesk) -> None:
+        """Hold what their new log says of the one before against what is kept of that."""
+        found = desk.succession
+        if found is not None and found.broken is not None:
+            line = desk.line.identity.line
+            why = found.broken.value
+            self.audit(AuditEvent.WRONG_PREVIOUS, line=line, why=why, origin=found.origin)
 
     def _storage(self, line: str, error: StorageError | None) -> None:
         desk = self._desks[line]
@@ -430,6 +452,12 @@ def _audit_start(folder: Path, error: TelconError) -> None:
                 audit.event(event, why=str(error))
     except StorageError as other:  # the same fault: the person at the terminal reads the first
         _LOG.info("that the node did not start could not be audited: %s", other)
+
+
+def _forked(desk: LineDesk) -> str | None:
+    """Return whose log of this line has two histories, in words; None: neither's."""
+    whose = desk.evidence.whose
+    return None if whose is None else FORKED[whose]
 
 
 def _is_in_use(desk: LineDesk) -> bool:

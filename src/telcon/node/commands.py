@@ -1,6 +1,7 @@
 """What the node's operator asks of it over the control socket; see `telcon.cli.line`."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,8 @@ __all__ = ["Commands", "Host"]
 Answer = Mapping[str, Any]
 
 COSIGNED_WITHIN_S = 5.0  # to be able to say so; nothing hangs on it
+TOLD_S = 10.0  # for the other node to sign that it knows of a renewal
+RENEWED = "The keys of this line are renewed: line {line} takes its place."
 
 
 class Host(Protocol):
@@ -81,6 +84,8 @@ class Commands:
             "lines": self._lines,
             "test": self._test,
             "freeze": self._freeze,
+            "acknowledge": self._acknowledge,
+            "renew": self._renew,
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
@@ -96,6 +101,11 @@ class Commands:
     # -- pairing
 
     async def _invite(self, request: Answer, progress: Progress) -> Answer:
+        line = await self._invited(request, progress)
+        return _words(await self._node.introductions.wait_accepted(line))
+
+    async def _invited(self, request: Answer, progress: Progress) -> str:
+        """Write an invitation; return its line."""
         out = Path(request["out"])
         node = self._node
         hosts = [address.rpartition(":")[0] for address in node.settings.link.addresses]
@@ -107,7 +117,22 @@ class Commands:
         addresses = tuple(f"{host}:{node.pairing_port}" for host in hosts)
         line = await node.introductions.invite(out, addresses)
         progress({"say": f"{out} written: hand it over. It works once, for ten minutes. Waiting …"})
-        return _words(await node.introductions.wait_accepted(line))
+        return line
+
+    async def _renew(self, request: Answer, progress: Progress) -> Answer:
+        """Invite to a new line, and announce it in the old one by the entry that freezes it."""
+        desk = self._desk(request["peer"])
+        if desk.evidence.is_open or desk.line.machine.fold.is_frozen:
+            raise OperatorError(
+                f"the line to {request['peer']} is frozen already",
+                advice="Pair anew with: telcon line invite --out FILE",
+            )
+        line = await self._invited(request, progress)
+        await desk.freeze(RENEWED.format(line=line))
+        await desk.line.wait_cosigned(TOLD_S)
+        if desk.line.machine.waiting:
+            progress({"say": f"{request['peer']} has not heard of it yet, and refuses until then."})
+        return _words(await self._node.introductions.wait_accepted(line))
 
     async def _accept(self, request: Answer, progress: Progress) -> Answer:
         return _words(await self._node.introductions.accept(request["invitation"]))
@@ -133,6 +158,14 @@ class Commands:
 
     async def _freeze(self, request: Answer, progress: Progress) -> Answer:
         await self._desk(request["peer"]).freeze(request["reason"])
+        return {}
+
+    async def _acknowledge(self, request: Answer, progress: Progress) -> Answer:
+        stopped = [one for one in self._desks(request["peer"]) if one.evidence.is_open]
+        for desk in stopped or [self._desk(request["peer"])]:
+            await desk.evidence.acknowledge(request["reason"])
+            line = desk.line.identity.line
+            self._node.audit(AuditEvent.LINE_ACKNOWLEDGED, line=line, reason=request["reason"])
         return {}
 
     async def _card(self, request: Answer, progress: Progress) -> Answer:
@@ -217,8 +250,11 @@ class Commands:
         await line.wait_cosigned(COSIGNED_WITHIN_S)
         return {"index": held.index, "held": line.machine.cosigned_by_peer > held.index}
 
+    def _desks(self, peer: str) -> list[LineDesk]:
+        return [one for one in self._node.desks() if one.line.identity.peer_name == peer]
+
     def _desk(self, peer: str) -> LineDesk:
-        found = [one for one in self._node.desks() if one.line.identity.peer_name == peer]
+        found = self._desks(peer)
         if not found:
             raise OperatorError(f"there is no line to {peer}", advice="See: telcon line list")
         return found[-1]
@@ -277,6 +313,9 @@ def _report(desk: LineDesk) -> Answer:
         "since_us": view["since_us"],
         "frozen": view["frozen"],
         "broken": view["broken"],
+        "forked": view["forked"],
+        "noted": view["noted"],
+        "previous": None if desk.succession is None else asdict(desk.succession),
         "own_size": machine.fold.size(identity.own_card.log.name),
         "cosigned": machine.cosigned_by_peer,
         "their_size": machine.fold.size(identity.peer_card.log.name),

@@ -66,17 +66,20 @@ class Introductions:
         audit: Callable[..., None],
         *,
         known: Callable[[], Collection[str]],
+        stopped: Callable[[], Collection[str]],
         now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         """Pair in the name of `settings`, with lines kept in `store`.
 
         `known` are the nodes with which a line is in use; nobody needs a second one with them.
+        `stopped` are those with which a line stopped on evidence that nobody has taken note of.
         """
         self._settings = settings
         self._certificate = certificate
         self._store = store
         self._audit = audit
         self._known = known
+        self._stopped = stopped
         self._now_us = now_us
         self._arrived: dict[str, asyncio.Future[Paired]] = {}  # by line, while somebody waits
 
@@ -232,6 +235,12 @@ class Introductions:
     # -- pieces
 
     def _require_new(self, peer: str) -> None:
+        if peer in self._stopped():
+            raise InvitationError(
+                f"the line with {peer} stopped on proof of two histories, which has to be"
+                " acknowledged first",
+                advice="See: telcon evidence --out FOLDER; then: telcon line acknowledge NAME",
+            )
         if peer in self._known():
             raise InvitationError(
                 f"there is a line with {peer} already",

@@ -13,10 +13,12 @@ from telcon.node.call_desk import CallDesk, View, person_view
 from telcon.node.catching_up import CatchingUp
 from telcon.node.contents import Contents
 from telcon.node.course_desk import course_view
+from telcon.node.evidence import Evidence
 from telcon.node.history_desk import HistoryDesk
 from telcon.node.line import Line
 from telcon.node.message_desk import MessageDesk
 from telcon.node.strip import Strip
+from telcon.node.succession import Break, Succession, succession_of
 from telcon.node.switchboard import Switchboard
 
 __all__ = ["LineDesk"]
@@ -41,6 +43,10 @@ class LineDesk:
         self.history = HistoryDesk(line, self.calls, self.strip)
         site = board.calls.site
         self.messages = MessageDesk(line, contents, site.store, site.folder)
+        self.evidence = Evidence(line, site.store)
+        self._store = site.store
+        self._succession: Succession | None = None
+        self._is_succession_read = False  # their first entry never changes
         self._contents = contents
         self._catching = CatchingUp(line)
         self._was_up = line.is_up
@@ -101,10 +107,26 @@ class LineDesk:
             "tests": self.strip.view(),
             "frozen": machine.fold.is_frozen,
             "broken": self.broken,
+            "forked": self.evidence.whose,
+            "noted": not self.evidence.is_open,
             "trouble": self.trouble or self._alarm(),
         }
+
+    @property
+    def succession(self) -> Succession | None:
+        """What the other node's log says it goes on from; None: nothing, or it has not begun."""
+        theirs = self.line.identity.peer_card.log.name
+        is_begun = self.line.machine.fold.size(theirs) > 0
+        if is_begun and not self._is_succession_read:
+            self._succession = succession_of(self._store, self.line.identity.line)
+            self._is_succession_read = True
+        return self._succession
 
     def _alarm(self) -> str | None:
         """Return what must be looked into, though the line goes on."""
         theirs = self.line.identity.peer_card.log.name
-        return "seen" if theirs in self.line.machine.fold.wrong_seen else None
+        if theirs in self.line.machine.fold.wrong_seen:
+            return "seen"
+        succession = self.succession
+        is_another = succession is not None and succession.broken is Break.ANOTHER
+        return "previous" if is_another else None

@@ -18,7 +18,14 @@ from telcon.node.store import Store
 
 __all__ = ["NOTED", "note"]
 
-NOTED = frozenset({AuditEvent.EXPORT_MADE, AuditEvent.RECORD_UNSEALED, AuditEvent.HOUSE_EXPORTED})
+NOTED = frozenset(
+    {
+        AuditEvent.EXPORT_MADE,
+        AuditEvent.EVIDENCE_EXPORTED,
+        AuditEvent.RECORD_UNSEALED,
+        AuditEvent.HOUSE_EXPORTED,
+    }
+)
 """What commands do by themselves."""
 
 

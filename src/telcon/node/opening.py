@@ -4,6 +4,7 @@ from telcon.core import draft as drafts
 from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
 from telcon.ledger import MlDsaSigningKey, SigningKey, key_card_hash, parse_key_card, root_at
+from telcon.node.evidence import write_acknowledged
 from telcon.node.line import Line
 from telcon.node.link.line_link import LinkPeer
 from telcon.node.link.statement import parse_statement_untrusted
@@ -44,7 +45,9 @@ def link_peer_of(record: LineRecord) -> LinkPeer:
 
 
 async def open_log(line: Line, store: Store, record: LineRecord) -> None:
-    """Write the first two entries of our log, those that are not there yet.
+    """Write the first entries of our log, those that are not there yet.
+
+    After the opening and the terms, what the operator took note of; see `telcon.node.evidence`.
 
     Terms are stated anew when this version gives effect to more than they list.
 
@@ -58,20 +61,28 @@ async def open_log(line: Line, store: Store, record: LineRecord) -> None:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
         await line.act(drafts.line_opened(hashes, _previous(store, record)))
+    fold = line.machine.fold
     stated = fold.line.terms.get(identity.own_card.log.name)
     types = {name for name, _ in SUPPORTED_TYPES}
-    if stated is None or not types <= stated.types:
+    if (stated is None or not types <= stated.types) and not fold.is_frozen:
         await line.act(drafts.line_terms(record.link_lost))
+    await write_acknowledged(line, store, _before(store, record))
 
 
 def _previous(store: Store, record: LineRecord) -> tuple[str, int, bytes] | None:
     """Return origin, size and root of our log of the line that `record` takes the place of."""
+    before = _before(store, record)
+    if before is None:
+        return None
+    log = store.stored_log(before.own_origin)
+    return (log.origin, log.size, root_at(log.size, log.hash)) if log.size else None
+
+
+def _before(store: Store, record: LineRecord) -> LineRecord | None:
+    """Return the line that `record` takes the place of."""
     older = [
         other
         for other in store.lines()
         if other.peer_name == record.peer_name and other.confirmed_at_us < record.confirmed_at_us
     ]
-    if not older:
-        return None
-    log = store.stored_log(max(older, key=lambda one: one.confirmed_at_us).own_origin)
-    return (log.origin, log.size, root_at(log.size, log.hash)) if log.size else None
+    return max(older, key=lambda one: one.confirmed_at_us, default=None)

@@ -56,6 +56,7 @@ class Further:
     signed: dict[int, list[tuple[VerifierKey, SigningKey]]]
     needed: int = 1
     all: list[tuple[VerifierKey, SigningKey]] = field(default_factory=lambda: [CORELIA])
+    seen_s: int = SEEN_S
 
     @property
     def keys(self) -> tuple[tuple[VerifierKey, str], ...]:
@@ -67,7 +68,8 @@ class Further:
                 note = self.node.log.notes[size].note
                 text = parse_note_untrusted(note).text
                 lines = [
-                    cosign(text, vkey.name, key, SEEN_S + size) for vkey, key in self.signed[size]
+                    cosign(text, vkey.name, key, self.seen_s + size)
+                    for vkey, key in self.signed[size]
                 ]
                 return size, add_signature_lines(note, lines)
         return None
@@ -257,3 +259,29 @@ def test_witnesses_without_cards_are_not_taken(tmp_path: Path) -> None:
     cards = write_cards(line, tmp_path)
     report = verify_paths([tmp_path / "call"], cards=cards, witnesses=["corelia"])
     assert "a verifier key has the form" in format_words(report)
+
+
+def test_what_the_other_side_has_not_signed_lies_apart_beside_witnessed_receipts(
+    tmp_path: Path,
+) -> None:
+    line = SignedLine().open()
+    line.write(line.arcadia, drafts.cancel(CALL, line.ring()), cosigned=False)
+    line.sign_alone(line.arcadia)
+    files = export(line, tmp_path / "call", Further(line.arcadia, {3: [CORELIA]}))
+    assert policy_of(files).quorum == "both"
+    report = check(files, keys(line, CORELIA))
+    assert report.verdict is Verdict.PROVEN
+    assert "and 1 of 1 further witnesses saw" in said(report, RING)
+    (one,) = report.alone
+    assert (one.path, one.is_signed) == ("ours/alone/000003-call.cancel", True)
+
+
+def test_how_late_a_ring_was_held_is_told_by_the_mirror_alone(tmp_path: Path) -> None:
+    line = SignedLine().open()
+    line.ring()
+    line.now_us += 3_600 * 1_000_000
+    line.sign(line.arcadia)
+    files = export(line, tmp_path / "call", Further(line.arcadia, {3: [CORELIA]}, seen_s=1))
+    report = check(files, keys(line, CORELIA))
+    assert "further witnesses saw the checkpoint by 1970" in said(report, RING)
+    assert any("The ring was held by the other side 36" in one for one in report.also)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fakes.disk import LINE, GrowingLog, a_line, commit_line
 from telcon.core.stored import Commit, Note
+from telcon.ledger import Fork
 from telcon.node.people import SignIn
 from telcon.node.store import InvitationRecord, RecordingRecord, Store
 from telcon.node.store.invitations import add_invitation
@@ -21,7 +22,7 @@ async def fill(folder: Path) -> None:
     await store.add_line(a_line())
     await commit_line(store, LINE, log.commit(3, octets=40))
     note = Note(log.origin, 3, b"a cosigned note", cosigned=True)
-    await commit_line(store, LINE, Commit((), (note,), ((b"one", b"other"),), None))
+    await commit_line(store, LINE, Commit((), (note,), (Fork(b"one", b"other"),), None))
     await store.open_recording(RecordingRecord("0a" * 16, log.origin, 1, "recordings/a.opus", 7))
     pending = InvitationRecord(
         "ef" * 16, True, b"card", b"\x03" * 32, b"\x04" * 32, b"statement", b"\x05" * 32, 9

@@ -12,9 +12,11 @@ from alembic.script import ScriptDirectory
 
 from fakes.disk import LINE, GrowingLog, a_line, commit_line, open_recordings, start
 from telcon.errors import StorageError
+from telcon.ledger import Fork
 from telcon.node.people import SignIn
 from telcon.node.store import Store, schema
 from telcon.node.store.engine import DATABASE, connect_reader, disconnect
+from telcon.node.store.forks import KeptFork
 from telcon.node.store.invitations import find_invitations
 from telcon.node.store.tables import METADATA
 
@@ -62,7 +64,7 @@ def test_a_database_of_the_first_version_is_read(tmp_path: Path) -> None:
         assert held.entries(0, 1_000) == log.entries
         assert held.openings(0, 3) == log.openings
         assert held.newest_note() == (3, b"a cosigned note")
-        assert store.evidence(LINE) == [(b"one", b"other")]
+        assert store.forks(LINE) == [KeptFork(Fork(b"one", b"other"), None)]
         assert [record.path for record in store.read(open_recordings)] == ["recordings/a.opus"]
         assert [record.line for record in store.read(find_invitations)] == ["ef" * 16]
         token = "BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY"

@@ -11,6 +11,7 @@ import pytest
 from fakes.disk import LINE, OTHER_LINE, GrowingLog, a_line, commit_line, open_recordings
 from telcon.core.stored import NEW_LOG, Commit, Marker, Note, StoredLog
 from telcon.errors import MisuseError, StorageError
+from telcon.ledger import Fork
 from telcon.ledger.merkle import root_at
 from telcon.node.store import RecordingRecord, Store
 
@@ -273,10 +274,25 @@ def test_a_receipt_stands_on_the_earliest_cosigned_note_that_covers_it(tmp_path:
 
 def test_evidence_is_kept_once(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
-        pairs = ((b"one", b"other"), (b"two", b"other"))
-        await commit_line(store, LINE, Commit((), (), pairs, None))
-        await commit_line(store, LINE, Commit((), (), pairs[:1], None))
-        assert store.evidence(LINE) == list(pairs)
+        forks = (Fork(b"one", b"other"), Fork(b"two", b"other", (b"r" * 32, b"p" * 32)))
+        await commit_line(store, LINE, Commit((), (), forks, None))
+        await commit_line(store, LINE, Commit((), (), forks[:1], None))
+        assert store.evidence(LINE) == list(forks)
+
+    run(tmp_path, test)
+
+
+def test_what_the_operator_says_of_evidence_is_kept_and_stays(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        forks = (Fork(b"one", b"other"), Fork(b"two", b"other"))
+        await commit_line(store, LINE, Commit((), (), forks[:1], None))
+        await store.acknowledge(LINE, b"seen")
+        await commit_line(store, LINE, Commit((), (), forks, None))
+        said = [kept.acknowledged for kept in store.forks(LINE)]
+        assert said == [b"seen", None]
+        await store.acknowledge(LINE, b"seen again")
+        said = [kept.acknowledged for kept in store.forks(LINE)]
+        assert said == [b"seen", b"seen again"]
 
     run(tmp_path, test)
 

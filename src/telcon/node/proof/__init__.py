@@ -1,11 +1,13 @@
 """Proof folders: what a call leaves for a stranger to check, offline, years later.
 
-`export_call` writes one from a node's two logs of a line; `verify_paths` checks folders and single
-receipts and says in words what is shown and what is not. `layout` has the files.
+`export_call` writes one from a node's two logs of a line, `export_fork` one of evidence that a log
+has two histories; `verify_paths` checks folders and single receipts and says in words what is shown
+and what is not. `layout` has the files.
 """
 
 from telcon.node.proof.attest import attest_none
 from telcon.node.proof.coverage import export_coverage
+from telcon.node.proof.evidence import export_fork
 from telcon.node.proof.excerpt import export_message
 from telcon.node.proof.export import ExportedLog, ExportReport, export_call
 from telcon.node.proof.further import FurtherWitnesses
@@ -26,6 +28,7 @@ __all__ = [
     "attest_none",
     "export_call",
     "export_coverage",
+    "export_fork",
     "export_message",
     "export_span",
     "format_json",

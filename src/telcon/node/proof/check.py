@@ -3,6 +3,7 @@
 1. SHA256SUMS: every altered, missing and additional file is named.
 2. The summary says which log stands on which side; the keys are those given, else the folder's.
 3. Receipts: entry, tlog-proof and policy; each under its own side's log. Openings fit their seals.
+   What nobody but its author is shown to have held lies apart and is never proven (`alone`).
 4. Whole logs: tiles lead to the cosigned root, entries to the tiles, receipts agree.
 
 What the folder is about is checked by whoever derives from `FolderCheck`. Nothing that only the
@@ -10,12 +11,13 @@ folder says (names of files, its summary, its policies) makes a thing proven.
 """
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from telcon.core.entry import entry_type
-from telcon.errors import MalformedError, PeerError, PolicyError, ProofError
-from telcon.ledger import Policy, parse_policy
+from telcon.errors import PeerError, PolicyError, ProofError
+from telcon.ledger import Policy, VerifierKey, parse_policy
 from telcon.node.proof import layout
+from telcon.node.proof.alone import Alone, check_alone
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES
 from telcon.node.proof.receipt import ProvenReceipt, check_receipt, further_witnesses
@@ -26,7 +28,8 @@ from telcon.node.proof.report import (
     Verdict,
     witnessed_in_words,
 )
-from telcon.node.proof.steps import QUIET, Progress, Step, counted
+from telcon.node.proof.steps import QUIET, Progress
+from telcon.node.proof.sums import check_sums
 from telcon.node.proof.trust import Keys, keys_from_policies, seconded_by
 from telcon.node.proof.whole import WholeLog, read_log
 from telcon.node.proof.wording import utc_from_seconds
@@ -55,6 +58,8 @@ class Parties(Protocol):
 
 S = TypeVar("S", bound=Parties)
 
+_SUFFIXES: Final = (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX, layout.OPENED_SUFFIX)
+
 
 class FolderCheck(Generic[S]):
     """One folder under check; what holds and what does not is collected as it goes."""
@@ -75,6 +80,7 @@ class FolderCheck(Generic[S]):
         self.signed: set[str] = set()  # paths of files that signatures reach
         self.faults: list[str] = []
         self.receipts: list[ProvenReceipt] = []
+        self.alone: list[Alone] = []
         self.logs: dict[str, WholeLog] = {}
         self.also: list[str] = []
         self.not_shown: list[str] = []
@@ -109,13 +115,15 @@ class FolderCheck(Generic[S]):
             verdict=verdict,
             faults=tuple(self.faults),
             receipts=tuple(self.receipts),
+            alone=tuple(self.alone),
             also=tuple(self.also),
             unsigned=tuple(unsigned),
             not_shown=(*self.not_shown, *self.NOT_SHOWN, *general),
         )
 
     def _run(self) -> None:
-        self._check_sums()  # 1
+        summed = check_sums(self.files, self.paths, self.progress)  # 1
+        self.faults, self.digests = summed.faults, summed.digests
         if self.faults:
             return
         try:
@@ -127,31 +135,6 @@ class FolderCheck(Generic[S]):
         self.check(summary, keys)
         if not self.receipts and not self.logs and not self.faults:
             self.faults.append("there is nothing in it that could be proven")
-
-    def _check_sums(self) -> None:
-        if layout.SUMS not in self._present:
-            self.faults.append(f"{layout.SUMS} is missing")
-            return
-        try:
-            data = self.files.read(layout.SUMS, layout.MAX_SUMS_OCTETS)
-            sums = layout.parse_sums_untrusted(data)
-        except MalformedError as error:
-            self.faults.append(str(error))
-            return
-        present = self._present - {layout.SUMS}
-        self.faults += [
-            f"{p} is additional: SHA256SUMS does not name it" for p in sorted(present - sums.keys())
-        ]
-        self.faults += [f"{p} is missing" for p in sorted(sums.keys() - present)]
-        both = sorted(present & sums.keys())
-        for path in counted(both, Step.FILES, len(both), self.progress):
-            try:
-                self.digests[path] = self.files.digest(path)
-            except MalformedError as error:
-                self.faults.append(str(error))
-                continue
-            if self.digests[path][0] != sums[path]:
-                self.faults.append(f"{path} was altered")
 
     def _keys(self, summary: S) -> Keys:
         if self._given is not None:
@@ -184,14 +167,7 @@ class FolderCheck(Generic[S]):
     def check_receipts(self, side: str, summary: S, keys: Keys) -> None:
         """Check every receipt of a side, with its openings; those that hold stand in `receipts`."""
         folder = f"{side}/{layout.RECEIPTS}/"
-        suffixes = (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX, layout.OPENED_SUFFIX)
-        stems = {
-            path.removesuffix(suffix)
-            for path in self.below(folder)
-            for suffix in suffixes
-            if path.endswith(suffix)
-        }
-        for stem in sorted(stems):
+        for stem in self._stems(folder):
             try:
                 receipt = self._read_receipt(folder + stem, keys)
                 _check_place(receipt, stem, summary.origin(side))
@@ -199,22 +175,57 @@ class FolderCheck(Generic[S]):
                 self.faults.append(f"{folder + stem}: {error}")
                 continue
             self.receipts.append(receipt)
-            self.signed.update(folder + stem + suffix for suffix in suffixes)
+            self.signed.update(folder + stem + suffix for suffix in _SUFFIXES)
+
+    def check_alone(self, side: str, summary: S, keys: Keys) -> None:
+        """Check every act of a side that nobody else is shown to have held; see `alone`."""
+        folder = f"{side}/{layout.ALONE}/"
+        for stem in self._stems(folder):
+            try:
+                one = self._read_alone(folder + stem, keys.log_for(summary.origin(side)))
+            except PeerError as error:
+                self.faults.append(f"{folder + stem}: {error}")
+                continue
+            self.alone.append(one)
+            if one.is_signed:
+                self.signed.update(folder + stem + suffix for suffix in _SUFFIXES)
+
+    def _stems(self, folder: str) -> list[str]:
+        stems = {
+            path.removesuffix(suffix)
+            for path in self.below(folder)
+            for suffix in _SUFFIXES
+            if path.endswith(suffix)
+        }
+        return sorted(stems)
 
     def _read_receipt(self, path: str, keys: Keys) -> ProvenReceipt:
         for suffix in (layout.PROOF_SUFFIX, layout.ENTRY_SUFFIX):
             if path + suffix not in self._present:
                 raise ProofError(f"the file {suffix} is missing")
-        opened = None
-        if path + layout.OPENED_SUFFIX in self._present:
-            opened = self.files.read(path + layout.OPENED_SUFFIX, layout.MAX_SMALL_OCTETS)
         return check_receipt(
             path,
             self.files.read(path + layout.PROOF_SUFFIX, layout.MAX_SMALL_OCTETS),
             self.files.read(path + layout.ENTRY_SUFFIX, layout.MAX_ENTRY_OCTETS),
-            opened,
+            self._read_if_there(path + layout.OPENED_SUFFIX),
             keys,
         )
+
+    def _read_alone(self, path: str, log: VerifierKey) -> Alone:
+        if path + layout.ENTRY_SUFFIX not in self._present:
+            raise ProofError(f"the file {layout.ENTRY_SUFFIX} is missing")
+        return check_alone(
+            path,
+            self.files.read(path + layout.ENTRY_SUFFIX, layout.MAX_ENTRY_OCTETS),
+            self._read_if_there(path + layout.PROOF_SUFFIX),
+            self._read_if_there(path + layout.OPENED_SUFFIX),
+            log,
+        )
+
+    def _read_if_there(self, path: str) -> bytes | None:
+        if path not in self._present:
+            return None
+        return self.files.read(path, layout.MAX_SMALL_OCTETS)
 
     def check_roots(self) -> None:
         """Refuse two roots for one size: the author signed two histories."""

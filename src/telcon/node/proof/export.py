@@ -3,7 +3,8 @@
 1. Fold both logs, pick the call's entries by layer (`selection`).
 2. For each: the earliest checkpoint that the other side cosigned over it (and further witnesses,
    see `further`), one that bears ML-DSA-44 signatures too if there is any, and the inclusion proof;
-   checked as a stranger would before it is written.
+   checked as a stranger would before it is written. Where the other side signed none, what the
+   author signed alone, apart (`alone`).
 3. The openings that the layer shows; recordings (only in the layer content); with the whole logs,
    all tiles and bundles under each log's newest cosigned checkpoint.
 4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
@@ -31,6 +32,8 @@ from telcon.ledger import (
     verify_tlog_proof,
 )
 from telcon.node.proof import layout
+from telcon.node.proof.alone import author_policy
+from telcon.node.proof.ends import outcome_words
 from telcon.node.proof.files import FolderWriter
 from telcon.node.proof.further import FurtherWitnesses, WitnessedLog, policy_met
 from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
@@ -58,6 +61,9 @@ class ExportedLog(CosignedLog, Protocol):
     def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return the same of the earliest that bears both sides' ML-DSA-44 signatures too."""
 
+    def signed_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return the same of any checkpoint: its author signed it, whoever else did."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
@@ -66,7 +72,7 @@ class ExportReport:
     folder: Path
     receipts: int
     not_countersigned: tuple[str, ...]
-    """Entries of the call left out, since the other side has not cosigned them yet."""
+    """Entries of the call that lie apart, since the other side is not shown to have held them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +194,20 @@ class _Exporter:
             if path is None:
                 stem = layout.receipt_stem(item.index, entry_type(item.entry))
                 self.not_countersigned.append(f"{side.name}: {stem}")
+                self._write_alone(side, item, stem)
             else:
                 self.entries.append(self._summary_entry(path, item))
+
+    def _write_alone(self, side: Side, item: Selected, stem: str) -> None:
+        """Write what there is of an act that the other side is not shown to have held."""
+        path = f"{side.name}/{layout.ALONE}/{stem}"
+        note = side.log.signed_note_over(item.index)
+        if note is not None:
+            proof = _proof(side, item.index, *note)
+            data = side.log.entries(item.index, 1)[0]
+            verify_tlog_proof(proof, data, author_policy(side.policy.log))
+            self._writer.write(path + layout.PROOF_SUFFIX, format_tlog_proof(proof))
+        _write_act(self._writer, path, side, item.index, item.entry, self._members)
 
     def write_recordings(self, recordings: Sequence[tuple[str, Iterable[bytes]]]) -> None:
         signed: dict[tuple[str, int], str] = {}
@@ -222,6 +240,9 @@ class _Exporter:
         self, own_card: KeyCard, peer_card: KeyCard, layer: str, *, whole_log: bool
     ) -> None:
         told = tell(self._selection.call, layer)
+        names = own_card.name, peer_card.name
+        rung = self._selection.call.rung
+        is_held = any((one.origin, one.index) == rung for one in self.entries)
         summary = Summary(
             summary="telcon call summary v1",
             call=self._selection.call.call,
@@ -234,6 +255,7 @@ class _Exporter:
             entries=self.entries,
             not_countersigned=self.not_countersigned,
             recordings=self._recordings,
+            words=outcome_words(self._selection.call, told, names, is_held=is_held),
         )
         self._writer.write(layout.SUMMARY, layout.format_summary(summary))
         is_second = any(layout.ML_DSA_POLICY in side.policies for side in self._sides.values())
@@ -385,13 +407,24 @@ def write_receipt(
         return None
     path = f"{side.name}/{layout.RECEIPTS}/{layout.receipt_stem(index, entry_type(entry))}"
     data = side.log.entries(index, 1)[0]
-    proof = TlogProof(index, tuple(inclusion_proof(index, note[0], side.log.hash)), note[1])
+    proof = _proof(side, index, *note)
     for name in side.policies if second else (layout.POLICY,):
         verify_tlog_proof(proof, data, side.policies[name])
     writer.write(path + layout.PROOF_SUFFIX, format_tlog_proof(proof))
-    writer.write(path + layout.ENTRY_SUFFIX, data)
+    _write_act(writer, path, side, index, entry, members)
+    return path
+
+
+def _proof(side: Side, index: int, size: int, note: bytes) -> TlogProof:
+    return TlogProof(index, tuple(inclusion_proof(index, size, side.log.hash)), note)
+
+
+def _write_act(
+    writer: FolderWriter, path: str, side: Side, index: int, entry: Entry, members: frozenset[str]
+) -> None:
+    """Write the bytes of an act, and what is shown of its seals."""
+    writer.write(path + layout.ENTRY_SUFFIX, side.log.entries(index, 1)[0])
     found = {opening.member: opening for _, opening in side.log.openings(index, 1)}
     shown = [member for member in sealed_members(entry) if member in members]
     if openings := [found[member] for member in shown if member in found]:
         writer.write(path + layout.OPENED_SUFFIX, layout.format_openings(openings))
-    return path

@@ -1,8 +1,9 @@
 """Checks a proof folder: which kind it is, and, for that of a call, what is told of the call.
 
 What every folder is checked for stands in `telcon.node.proof.check`; of a call's folder besides:
-receipts are all acts of that one call, the fold of both whole logs tells what call.json says, and
-which recordings a logged act bears the hash of.
+receipts and what lies apart (`alone`) are all acts of that one call, the fold of both whole logs
+tells what call.json says, what became of the ring (`ends`), and which recordings a logged act bears
+the hash of. A folder of evidence is left to `contradiction`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +12,12 @@ from typing import Any, Final
 
 from telcon.core.entry import CallAnswer, RecordAgreed, RecordOff
 from telcon.errors import OperatorError
-from telcon.node.proof import layout
+from telcon.node.proof import evidence, layout
 from telcon.node.proof.absence_check import AbsenceCheck
 from telcon.node.proof.check import FolderCheck
+from telcon.node.proof.contradiction import check_evidence
 from telcon.node.proof.coverage import CoverageCheck
+from telcon.node.proof.ends import shown_words, unshown
 from telcon.node.proof.excerpt import ExcerptCheck
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
@@ -38,6 +41,8 @@ def check_folder(
         OperatorError: it is no proof folder, or the system refuses it.
     """
     paths = files.paths()
+    if evidence.FIRST in paths:
+        return check_evidence(name, files, paths, given, progress)
     kinds = [kind for file, kind in _KINDS.items() if file in paths]
     if layout.SUMS not in paths and not kinds:
         raise OperatorError(
@@ -46,6 +51,13 @@ def check_folder(
         )
     kind = kinds[0] if kinds else _CallCheck  # two: SHA256SUMS names both, and one is unsigned
     return kind(files, paths, given, progress).report(name)
+
+
+_NOTHING: Final = "there is nothing in it that could be proven"
+_NOBODY_HELD: Final = (
+    "nothing in it is shown to have been held by anybody but who logged it; that is no proof that"
+    " the other side was rung"
+)
 
 
 class _CallCheck(FolderCheck[Summary]):
@@ -61,6 +73,7 @@ class _CallCheck(FolderCheck[Summary]):
         """Check receipts, logs, fold and recordings."""
         for side in SIDES:
             self.check_receipts(side, summary, keys)
+            self.check_alone(side, summary, keys)
         self._check_calls(summary)
         self.check_roots()
         for side in SIDES:
@@ -68,28 +81,36 @@ class _CallCheck(FolderCheck[Summary]):
                 self.check_log(side, summary, keys)
         self._check_fold(summary)
         self._check_recordings(summary)
+        self.also += shown_words(self.receipts, summary.call)
+        self.not_shown += unshown(self.receipts)
         if not self.receipts and not self.faults:
-            self.faults.append("there is nothing in it that could be proven")
+            self.faults.append(_NOBODY_HELD if self.alone else _NOTHING)
 
     def _check_calls(self, summary: Summary) -> None:
         """Refuse acts of other calls: they would lend this one what is not its own."""
         merged = {
             place
-            for receipt in self.receipts
-            if isinstance(receipt.entry, CallAnswer) and receipt.entry.call == summary.call
-            for place in receipt.entry.re[1:]  # the own ring that both-rang-at-once merged
+            for entry in [*(r.entry for r in self.receipts), *(one.entry for one in self.alone)]
+            if isinstance(entry, CallAnswer) and entry.call == summary.call
+            for place in entry.re[1:]  # the own ring that both-rang-at-once merged
         }
         for receipt in self.receipts:
             call = getattr(receipt.entry, "call", None)
             place = (receipt.proven.origin, receipt.proven.index)
             if call != summary.call and place not in merged:
                 self.faults.append(f"{receipt.path} is no act of the call {summary.call}")
+        for one in self.alone:
+            call = getattr(one.entry, "call", None)
+            if call != summary.call and one.place not in merged:
+                self.faults.append(f"{one.path} is no act of the call {summary.call}")
 
     def _check_fold(self, summary: Summary) -> None:
         if len(self.logs) < len(SIDES):
             return
         call, unseen = fold_call(self.logs, summary.call, self.progress)
         self.not_shown += [one.in_words(self.logs[one.log].size) for one in unseen]
+        if call is None and self.alone and not self.receipts:
+            return  # it is in neither log as far as both sides signed them; `check` says so
         if call is None:
             self.faults.append(f"the whole logs know no call {summary.call}")
             return

@@ -67,7 +67,7 @@ class WitnessedLog:
         self._log, self._further = log, further
         self.hash, self.entries, self.openings = log.hash, log.entries, log.openings
         self.note, self.newest_note = log.note, log.newest_note
-        self.seconded_size = log.seconded_size
+        self.signed_note_over, self.seconded_size = log.signed_note_over, log.seconded_size
 
     @property
     def origin(self) -> str:

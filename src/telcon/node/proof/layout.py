@@ -2,8 +2,8 @@
 
     README.txt  SHA256SUMS  call.json
     ours/    policy.txt  [policy-ml-dsa-44.txt]
-             receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [log/...]
-    theirs/  policy.txt  receipts/...                                           [log/...]
+             receipts/NAME.tlog-proof NAME.entry NAME.opened.json   [alone/...] [log/...]
+    theirs/  policy.txt  receipts/...                               [alone/...] [log/...]
     recordings/NAME.opus
 
 In place of call.json stands one of these, with what it needs of the rest:
@@ -39,6 +39,7 @@ SPAN: Final = "span.json"
 POLICY: Final = "policy.txt"
 ML_DSA_POLICY: Final = "policy-ml-dsa-44.txt"
 RECEIPTS: Final = "receipts"
+ALONE: Final = "alone"
 LOG: Final = "log"
 CHECKPOINT: Final = "checkpoint"
 BEFORE: Final = "before.checkpoint"
@@ -62,6 +63,7 @@ MAX_ENTRY_OCTETS: Final = 65_535  # what fits a bundle; a foreign log's entry ma
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH = re.compile(rf"{_NAME}(?:/{_NAME})*", re.ASCII)
+_STEM = re.compile(r"([0-9]{6,18})-.*", re.ASCII | re.DOTALL)
 _SUM = re.compile(rf"([0-9a-f]{{64}})  ({_NAME}(?:/{_NAME})*)", re.ASCII)
 
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
@@ -120,6 +122,7 @@ class Summary(Struct, frozen=True):
     entries: list[SummaryEntry]
     not_countersigned: list[str]  # entries of the call that nobody else held when this was made
     recordings: list[SummaryRecording]
+    words: str = ""  # what became of it; folders of the first version have none
 
     def origin(self, side: str) -> str:
         """Return the origin of the log that a side of the folder shows."""
@@ -205,6 +208,18 @@ def is_plain_name(name: str) -> bool:
 def receipt_stem(index: int, entry_type: str) -> str:
     """Return the name of a receipt's files without suffix, like `000012-call.ring`."""
     return f"{index:06}-{entry_type}"
+
+
+def stem_index_untrusted(stem: str) -> int:
+    """Return the index that the name of a receipt's files begins with.
+
+    Raises:
+        MalformedError: it begins otherwise.
+    """
+    match = _STEM.fullmatch(stem)
+    if match is None:
+        raise MalformedError(f"{stem!r} does not begin with the index of an entry")
+    return int(match[1])
 
 
 def format_sums(sums: Mapping[str, str]) -> bytes:

@@ -1,5 +1,7 @@
 """README.txt of a proof folder: what it is, in plain words, for someone who never saw telcon."""
 
+import textwrap
+
 from telcon.node.proof.layout import (
     AbsenceAccount,
     Account,
@@ -10,12 +12,17 @@ from telcon.node.proof.layout import (
 )
 from telcon.node.proof.wording import utc_from_us
 
+_COLUMNS = 100
+
 _TEXT = """\
 This folder is about one call between {ours} and {theirs}.
 
+{words}
+
 Each of the two keeps a log of its own acts on their line: ringing, answering, hanging up, and so
 on. The other side holds a copy of that log and signs for having it. What is in this folder was
-written by one side, and held by the other, at the times that their signatures bear.
+written by one side and, but for what lies under alone/, held by the other, at the times that
+their signatures bear.
 
   call.json          the call in plain words. Nobody signed this file; the receipts are the proof.
   ours/receipts/     acts of {ours}, which made this folder
@@ -43,6 +50,10 @@ What is not shown: which person spoke or heard; that there is no other line; tha
 right. What was left out may matter: this folder shows the layer "{layer}".
 """
 
+_ALONE = """\
+  SIDE/alone/        acts that the other side has not signed to hold. Their author alone vouches for
+                     them, where NAME.tlog-proof is there by its signature: no proof for others.
+"""
 _ML_DSA = """\
   */policy-ml-dsa-44.txt
                      The same for other keys, whose signatures are to outlast quantum computers:
@@ -62,10 +73,17 @@ _RECORDINGS = """\
 def readme(summary: Summary, *, has_ml_dsa: bool) -> str:
     """Return the text for a folder with this summary, and with policies for ML-DSA-44 or not."""
     extra = _ML_DSA if has_ml_dsa else ""
+    extra += _ALONE if summary.not_countersigned else ""
     extra += _LOGS if summary.whole_log else ""
     if summary.recordings:
         extra += _RECORDINGS.format(ours=summary.ours)
-    return _TEXT.format(ours=summary.ours, theirs=summary.theirs, layer=summary.layer, extra=extra)
+    return _TEXT.format(
+        ours=summary.ours,
+        theirs=summary.theirs,
+        layer=summary.layer,
+        extra=extra,
+        words=textwrap.fill(summary.words, _COLUMNS),
+    )
 
 
 _FRAME = """\

@@ -24,6 +24,7 @@ from telcon.ledger import (
     ProvenEntry,
     organisation,
 )
+from telcon.node.proof.alone import Alone
 from telcon.node.proof.receipt import ProvenReceipt
 from telcon.node.proof.wording import (
     coverage_in_words,
@@ -75,7 +76,7 @@ _TITLES: Final = {
     Verdict.UNREADABLE: "COULD NOT BE READ",
     Verdict.CONSISTENT: "CONSISTENT under the keys in this folder",
 }
-_CAUTION: Final = (
+CAUTION: Final = (
     "Anyone can run two nodes and invent a counterpart. To prove it, give the key cards of both"
     " sides (--card), from somewhere you trust."
 )
@@ -90,11 +91,15 @@ class PathReport:
     faults: tuple[str, ...] = ()
     """Why it is not proven or could not be read."""
     receipts: tuple[ProvenReceipt, ...] = ()
+    alone: tuple[Alone, ...] = ()
+    """Acts that nobody but their author is shown to have held."""
     also: tuple[str, ...] = ()
     """What else is signed: whole logs, recordings. Sentences."""
     unsigned: tuple[str, ...] = ()
     """Files that stand in SHA256SUMS alone: unaltered since, and signed by nobody."""
     not_shown: tuple[str, ...] = ()
+    caution: str = CAUTION
+    """What to say where only the folder's own keys vouch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +189,16 @@ def _path_words(path: PathReport) -> str:
     if path.verdict in {Verdict.NOT_PROVEN, Verdict.UNREADABLE}:
         if path.receipts:
             lines.append(f"  {len(path.receipts)} receipts hold by themselves; see --json.")
+        lines += _alone_words(path)
         return "\n".join(lines) + "\n"
     if path.verdict is Verdict.CONSISTENT:
-        lines.append(f"  {_CAUTION}")
+        lines.append(f"  {path.caution}")
     for receipt in path.receipts:
         lines += ["", f"  {escape(_heading(receipt))}", f"    {escape(sentence(receipt))}"]
         if isinstance(receipt.entry, LineCoverage):
             lines.append(f"    It states that {coverage_in_words(receipt.entry)}.")
         lines += [f"    {opening.member}: {_opened(opening)}" for opening in receipt.openings]
+    lines += _alone_words(path)
     if path.also:
         lines += ["", *(f"  {escape(also)}" for also in path.also)]
     if path.unsigned:
@@ -199,6 +206,16 @@ def _path_words(path: PathReport) -> str:
         lines += [f"    {escape(name)}" for name in path.unsigned]
     lines += ["", f"  Not shown: {'; '.join(path.not_shown)}."]
     return "\n".join(lines) + "\n"
+
+
+def _alone_words(path: PathReport) -> list[str]:
+    lines = []
+    for one in path.alone:
+        heading = f"{one.path}: {entry_type(one.entry)}, not countersigned"
+        lines += ["", f"  {escape(heading)}", f"    {escape(one.says)}"]
+        lines.append(f"    its author's clock said {utc_from_us(one.entry.time)}")
+        lines += [f"    {opening.member}: {_opened(opening)}" for opening in one.openings]
+    return lines
 
 
 def _heading(receipt: ProvenReceipt) -> str:
@@ -262,9 +279,20 @@ def _path_members(path: PathReport) -> dict[str, Any]:
         "verdict": path.verdict.name.lower().replace("_", " "),
         "faults": [_unicode(fault) for fault in path.faults],
         "receipts": [_receipt_members(receipt) for receipt in path.receipts],
+        "author_alone": [_alone_members(one) for one in path.alone],
         "also_signed": list(path.also),
         "signed_by_nobody": [_unicode(name) for name in path.unsigned],
         "not_shown": list(path.not_shown),
+    }
+
+
+def _alone_members(one: Alone) -> dict[str, Any]:
+    return {
+        "file": _unicode(one.path),
+        "says": one.says,
+        "type": entry_type(one.entry),
+        "author_time_us": one.entry.time,
+        "opened": [{"member": each.member, **_content(each)} for each in one.openings],
     }
 
 

@@ -5,10 +5,10 @@ When keys are given, only these count and whatever keys lie in a folder are igno
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from telcon.errors import PolicyError, SettingsError
-from telcon.ledger import KeyCard, Policy, VerifierKey, mirror_policy, with_witnesses
+from telcon.ledger import ED25519, KeyCard, Policy, VerifierKey, mirror_policy, with_witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +18,45 @@ class Keys:
     policies: Mapping[str, Policy]
     are_given: bool
     """False when they come from the folder that is checked."""
+    alone: Mapping[str, KeyCard] = field(default_factory=dict)
+    """Cards given without that of the other side: enough for what one side signed."""
 
     def policy_for(self, origin: str) -> Policy:
         """Return the policy for the log `origin`.
 
         Raises:
             PolicyError: there is none.
+            SettingsError: of that line one card alone was given.
         """
         if origin not in self.policies:
-            whose = "you gave" if self.are_given else "in this folder"
-            raise PolicyError(f"the keys {whose} are not for the log {origin}")
+            self._refuse_alone(origin)
+            raise self._not_for(origin)
         return self.policies[origin]
+
+    def log_for(self, origin: str) -> VerifierKey:
+        """Return the key of the log `origin` itself, for what nobody needs to have cosigned.
+
+        Of several the one for Ed25519, with which every checkpoint is signed.
+
+        Raises:
+            PolicyError: there is none.
+        """
+        if origin in self.alone:
+            return self.alone[origin].log
+        if origin not in self.policies:
+            raise self._not_for(origin)
+        policy = self.policies[origin]
+        return next((key for key in policy.logs if key.type == ED25519), policy.log)
+
+    def _not_for(self, origin: str) -> PolicyError:
+        whose = "you gave" if self.are_given else "in this folder"
+        return PolicyError(f"the keys {whose} are not for the log {origin}")
+
+    def _refuse_alone(self, origin: str) -> None:
+        line = origin.rpartition("/")[2]
+        for card in self.alone.values():
+            if card.line == line:
+                raise _not_two(line, [card])
 
 
 def ml_dsa_policy(author: KeyCard, holder: KeyCard) -> Policy | None:
@@ -88,10 +116,11 @@ def keys_from_policies(policies: Sequence[Policy], *, are_given: bool) -> Keys:
 def keys_from_cards(cards: Sequence[KeyCard], witnesses: Sequence[VerifierKey] = ()) -> Keys:
     """Return the keys of both logs of each line: each log of one card with the mirror of the other.
 
-    What `witnesses` signed counts too, and is not asked for: a policy can ask.
+    One card of a line is enough for what its own side signed, and no more. What `witnesses` signed
+    counts too, and is not asked for: a policy can ask.
 
     Raises:
-        SettingsError: a line has not exactly two cards, of two nodes.
+        SettingsError: a line has more than two cards, or two of one node.
         PolicyError: the keys of two cards cannot stand in one policy, or a witness is of one of the
             two nodes.
     """
@@ -99,16 +128,24 @@ def keys_from_cards(cards: Sequence[KeyCard], witnesses: Sequence[VerifierKey] =
     for card in cards:
         lines[card.line].append(card)
     policies = []
+    alone = {}
     for line, pair in lines.items():
+        if len(pair) == 1:
+            alone[pair[0].log.name] = pair[0]
+            continue
         if len(pair) != 2 or pair[0].name == pair[1].name:
-            names = ", ".join(card.name for card in pair)
-            raise SettingsError(
-                f"line {line} needs the key cards of two nodes, these are of {names}",
-                advice="Give one card of each side, both of the same line.",
-            )
+            raise _not_two(line, pair)
         first, second = pair
         policies.append(line_policy(first, second))
         policies.append(line_policy(second, first))
     further = [(key, "") for key in witnesses]
     policies = [with_witnesses(policy, further, 0) for policy in policies]
-    return keys_from_policies(policies, are_given=True)
+    return replace(keys_from_policies(policies, are_given=True), alone=alone)
+
+
+def _not_two(line: str, cards: Sequence[KeyCard]) -> SettingsError:
+    names = ", ".join(card.name for card in cards)
+    return SettingsError(
+        f"line {line} needs the key cards of two nodes, these are of {names}",
+        advice="Give one card of each side, both of the same line.",
+    )

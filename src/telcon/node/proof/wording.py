@@ -4,6 +4,7 @@ Text from outside is quoted with everything invisible escaped: direction marks, 
 breaks could make a sentence say something else than what was proven.
 """
 
+import base64
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,11 @@ def utc_from_seconds(time_s: int) -> str:
     except OverflowError:
         return f"{time_s} seconds after 1970 UTC"
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def base64_of(data: bytes) -> str:
+    """Write a hash as checkpoints do."""
+    return base64.b64encode(data).decode()
 
 
 def coverage_in_words(entry: LineCoverage) -> str:

@@ -17,6 +17,7 @@ from telcon.core.seal import Opening
 from telcon.core.stored import Commit, LogGrowth, Note
 from telcon.errors import MisuseError
 from telcon.node.store import tables
+from telcon.node.store.forks import joined_path
 from telcon.node.store.reader import Reader
 from telcon.node.store.tables import HOUSE
 
@@ -85,7 +86,7 @@ HOUSE_LOGS = _log_tables(tables.house_entry, tables.house_opening, tables.house_
 
 _INSERT_EVIDENCE = _text(
     insert(tables.evidence)
-    .values(house="", line="", first=b"", second=b"")
+    .values(house="", line="", first=b"", second=b"", path=b"")
     .on_conflict_do_nothing()
 )
 # The first stays: another would say the same, by other random octets.
@@ -207,6 +208,10 @@ class HeldLog:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
         return self._note("AND cosigned AND size > ? ORDER BY size LIMIT 1", index)
 
+    def signed_note_over(self, index: int) -> tuple[int, bytes] | None:
+        """Return size and note of the earliest checkpoint over entry `index`, whoever signed it."""
+        return self._note("AND size > ? ORDER BY size LIMIT 1", index)
+
     def _note(self, condition: str, *values: int) -> tuple[int, bytes] | None:
         rows = self._reader.rows(
             f"SELECT size, note FROM {self._where.note} WHERE log = ? {condition}",  # noqa: S608 -- our own text
@@ -237,8 +242,9 @@ def write_commit(
     for note in commit.seconded:
         number = _number(numbers, note.origin)
         driver.execute(_INSERT_SECONDED, (HOUSE, number, note.size, note.note))
-    for pair in commit.evidence:
-        driver.execute(_INSERT_EVIDENCE, (HOUSE, line, *pair))
+    for fork in commit.evidence:
+        row = (HOUSE, line, fork.first, fork.second, joined_path(fork))
+        driver.execute(_INSERT_EVIDENCE, row)
 
 
 def _write_growth(

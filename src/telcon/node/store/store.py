@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from telcon.core.stored import NEW_LOG, Commit, Marker
 from telcon.errors import MisuseError, StorageError
+from telcon.ledger import Fork
 from telcon.node.folder import NEVER_RESTORE, FolderLock, prepare_folder
 from telcon.node.store import records
 from telcon.node.store.chores import StoreChores
@@ -31,6 +32,7 @@ from telcon.node.store.engine import (
     transaction,
     translate,
 )
+from telcon.node.store.forks import KeptFork, acknowledge, find_forks
 from telcon.node.store.house import HouseRecord, add_house_log, find_house_logs
 from telcon.node.store.log import HOUSE_LOGS, HeldLog, write_commit
 from telcon.node.store.marker import Markers
@@ -104,10 +106,13 @@ class StoreReader:
         """Return the recordings of `call`, by log and track."""
         return self.read(lambda connection: records.find_recordings(connection, call))
 
-    def evidence(self, line: str) -> list[tuple[bytes, bytes]]:
-        """Return the pairs of checkpoints of `line` that cannot both be true, oldest first."""
-        query = "SELECT first, second FROM evidence WHERE line = ? ORDER BY id"
-        return [(row[0], row[1]) for row in self._reader.rows(query, (line,))]
+    def forks(self, line: str) -> list[KeptFork]:
+        """Return the forks of a log of `line`, oldest first."""
+        return self.read(lambda connection: find_forks(connection, line))
+
+    def evidence(self, line: str) -> list[Fork]:
+        """Return the same without what the operator said of them."""
+        return [kept.fork for kept in self.forks(line)]
 
     def read_marker(self, line: str) -> Marker | None:
         """Return how far our log of `line` was signed; None if the marker is gone or unreadable.
@@ -293,6 +298,10 @@ class Store(StoreReader):
 
         await self.commit(write)
         self._numbers[record.line] = self._log_numbers(record)
+
+    async def acknowledge(self, line: str, reason: bytes) -> None:
+        """Store that the operator took note of the forks of `line`; `reason` as it is sealed."""
+        await self.commit(lambda connection: acknowledge(connection, line, reason))
 
     async def open_recording(self, record: RecordingRecord) -> None:
         """Store that a recording was begun."""

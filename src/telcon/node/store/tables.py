@@ -151,6 +151,8 @@ evidence = Table(
     Column("line", Text, ForeignKey("line.line"), nullable=False),
     Column("first", LargeBinary, nullable=False),
     Column("second", LargeBinary, nullable=False),
+    Column("path", LargeBinary),  # where the sizes differ: hashes of 32 octets, as in ledger.Fork
+    Column("acknowledged", LargeBinary),  # the operator's reason, as sealed; NULL until given
     UniqueConstraint("line", "first", "second"),
 )
 

@@ -73,6 +73,10 @@ export default class Person extends Screen {
 
 function standing(line) {
   const { peer, since_us: from } = line;
+  if (line.forked) {
+    const text = say(`person.forked.${line.forked}.text`, { node: peer.node });
+    return ["frozen", say(`person.forked.${line.forked}`), line.noted ? `${text} ${say("person.forked.noted")}` : text];
+  }
   if (line.broken) {
     return ["frozen", say("person.broken"), say("person.broken.text", { reason: line.broken })];
   }

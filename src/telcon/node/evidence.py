@@ -1,0 +1,89 @@
+"""Forks of a line's logs as the operator meets them: what is kept, whose it is, taking note of it.
+
+The machine finds and keeps them, and freezes the line (`telcon.core.machine`). What the operator
+says of it is stored first and then becomes an entry: of the line itself where our log of it can
+still be signed, else, where it is our own log that has two histories, of the line paired after it.
+"""
+
+from collections.abc import Sequence
+
+from telcon.core import draft as drafts
+from telcon.core.books import origin_of
+from telcon.core.draft import Draft
+from telcon.core.seal import Text, format_text, parse_text_untrusted
+from telcon.errors import OperatorError
+from telcon.ledger import fork_hash
+from telcon.node.line import Line
+from telcon.node.store import Store
+from telcon.node.store.forks import KeptFork
+from telcon.node.store.records import LineRecord
+
+__all__ = ["Evidence", "write_acknowledged"]
+
+
+class Evidence:
+    """What is kept of one line, as it stands in the store."""
+
+    def __init__(self, line: Line, store: Store) -> None:
+        """Read what is kept of `line`."""
+        self._line = line
+        self._store = store
+        self._kept: Sequence[KeptFork] = ()
+        self.read()
+
+    def read(self) -> None:
+        """Read anew, after something was kept or taken note of."""
+        self._kept = self._store.forks(self._line.identity.line)
+
+    @property
+    def whose(self) -> str | None:
+        """Which log has two histories: `ours`, which weighs more, or `theirs`; None: neither."""
+        own = self._line.identity.own_card.log.name
+        origins = [origin_of(kept.fork.first) for kept in self._kept]
+        return ("ours" if own in origins else "theirs") if origins else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the operator has still to take note of something."""
+        return any(kept.acknowledged is None for kept in self._kept)
+
+    async def acknowledge(self, reason: str) -> None:
+        """Take note of all that is kept; the line stays frozen, and a new one may be paired.
+
+        Raises:
+            OperatorError: there is nothing to take note of.
+            StorageError: it cannot be stored.
+        """
+        if not self.is_open:
+            raise OperatorError(
+                "there is nothing to acknowledge on this line",
+                advice="See: telcon line list",
+            )
+        await self._store.acknowledge(self._line.identity.line, format_text(Text("en", reason)))
+        self.read()
+        await write_acknowledged(self._line, self._store, None)
+
+
+async def write_acknowledged(line: Line, store: Store, before: LineRecord | None) -> None:
+    """Write what the operator took note of into our log of `line`, where it is not there yet.
+
+    `before`: the line that this one takes the place of, if any.
+
+    Raises:
+        LinkDownError: the node is closing.
+    """
+    if line.machine.state != "going":
+        return
+    own = line.identity.own_card.log.name
+    found = [kept for kept in store.forks(line.identity.line) if origin_of(kept.fork.first) != own]
+    if before is not None:
+        earlier = store.forks(before.line)
+        found += [one for one in earlier if origin_of(one.fork.first) == before.own_origin]
+    written = line.machine.fold.line.acknowledged[own]
+    for kept in found:
+        if kept.acknowledged is not None and fork_hash(kept.fork).hex() not in written:
+            await line.act(_draft(kept, kept.acknowledged))
+
+
+def _draft(kept: KeptFork, reason: bytes) -> Draft:
+    return drafts.line_acknowledged(fork_hash(kept.fork), parse_text_untrusted(reason))
