@@ -221,6 +221,7 @@ def call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
         "ringing": ringing() if phase == "ringing" else None,
         "answered_us": NOW_US - 767_000_000 if live or phase == "ended" else None,
         "mode": "audio",
+        "stated": {"ours": "audio", "theirs": "audio"},
         "mine": live or side == "ours",
         "countersigned": True,
         "unsigned_since_us": None,
@@ -497,6 +498,16 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         in_call("live", mine=False, recorders=_off),
         "",
         ("Join on this device", "their recorder is off"),
+    ),
+    "live-notes": (
+        in_call(
+            "live",
+            mode="notes only",
+            stated={"ours": "audio", "theirs": "notes only"},
+            recorders=_off,
+        ),
+        "",
+        ("Only notes are kept, no audio", "What is kept", "notes, no audio"),
     ),
     "ended": (over("ended", "ours", "theirs"), "", ("Call ended", "Elena Voss ended it")),
     "declined": (

@@ -63,6 +63,7 @@ __all__ = [
     "record_agreed",
     "record_chunk",
     "record_destroyed",
+    "record_gap",
     "record_held",
     "record_off",
     "record_on",
@@ -284,6 +285,11 @@ def record_chunk(call: str, tracks: Sequence[tuple[int, int, int, bytes]], key: 
     """State, per own track: number, first index, count and root of the last seconds."""
     stated = tuple((number, first, count, root.hex()) for number, first, count, root in tracks)
     return Draft("call.record-chunk", call, members={"tracks": stated}, sealed={"key": key})
+
+
+def record_gap(call: str, tracks: Sequence[tuple[int, int, int]]) -> Draft:
+    """State which packets of own tracks no chunk holds: number, first index and count of each."""
+    return Draft("call.record-gap", call, members={"tracks": tuple(tracks)})
 
 
 def record_held(call: str, chunk: Ref, tracks: Sequence[HeldTrack]) -> Draft:

@@ -54,6 +54,10 @@ class CallDesk:
             "ringing": self._ringing(running, state),
             "answered_us": state.answered_us,
             "mode": state.mode,
+            "stated": {
+                "ours": state.stated.get(self._own),
+                "theirs": state.stated.get(self._peer_origin),
+            },
             "mine": device in running.seats,
             "countersigned": self._line.machine.cosigned_by_peer
             >= self._line.machine.fold.size(self._own),

@@ -262,11 +262,16 @@ class Calls:
         )
         if call in self._hushed or (running.hushed_until or 0.0) > self.site.clock():
             gate = CLOSED
-        if state.mode != "audio" and running.tape is not None:
-            running.tape.finish()
-        elif state.mode == "audio" and (gate.send or gate.play) and not running.floor.is_cut:
+        if state.mode != "audio" and state.phase is Phase.LIVE:
+            running.pause()
+        elif (gate.send or gate.play) and not running.floor.is_cut and self._may_record(running):
             running.record(self.site, self.line, self.agreements, speakers)
         running.floor.apply(gate, speakers, running.seats)
+
+    def _may_record(self, running: RunningCall) -> bool:
+        """Say whether a recording can be told: after a while without, both sides must know gaps."""
+        terms = self.line.machine.fold.line.terms.values() if running.had_stricter else ()
+        return all("call.record-gap" in side.types for side in terms)
 
     def _merge(self, running: RunningCall, target: RunningCall) -> None:
         """Both sides rang: devices of the ring that was merged move to the call that lives."""

@@ -13,6 +13,7 @@ from telcon.core.entry import (
     CallRing,
     CallRinging,
     RecordChunk,
+    RecordGap,
     RecordHeld,
     RecordOff,
     RecordOn,
@@ -184,6 +185,9 @@ class _Teller:
             return str(entry.devices)
         if isinstance(entry, RecordHeld):
             return f"{_unheard_ms(entry) / 1_000:.1f}"
+        if isinstance(entry, RecordGap):
+            packets = max(count for _, _, count in entry.tracks)
+            return f"{packets * PACKET_MS / 1_000:.1f}"
         member = "text" if entry_type(entry) == "message" else "reason"
         words = self._contents.text(place, member)
         if words is None:

@@ -138,7 +138,10 @@ class PrincipalDesk:
         acts = self._acts_of(call)
         match do:
             case "answer":
-                await acts.answer(device, call, message["certificate"])
+                mode = message.get("mode", "audio")
+                await acts.answer(device, call, message["certificate"], mode)
+            case "keep":
+                await acts.keep(device, call, message["mode"])
             case "join":
                 await acts.join(device, call, message["certificate"])
             case "decline":

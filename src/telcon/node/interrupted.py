@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 from telcon.core import draft as drafts
@@ -18,7 +18,9 @@ from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
 from telcon.node.line import Line
-from telcon.node.record.chunks import CHUNK_KEY_BYTES, ChunkTree
+from telcon.node.record.chunks import CHUNK_KEY_BYTES, ChunkTree, gaps_before
+from telcon.node.record.claims import runs
+from telcon.node.record.journal import Packet
 from telcon.node.record.place import SUFFIX, RecordPlace
 from telcon.node.record.sealing import Reader
 from telcon.node.record.shelf import Shelf
@@ -131,24 +133,40 @@ async def _seal_late(
 
 
 async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
-    """Log what of our own tracks was kept and is in no chunk yet: a kill came before its time."""
+    """Log what of our own tracks was kept and is in no chunk yet: a kill came before its time.
+
+    Where recording had begun again since the last chunk, packets that were not kept lie in between.
+    """
     own = line.identity.own_card.log.name
     state = line.machine.fold.calls.get(call)
     if state is None:
         return
-    tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
+    told: dict[int, int] = {}
+    rows: list[list[tuple[int, list[Packet]]]] = []  # of each track, the packets that follow
     for track in shelf.tracks():
         if track[0] != own:
             continue
         spoken = state.chunks.get(track)
-        first = spoken.count if spoken is not None else 0
+        first = told[track[1]] = spoken.next if spoken is not None else 0
         packets = await shelf.read(track, first, shelf.bound(track) - first)
-        for packet in packets.values():
-            tree.append(track[1], packet.index, packet.timestamp, packet.payload)
-    chunk = tree.close()
-    if chunk is not None:
-        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-        await line.act(drafts.record_chunk(call, tracks, chunk.key))
+        rows.append(
+            [
+                (track[1], [packets[index] for index in range(at, at + count)])
+                for at, count in runs(packets)
+            ]
+        )
+    for parts in zip_longest(*rows):
+        tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
+        for number, following in (part for part in parts if part is not None):
+            for packet in following:
+                tree.append(number, packet.index, packet.timestamp, packet.payload)
+        chunk = tree.close()
+        if chunk is not None:
+            if gaps := gaps_before(chunk, told):
+                await line.act(drafts.record_gap(call, gaps))
+            tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+            await line.act(drafts.record_chunk(call, tracks, chunk.key))
+            told |= {part.number: part.first + part.count for part in chunk.tracks}
 
 
 async def _close(

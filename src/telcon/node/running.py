@@ -88,6 +88,7 @@ class RunningCall:
     persons: dict[str, Person] = field(default_factory=dict)  # handle -> as stated by its side
     muted: set[str] = field(default_factory=set)  # handles, by both sides' hints
     tape: Tape | None = None
+    had_stricter: bool = False  # it was live in a mode that does not record
     their_recorder: tuple[RecorderSignal, float] | None = None  # and when it came, monotonic
     hushed_until: float | None = None  # the peer says that it has hung up
     goes_on_unsigned: bool = False  # the link is away for so long that people are told, once
@@ -199,13 +200,20 @@ class RunningCall:
     def record(
         self, site: Site, line: Line, agreements: Agreements, speakers: Iterable[Speaker]
     ) -> None:
-        """Record `speakers` from now on, those who are not recorded yet."""
+        """Record `speakers` from now on, those who are not recorded yet; again, after `pause`."""
         if self.tape is None:
             self.tape = self.floor.tape = self._tape(site, line, agreements)
             site.spawn(self.tape.run())
             self._beating = site.spawn(self._beat(site, line))
+        self.tape.resume()
         for speaker in speakers:
             self.tape.add_track(speaker.origin, speaker.track)
+
+    def pause(self) -> None:
+        """Record nothing from now on: one side has stated a mode that does not record."""
+        self.had_stricter = True
+        if self.tape is not None:
+            self.tape.pause()
 
     def _tape(self, site: Site, line: Line, agreements: Agreements) -> Tape:
         own, other = line.identity.own_card.log.name, line.identity.peer_card.log.name

@@ -36,10 +36,18 @@ class Ring(Ask, tag="ring"):
 
 
 class Answer(Ask, tag="answer"):
-    """Answer a call on this device."""
+    """Answer a call on this device, letting no more be kept than `mode` says."""
 
     call: Id
     certificate: Fingerprint
+    mode: Mode = "audio"
+
+
+class Keep(Ask, tag="keep"):
+    """State anew what our side lets be kept of a live call."""
+
+    call: Id
+    mode: Mode
 
 
 class Decline(Ask, tag="decline"):
@@ -148,6 +156,7 @@ class MicrophoneRefused(Ask, tag="microphone-refused"):
 AnyAsk = (
     Ring
     | Answer
+    | Keep
     | Decline
     | Cancel
     | HangUp

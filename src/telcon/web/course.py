@@ -199,6 +199,8 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         detail = ""
     elif fact["kind"] == "call.fail" and f"reason.{detail}" in words:  # a node's, not a person's
         detail = words[f"reason.{detail}"]
+    elif fact["kind"] == "call.record-gap":
+        detail = say(words, "course.seconds", seconds=detail)
     elif fact["kind"] == "call.record-held":
         key = f"course.unheard.{fact['side']}"
         detail = say(words, "course.seconds", seconds=detail)

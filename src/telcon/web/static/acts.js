@@ -75,6 +75,11 @@ export default class Acts {
     return this.ask({ do: "hang-up", call });
   }
 
+  /** States anew what may be kept of `call`. @param {string} call @param {string} mode */
+  keep(call, mode) {
+    return this.ask({ do: "keep", call, mode });
+  }
+
   mute(call, muted) {
     this.#page.media.mute(muted);
     this.#page.changed();
