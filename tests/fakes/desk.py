@@ -509,6 +509,18 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         "",
         ("Only notes are kept, no audio", "What is kept", "notes, no audio"),
     ),
+    "live-recorder-off": (
+        in_call(
+            "live",
+            recorders={
+                "ours": {"on": False, "age_ms": 900, "switched_off": True, "reason": "Legal"},
+                "theirs": {"on": True, "age_ms": 600, "reason": None},
+                "muted": True,
+            },
+        ),
+        "",
+        ("our recorder is off", "Our recorder is switched off: Legal", "Nobody is heard while"),
+    ),
     "ended": (over("ended", "ours", "theirs"), "", ("Call ended", "Elena Voss ended it")),
     "declined": (
         over("declined", "ours", "theirs", "In a meeting"),

@@ -133,6 +133,26 @@ class Acts:
         finally:
             self._calls.settle(call)  # if it could not be stated, what was agreed before holds
 
+    def switch_recorder(
+        self, call: str, reason: str | None, lang: str = "en", device: str | None = None
+    ) -> None:
+        """Switch our recorder off for `reason`, in the language `lang`; without one, on again.
+
+        It takes effect at once; record-off, with the reason, or record-on follow. `device` is the
+        page that asks; None: the operator does.
+
+        Raises:
+            OperatorError: the call is not live, `device` is not on it, nothing is recorded, or the
+                recorder has failed.
+        """
+        running, _ = self._call(call, Phase.LIVE)
+        if device is not None:
+            running.seat_of(device)
+        running.switch_recorder(_words(reason, lang))
+        event = AuditEvent.RECORDER_ON if reason is None else AuditEvent.RECORDER_OFF
+        self._site.audit(event, call=call, why=reason, from_page=device is not None)
+        self._site.changed()
+
     def offer(self, device: str, call: str, sdp: str) -> str:
         """Begin the leg of `device` for `call`; return the SDP answer.
 

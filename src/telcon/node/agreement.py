@@ -69,6 +69,10 @@ RUNS_OCTETS: Final = MAX_ENTRY_BYTES - 2_048
 """For the runs of one entry; more are drawn together."""
 
 
+LEFT_APART: Final = 500
+"""Indexes, ten seconds: packets left on purpose that lie closer are one span."""
+
+
 @dataclass(slots=True)
 class _Asking:
     """What was asked for, and what has come of it."""
@@ -126,6 +130,7 @@ class Agreement:
         self._other = line.identity.peer_card.log.name
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._files: dict[Track, _TrackFiles] = {}
+        self._left: dict[Track, list[tuple[int, int]]] = {}
         self._asking: _Asking | None = None
         self._asks: asyncio.Queue[AskSignal] = asyncio.Queue(maxsize=1)
         self._is_closing = False
@@ -170,6 +175,17 @@ class Agreement:
             start, end = max(first, claim.first), min(first + count - 1, claim.last)
             asking.gone.update(range(start, end + 1))
         asking.news.set()
+
+    def leave(self, track: Track, index: int) -> None:
+        """Do not ask for a packet of the other side that came while our recorder was switched off.
+
+        What was lost on the way meanwhile is not asked for either.
+        """
+        spans = self._left.setdefault(track, [])
+        if spans and abs(index - spans[-1][1]) < LEFT_APART:
+            spans[-1] = (min(spans[-1][0], index), max(spans[-1][1], index))
+        else:
+            spans.append((index, index))
 
     # -- work
 
@@ -289,7 +305,8 @@ class Agreement:
         self._asking = asking = _Asking(chunk, claim)
         try:
             if self.shelf.failure is None:
-                await self._ask(asking, lambda: _without(missing(claim, held), asking))
+                left = self._left.get(claim.track, ())
+                await self._ask(asking, lambda: _without(missing(claim, held), asking, left))
             finding = await asyncio.to_thread(weigh, claim, held, asking.packets)
             if finding is None:
                 if not asking.gone and self.shelf.failure is None:
@@ -444,10 +461,11 @@ def _leaf_gives(
     return gives
 
 
-def _without(lacking: Runs, asking: _Asking) -> Runs:
-    """Return what is lacking still, after what was given or is gone."""
+def _without(lacking: Runs, asking: _Asking, left: Sequence[tuple[int, int]]) -> Runs:
+    """Return what is lacking still, after what was given, is gone, or is `left` on purpose."""
     indexes = (index for first, count in lacking for index in range(first, first + count))
-    return runs(i for i in indexes if i not in asking.packets and i not in asking.gone)
+    rest = (i for i in indexes if i not in asking.packets and i not in asking.gone)
+    return runs(i for i in rest if not any(low <= i <= high for low, high in left))
 
 
 def _unknown_leaves(claim: Claim, asking: _Asking) -> Runs:

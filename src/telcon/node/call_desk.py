@@ -149,16 +149,35 @@ class CallDesk:
 
     def _our_lamp(self, running: RunningCall, state: CallState) -> View:
         lamp = running.recorder()
-        return {"on": lamp.on and _records(state, self._own), "age_ms": lamp.age_ms}
+        on = lamp.on and _records(state, self._own)
+        is_off = running.tape is not None and running.tape.is_switched_off
+        return {
+            "on": on,
+            "age_ms": lamp.age_ms,
+            "switched_off": is_off,
+            "reason": None if on else self._why_off(state, self._own),
+        }
+
+    def _why_off(self, state: CallState, author: str) -> str | None:
+        """Return why the recorder of `author` was closed last, if it says so and is not on."""
+        mine = [one for one in state.recordings if one.author == author]
+        if not mine or _records(state, author):
+            return None
+        reason = self._contents.text((author, max(one.off or 0 for one in mine)), "reason")
+        return None if reason is None else short(reason.text)
 
     def _their_lamp(self, running: RunningCall, state: CallState) -> View:
         """Return their lamp: their log must say that they record, and their recorder must beat."""
         if running.their_recorder is None or not _records(state, self._peer_origin):
-            return {"on": False, "age_ms": None}
+            return {
+                "on": False,
+                "age_ms": None,
+                "reason": self._why_off(state, self._peer_origin),
+            }
         beat, came = running.their_recorder
         since_ms = round((time.monotonic() - came) * 1_000)
         age = None if beat.age_ms is None else beat.age_ms + since_ms
-        return {"on": beat.on and since_ms < STALE_LAMP_MS, "age_ms": age}
+        return {"on": beat.on and since_ms < STALE_LAMP_MS, "age_ms": age, "reason": None}
 
 
 def _records(state: CallState, author: str) -> bool:

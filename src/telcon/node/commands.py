@@ -87,6 +87,7 @@ class Commands:
             "keeper-add": self._keeper_add,
             "keeper-list": self._keeper_list,
             "keeper-remove": self._keeper_remove,
+            "recorder": self._recorder,
             "record-destroy": self._record_destroy,
             "note": self._note,
             "trust-house": self._trust_house,
@@ -188,6 +189,14 @@ class Commands:
                 self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
                 return {}
         raise OperatorError(f"no call {call} here", advice="The timeline of a call names it.")
+
+    async def _recorder(self, request: Answer, progress: Progress) -> Answer:
+        board = self._desk(request["peer"]).board
+        running = board.calls.current()
+        if running is None:
+            raise OperatorError(f"no call with {request['peer']} is going on")
+        board.acts.switch_recorder(running.call, request["reason"])
+        return {"call": running.call}
 
     async def _cover(self, request: Answer, progress: Progress) -> Answer:
         line = self._desk(request["peer"]).line

@@ -150,6 +150,9 @@ class PrincipalDesk:
                 await acts.cancel(call)
             case "hang-up":
                 await acts.hang_up(device, call)
+            case "recorder":
+                reason, lang = message.get("reason"), message.get("lang", "en")
+                acts.switch_recorder(call, reason, lang, device)
             case "leave":
                 await acts.leave(device, call)
             case "mute":

@@ -9,13 +9,14 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from telcon.core.call import CallState
-from telcon.core.seal import Media, Person, parse_media_untrusted, parse_person_untrusted
+from telcon.core.seal import Media, Person, Text, parse_media_untrusted, parse_person_untrusted
 from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
 from telcon.errors import MalformedError, OperatorError, PinError
 from telcon.node.agreement import Agreement
@@ -94,6 +95,7 @@ class RunningCall:
     goes_on_unsigned: bool = False  # the link is away for so long that people are told, once
     ended_at: float | None = None  # monotonic
     leaving: asyncio.TimerHandle | None = None  # takes the ended call off the screens
+    _switched: asyncio.Event = field(default_factory=asyncio.Event)
     _beating: asyncio.Task[None] | None = None
     _trunk_hash: str | None = None  # as the peer sealed it
     _trunk: TrunkSignal | None = None  # as the peer signalled it
@@ -209,6 +211,20 @@ class RunningCall:
         for speaker in speakers:
             self.tape.add_track(speaker.origin, speaker.track)
 
+    def switch_recorder(self, reason: Text | None) -> None:
+        """Switch our recorder off for `reason`, or on again; the other side hears of it at once.
+
+        Raises:
+            OperatorError: nothing is recorded now, or the recorder has failed.
+        """
+        if self.tape is None:
+            raise OperatorError("Nothing of this call is recorded.")
+        if reason is None:
+            self.tape.switch_on()
+        else:
+            self.tape.switch_off(reason)
+        self._switched.set()
+
     def pause(self) -> None:
         """Record nothing from now on: one side has stated a mode that does not record."""
         self.had_stricter = True
@@ -244,7 +260,9 @@ class RunningCall:
             body = format_signal(RecorderSignal(on=lamp.on, age_ms=lamp.age_ms))
             line.signal("recorder", self.call, body)
             site.changed()
-            await asyncio.sleep(HEARTBEAT_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._switched.wait(), HEARTBEAT_S)
+            self._switched.clear()
 
     # -- the end
 

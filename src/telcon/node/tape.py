@@ -14,7 +14,7 @@ from telcon.core import draft as drafts
 from telcon.core.call import TrackRef
 from telcon.core.draft import Draft
 from telcon.core.seal import Text
-from telcon.errors import StorageError, TelconError
+from telcon.errors import OperatorError, StorageError, TelconError
 from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.record.chunks import Chunk, gaps_before
@@ -37,8 +37,9 @@ class Tape:
     From `pause` on nothing is kept or hashed, at once; after `resume` all goes into the same
     record. What was forwarded meanwhile is told as a gap, before the first chunk beyond it.
 
-    A recorder that fails is closed and said to be off at once, with the reason. The chunks of our
-    own tracks go on all the same: the recorder of the other side may be well, and they prove it.
+    A recorder that fails, or that somebody switches off, is said to be off at once, with the
+    reason. The chunks of our own tracks go on all the same: the recorder of the other side may be
+    well, and they prove it.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Tape:
         self._act = act
         self._audit = audit
         self._failed: str | None = None
+        self._off: Text | None = None
         self._is_paused = False
         self._is_closed = False
         self._is_over = False
@@ -89,10 +91,13 @@ class Tape:
         if self._is_over or self._is_paused:
             return
         packet = Packet(index, timestamp, payload)
-        if (origin, number) in self._tracks and self._failed is None:
+        is_kept = self._failed is None and self._off is None
+        if is_kept and (origin, number) in self._tracks:
             self._recorder.write((origin, number), packet, time.monotonic())
-        elif origin == self._own_origin and self._failed is not None:
+        elif origin == self._own_origin and not is_kept:
             self._recorder.hash_own(number, packet)
+        elif self._off is not None:
+            self._agreement.leave((origin, number), index)
 
     def pause(self) -> None:
         """Keep and hash nothing from now on; `run` closes each recording and says so in the log."""
@@ -107,10 +112,33 @@ class Tape:
             self._is_paused = False
             self._changed.set()
 
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether somebody switched the recorder off."""
+        return self._off is not None
+
+    def switch_off(self, reason: Text) -> None:
+        """Keep nothing from now on, because somebody wants it so; `run` says so with the reason."""
+        if self._off is None:
+            self._end_chunk()
+            self._off = reason
+            self._changed.set()
+
+    def switch_on(self) -> None:
+        """Record again, into the same record; each track's record-on follows.
+
+        Raises:
+            OperatorError: the recorder has failed.
+        """
+        if self._failed is not None:
+            raise OperatorError("The recorder of this call has failed; the next call has another.")
+        self._off = None
+        self._changed.set()
+
     def status(self) -> RecorderStatus:
         """Return what the lamp shows."""
         status = self._recorder.status(time.monotonic())
-        return replace(status, on=status.on and not self._is_paused)
+        return replace(status, on=status.on and not self._is_paused and self._off is None)
 
     async def run(self) -> None:
         """Announce tracks, append chunks, and close everything once `finish` was called."""
@@ -137,19 +165,19 @@ class Tape:
     async def _follow(self) -> None:
         """Log what has come about since the last time."""
         await self._append_chunks()
-        if self._is_paused:
+        if self._is_paused or self._off is not None:
             await self._close_for_now()
         else:
             await self._announce()
-            due = self._recorder.due(time.monotonic())
-            self._chunks += [due] if due is not None else []
-            await self._append_chunks()
+        due = self._recorder.due(time.monotonic())
+        self._chunks += [due] if due is not None else []
+        await self._append_chunks()
         await self._notice_failure()
 
     async def _announce(self) -> None:
         """Say of each track that it is recorded, unless that is said already."""
         for track in list(self._tracks):
-            if self._is_paused or self._is_closed:
+            if self._is_paused or self._is_closed or self._off is not None:
                 return
             if track in self._announced:
                 continue
@@ -224,7 +252,7 @@ class Tape:
             self._audit(AuditEvent.RECORDER_FAILED, call=self._call, why=str(error))
             return  # the next start of the node closes it, and says so
         if self._announced[track]:
-            reason = Text("en", self._failed) if self._failed else None
+            reason = Text("en", self._failed) if self._failed else self._off
             await self._append(drafts.record_off(self._call, track, digest, size, reason))
 
     async def _append(self, draft: Draft) -> bool:

@@ -50,6 +50,14 @@ class Keep(Ask, tag="keep"):
     mode: Mode
 
 
+class Recorder(Ask, tag="recorder"):
+    """Switch our recorder of a live call off for a reason; without one, on again."""
+
+    call: Id
+    reason: Reason | None = None
+    lang: Language = "en"
+
+
 class Decline(Ask, tag="decline"):
     """Decline a ringing call."""
 
@@ -157,6 +165,7 @@ AnyAsk = (
     Ring
     | Answer
     | Keep
+    | Recorder
     | Decline
     | Cancel
     | HangUp
