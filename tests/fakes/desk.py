@@ -228,6 +228,7 @@ def call(phase: str, side: str = "ours", **changes: Any) -> dict[str, Any]:
         "goes_on_unsigned": False,
         "quality": quality() if live else None,
         "recorders": {"ours": {"on": live, "age_ms": 400}, "theirs": {"on": live, "age_ms": 600}},
+        "silenced": False,
         "people": people() if live else [],
         "ended": None,
         "late": False,
@@ -515,8 +516,8 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
             recorders={
                 "ours": {"on": False, "age_ms": 900, "switched_off": True, "reason": "Legal"},
                 "theirs": {"on": True, "age_ms": 600, "reason": None},
-                "muted": True,
             },
+            silenced=True,
         ),
         "",
         ("our recorder is off", "Our recorder is switched off: Legal", "Nobody is heard while"),

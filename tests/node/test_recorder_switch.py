@@ -1,6 +1,7 @@
 """A recorder that somebody switches off: who sees it, what is kept, and what the log says."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,13 +9,19 @@ from fakes.two_nodes import (
     TwoNodes,
     ask,
     audited,
+    flowing,
     held,
     line_of,
     on_two_nodes,
+    voice,
     wait_audited,
 )
 from node.test_modes import closed, recorders, state_of, talk, told
+from node.test_tape import spoil
+from telcon.core import draft as drafts
+from telcon.core.duties import recorder_terms
 from telcon.errors import OperatorError
+from telcon.node.settings import FILE_NAME
 
 
 @on_two_nodes
@@ -75,3 +82,62 @@ async def test_the_operator_switches_the_recorder_of_the_call_that_is_going_on(
     await ask(both.arcadia, "recorder", peer="borealis.example", reason=None)
     await recorders(True, rey, voss)
     assert '"from_page":false' in await wait_audited(both.arcadia, "audit.record.switched-on")
+
+
+async def state_condition(both: TwoNodes, condition: str) -> None:
+    """Let Borealis want this of a call whose recorder stops, and both sides hold it."""
+    await line_of(both.borealis).act(drafts.line_terms("go on", conditions=[condition]))
+    page, line = both.phone(both.arcadia), line_of(both.arcadia)
+    origin = line.identity.peer_card.log.name
+    await page.wait(lambda _: line.machine.fold.line.terms[origin].conditions == (condition,))
+    page.close()
+
+
+@on_two_nodes
+async def test_terms_that_mute_let_nobody_be_heard_while_a_recorder_is_off(both: TwoNodes) -> None:
+    await state_condition(both, "recorder stopped mute")
+    rey, voss, call = await both.call()
+    await recorders(True, rey, voss)
+    heard = await talk(rey, voss, "heard", 3)
+    await rey.do("recorder", call=call, reason="in private")
+    both.advance(0)
+    await voss.wait(lambda shown: not shown["call"]["recorders"]["theirs"]["on"])
+    both.advance(3.1)
+    for phone in (rey, voss):
+        await phone.wait(lambda shown: bool(shown["call"]["silenced"]))
+    await asyncio.gather(rey.say(voice("unheard", 3)), voss.say(voice("unheard", 3)))
+    await rey.do("recorder", call=call, reason=None)
+    await recorders(True, rey, voss)
+    both.advance(0)
+    await asyncio.gather(flowing(rey, call), flowing(voss, call))
+    again = await talk(rey, voss, "again", 3)
+    assert voss.heard == heard[0] + again[0]
+    assert rey.heard == heard[1] + again[1]
+
+
+@on_two_nodes
+async def test_terms_that_end_do_so_when_the_disk_takes_no_record(both: TwoNodes) -> None:
+    await state_condition(both, "recorder stopped end")
+    spoil(both.arcadia.folder)
+    rey, voss, call = await both.call()
+    await rey.wait(lambda shown: not shown["call"]["recorders"]["ours"]["on"])
+    both.advance(0)
+    both.advance(3.1)
+    await asyncio.gather(rey.wait_phase("failed"), voss.wait_phase("failed"))
+    assert (await rey.wait_past(call))["reason"] == "recorder stopped"
+
+
+@on_two_nodes
+async def test_what_the_settings_want_of_a_stopped_recorder_is_stated_at_the_next_start(
+    both: TwoNodes,
+) -> None:
+    settings = both.arcadia.settings
+    changed = replace(settings, line=replace(settings.line, recorder_stopped="mute"))
+    (both.arcadia.folder / FILE_NAME).unlink()
+    changed.write(both.arcadia.folder)
+    arcadia = await both.restart(both.arcadia)
+    await both.up()
+    own, fold = line_of(arcadia).identity.own_card.log.name, line_of(both.borealis).machine.fold
+    page = both.phone(both.borealis)
+    await page.wait(lambda _: fold.line.terms[own].conditions == ("recorder stopped mute",))
+    assert recorder_terms(fold) == "mute"

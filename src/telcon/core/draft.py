@@ -164,12 +164,19 @@ def line_opened(cards: tuple[bytes, bytes], previous: tuple[str, int, bytes] | N
     return Draft("line.opened", members=members)
 
 
-def line_terms(link_lost: str, types: Sequence[tuple[str, int]] = SUPPORTED_TYPES) -> Draft:
-    """State what this side gives effect to, and what becomes of a call without a link."""
+def line_terms(
+    link_lost: str,
+    types: Sequence[tuple[str, int]] = SUPPORTED_TYPES,
+    conditions: Sequence[str] = (),
+) -> Draft:
+    """State what this side gives effect to, and what becomes of a call without a link.
+
+    `conditions` are words that a node may know (`telcon.core.duties`); others are left.
+    """
     members = {
         "types": tuple(sorted(types)),
         "policy": "mirror",
-        "conditions": (),
+        "conditions": tuple(conditions),
         "link_lost": link_lost,
     }
     return Draft("line.terms", members=members)

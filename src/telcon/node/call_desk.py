@@ -19,7 +19,6 @@ __all__ = ["CallDesk", "View", "person_view", "record_word", "short"]
 SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
 SOUNDS_AFTER_MS = 2_000
 """A ring lights a phone up at once and sounds after this: a slip taken back wakes nobody."""
-STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
 
 View = dict[str, Any]
 
@@ -68,6 +67,7 @@ class CallDesk:
                 "ours": self._our_lamp(running, state),
                 "theirs": self._their_lamp(running, state),
             },
+            "silenced": running.call in self._board.calls.unrecorded,
             "people": [
                 self._seat(running, seat) for seat in state.roster.values() if seat.left is None
             ],
@@ -177,7 +177,7 @@ class CallDesk:
         beat, came = running.their_recorder
         since_ms = round((time.monotonic() - came) * 1_000)
         age = None if beat.age_ms is None else beat.age_ms + since_ms
-        return {"on": beat.on and since_ms < STALE_LAMP_MS, "age_ms": age, "reason": None}
+        return {"on": running.hears_their_recorder(), "age_ms": age, "reason": None}
 
 
 def _records(state: CallState, author: str) -> bool:

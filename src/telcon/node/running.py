@@ -37,6 +37,9 @@ from telcon.node.tape import Tape
 __all__ = ["Audit", "RunningCall", "Site"]
 
 HANDLE_OCTETS = 8
+STALE_S = 2.0
+"""A recorder heard of longer ago than this counts as stopped."""
+
 HEARTBEAT_S = 1.0  # docs/protocol.md §6, recorder
 
 
@@ -103,6 +106,22 @@ class RunningCall:
     def recorder(self) -> RecorderStatus:
         """Return our recorder's lamp."""
         return RecorderStatus(on=False, age_ms=None) if self.tape is None else self.tape.status()
+
+    def hears_their_recorder(self) -> bool:
+        """Say whether their recorder told just now that it is on."""
+        if self.their_recorder is None:
+            return False
+        beat, came = self.their_recorder
+        return beat.on and time.monotonic() - came < STALE_S
+
+    def is_recorded(self, state: CallState, own: str, *, link_up: bool) -> bool:
+        """Say whether both recorders are on, as far as can be told; `own` is our log.
+
+        Without the link theirs is not heard of, well or not.
+        """
+        logged = {one.author for one in state.recordings if one.off is None}
+        theirs = bool(logged - {own}) and self.hears_their_recorder()
+        return own in logged and self.recorder().on and (theirs or not link_up)
 
     # -- devices
 

@@ -25,7 +25,7 @@ export default class Keeping {
   }
 
   /** @param {Record<string, any>} call */
-  render({ call, mode, mine, stated, recorders }) {
+  render({ call, mode, mine, stated, recorders, silenced }) {
     const { ours, theirs } = stated;
     this.#call = call;
     put(this.#at.mode, mode === "audio" ? "" : say(`mode.${mode}`));
@@ -33,18 +33,18 @@ export default class Keeping {
     put(this.#at.kept, say(`keep.${mode}`));
     put(this.#at.theirs, theirs ? say(`keep.${theirs}`) : "");
     this.#at.ours.disabled = !mine;
-    this.#renderSwitch(mode === "audio" && mine, recorders);
+    this.#renderSwitch(mode === "audio" && mine, recorders, silenced);
     if (ours && document.activeElement !== this.#at.ours) this.#at.ours.value = ours;
   }
 
-  #renderSwitch(possible, { ours, theirs, muted }) {
+  #renderSwitch(possible, { ours, theirs }, silenced) {
     const at = this.#at;
     this.#off = Boolean(ours.switched_off);
     at.switch.hidden = !possible;
     at.why.hidden = at.reason.disabled = this.#off;
     put(at.turn, say(this.#off ? "recorder.on" : "recorder.off"));
     const told = [ours.reason && say("recorder.off.ours", { reason: ours.reason }),
-      theirs.reason && say("recorder.off.theirs", { reason: theirs.reason }), muted && say("recorder.muted")];
+      theirs.reason && say("recorder.off.theirs", { reason: theirs.reason }), silenced && say("recorder.muted")];
     put(at.stopped, possible ? told.filter(Boolean).join(" ") : "");
   }
 }
