@@ -402,6 +402,7 @@ def test_what_was_said_before_recording_began_is_a_gap(live: TwoLogs) -> None:
     live.arcadia.record_gap(X, 0, 40)
     assert live.arcadia.judged() is None
     assert live.call(X).chunks == {}
+    assert live.call(X).told == {(ARCADIA, 1): 40}
     live.arcadia.hang_up(X)
     live.arcadia.record_chunk(X, 40, 10)
     assert live.arcadia.judged() is None
@@ -486,6 +487,8 @@ def test_a_call_that_was_never_answered_has_no_recordings(logs: TwoLogs) -> None
     logs.arcadia.ring(X)
     logs.arcadia.cancel(X)
     logs.arcadia.record_chunk(X)
+    assert logs.arcadia.judged() is Void.NOT_LIVE
+    logs.arcadia.record_gap(X)
     assert logs.arcadia.judged() is Void.NOT_LIVE
     logs.arcadia.record_off(X)
     assert logs.arcadia.judged() is Void.NOT_LIVE

@@ -123,6 +123,7 @@ class CallState:
     ended_us: int | None  # the earliest of theirs
     recordings: tuple[Recording, ...]
     chunks: Mapping[TrackRef, ChunkSum]  # by origin and track number
+    told: Mapping[TrackRef, int]  # the index after what chunks and gaps tell of
     chunk_entries: Mapping[str, tuple[int, ...]]  # by author: where its chunks stand, rising
     held: Mapping[str, Held]  # by who holds
     agreed: Mapping[str, tuple[int, AgreedTracks]]  # by author: its newest statement, and where

@@ -36,6 +36,7 @@ def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
         ended_us=min(act.time_us for act in outcome.by) if over else None,
         recordings=_by_author(call) if answer is not None else (),
         chunks=dict(call.chunks) if answer is not None else {},
+        told=dict(call.told) if answer is not None else {},
         chunk_entries=_chunk_entries(call) if answer is not None else {},
         held=dict(call.held) if answer is not None else {},
         agreed=dict(call.agreed) if answer is not None else {},

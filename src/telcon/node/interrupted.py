@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby, zip_longest
@@ -18,7 +18,7 @@ from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
 from telcon.node.line import Line
-from telcon.node.record.chunks import CHUNK_KEY_BYTES, ChunkTree, gaps_before
+from telcon.node.record.chunks import CHUNK_KEY_BYTES, Chunk, ChunkTree, gaps_before
 from telcon.node.record.claims import runs
 from telcon.node.record.journal import Packet
 from telcon.node.record.place import SUFFIX, RecordPlace
@@ -142,31 +142,31 @@ async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
     if state is None:
         return
     told: dict[int, int] = {}
-    rows: list[list[tuple[int, list[Packet]]]] = []  # of each track, the packets that follow
+    kept: dict[int, dict[int, Packet]] = {}
     for track in shelf.tracks():
-        if track[0] != own:
-            continue
-        spoken = state.chunks.get(track)
-        first = told[track[1]] = spoken.next if spoken is not None else 0
-        packets = await shelf.read(track, first, shelf.bound(track) - first)
-        rows.append(
-            [
-                (track[1], [packets[index] for index in range(at, at + count)])
-                for at, count in runs(packets)
-            ]
-        )
+        if track[0] == own:
+            first = told[track[1]] = state.told.get(track, 0)
+            kept[track[1]] = await shelf.read(track, first, shelf.bound(track) - first)
+    for chunk in _chunks_of(kept):
+        if gaps := gaps_before(chunk, told):
+            await line.act(drafts.record_gap(call, gaps))
+        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+        await line.act(drafts.record_chunk(call, tracks, chunk.key))
+        told |= {part.number: part.first + part.count for part in chunk.tracks}
+
+
+def _chunks_of(kept: Mapping[int, Mapping[int, Packet]]) -> Iterator[Chunk]:
+    """Return chunks of what was `kept`, by track: in one chunk a track's packets have no gap."""
+    rows = [[(number, run) for run in runs(packets)] for number, packets in kept.items()]
     for parts in zip_longest(*rows):
         tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
-        for number, following in (part for part in parts if part is not None):
-            for packet in following:
-                tree.append(number, packet.index, packet.timestamp, packet.payload)
+        for number, (first, count) in (part for part in parts if part is not None):
+            for index in range(first, first + count):
+                packet = kept[number][index]
+                tree.append(number, index, packet.timestamp, packet.payload)
         chunk = tree.close()
         if chunk is not None:
-            if gaps := gaps_before(chunk, told):
-                await line.act(drafts.record_gap(call, gaps))
-            tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-            await line.act(drafts.record_chunk(call, tracks, chunk.key))
-            told |= {part.number: part.first + part.count for part in chunk.tracks}
+            yield chunk
 
 
 async def _close(
