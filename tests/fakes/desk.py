@@ -346,6 +346,7 @@ def course(**changes: Any) -> dict[str, Any]:
             fact(120, "ours", "call.join", "Ines Roth"),
             fact(300, "theirs", "message", theirs, detail="Page two, please."),
             fact(410, "ours", "call.mode", ours, detail="notes only"),
+            fact(505, "ours", "call.record-gap", detail="90.0"),
             fact(640, "ours", "call.leave", "Ines Roth"),
             fact(775, "theirs", "call.hang-up", theirs),
             fact(776, "ours", "call.record-off", signed=False),
@@ -356,7 +357,8 @@ def course(**changes: Any) -> dict[str, Any]:
             seat("ours", "Ines Roth", 120, 640),
         ],
         "recorders": [
-            {**seat("ours", "", 9.1, 776), "chunks": 150},
+            {**seat("ours", "", 9.1, 410), "chunks": 150},
+            {**seat("ours", "", 500, 776), "chunks": 0},
             {**seat("theirs", "", 9.2, 776), "chunks": 150},
         ],
         "unsigned": [[begin + 420_000_000, begin + 480_000_000]],

@@ -174,3 +174,26 @@ async def test_with_a_node_that_knows_no_gaps_recording_does_not_begin_again(
     assert told(line_of(both.arcadia)) == [("chunk", 0, 10)]
     assert [one.payload for one in held(both.borealis, call, both.arcadia)] == first[0]
     assert audited(both.arcadia, "audit.record.unlogged") == []
+
+
+@on_two_nodes
+async def test_the_timeline_shows_when_was_recorded_and_how_much_was_not(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await recorders(True, rey, voss)
+    await talk(rey, voss, "first")
+    for mode in ("notes only", "audio"):
+        await rey.do("keep", call=call, mode=mode)
+        await mode_is(mode, rey, voss)
+        if mode == "notes only":
+            await closed(call, rey, voss)
+            await talk(rey, voss, "unrecorded")
+    await recorders(True, rey, voss)
+    await talk(rey, voss, "last")
+    await rey.do("hang-up", call=call)
+    await rey.wait(lambda _: state_of(rey, call).is_agreed)
+    told = await both.arcadia.desk.course(call)
+    assert told is not None
+    assert [one["side"] for one in told["recorders"]] == ["ours", "ours", "theirs", "theirs"]
+    assert all(one["to_us"] is not None for one in told["recorders"])
+    gaps = [fact["detail"] for fact in told["facts"] if fact["kind"] == "call.record-gap"]
+    assert gaps == ["0.2", "0.2"]
