@@ -131,6 +131,8 @@ class Agreement:
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._files: dict[Track, _TrackFiles] = {}
         self._left: dict[Track, list[tuple[int, int]]] = {}
+        # Guards the renderings: one that grows in a thread must not be read for a file meanwhile.
+        self._rendering = asyncio.Lock()
         self._asking: _Asking | None = None
         self._asks: asyncio.Queue[AskSignal] = asyncio.Queue(maxsize=1)
         self._is_closing = False
@@ -224,11 +226,12 @@ class Agreement:
         """
         if not self.shelf.is_made:
             return sha256().digest(), 0
-        files = self._files.get(track) or _TrackFiles(self.call, track)
-        recorded = files.recorded.copy()
+        async with self._rendering:
+            files = self._files.get(track) or _TrackFiles(self.call, track)
+            recorded, begin = files.recorded.copy(), files.next
         bound = self.shelf.bound(track)
-        if bound > files.next:
-            packets = await self.shelf.read(track, files.next, bound - files.next)
+        if bound > begin:
+            packets = await self.shelf.read(track, begin, bound - begin)
             recorded.add(packet for packet in packets.values() if packet.how is How.CAME)
         recorded.finish()
         return recorded.file.hash.digest(), recorded.file.size
@@ -358,8 +361,11 @@ class Agreement:
         files = self._files.setdefault(claim.track, _TrackFiles(self.call, claim.track))
         if claim.count <= MAX_PACKETS:
             packets = await self.shelf.read(claim.track, claim.first, claim.count)
-            await asyncio.to_thread(files.add, list(packets.values()))
-        files.next = claim.first + claim.count
+            async with self._rendering:
+                await asyncio.to_thread(files.add, list(packets.values()))
+                files.next = claim.first + claim.count
+        else:
+            files.next = claim.first + claim.count
 
     def _is_complete(self, state: CallState) -> bool:
         """Say whether nothing more can come: the call is over and all recordings are closed."""

@@ -63,13 +63,16 @@ async def open_log(
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
         await line.act(drafts.line_opened(hashes, _previous(store, record)))
     own = identity.own_card.log.name
-    if own not in fold.line.terms:
-        await line.act(drafts.line_terms(record.link_lost))
-    stated = fold.line.terms[own]
-    types = {name for name, _ in SUPPORTED_TYPES}
     condition = RECORDER_CONDITIONS[recorder_stopped]
     conditions = (condition,) if condition else ()
-    if not types <= stated.types or stated.conditions != conditions:
+    types = {name for name, _ in SUPPORTED_TYPES}
+    stated = fold.line.terms.get(own)
+    if stated is None:
+        await line.act(drafts.line_terms(record.link_lost))
+        is_new = bool(conditions)
+    else:
+        is_new = not types <= stated.types or stated.conditions != conditions
+    if is_new:
         await line.act(drafts.line_terms(record.link_lost, conditions=conditions))
 
 
