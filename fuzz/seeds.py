@@ -582,6 +582,8 @@ def _asks() -> Files:
         asks.Messages(line=LINE, place=f"{CHECKPOINT.origin}#3", side="around"),
         asks.Search(line=LINE, words="water", before=3),
         asks.MicrophoneRefused(why="NotAllowedError"),
+        asks.Keep(call=_CALL, mode="notes only"),
+        asks.Recorder(call=_CALL, reason="The minister asked", lang="en"),
     ]
     return _numbered([msgspec.json.encode(ask) for ask in made])
 

@@ -293,7 +293,7 @@ def test_a_node_of_a_newer_version_states_its_terms_anew(
     async def run() -> None:
         older = [one for one in SUPPORTED_TYPES if one[0] != "line.coverage"]
         stated = drafts.line_terms
-        monkeypatch.setattr(drafts, "line_terms", lambda link_lost: stated(link_lost, older))
+        monkeypatch.setattr(drafts, "line_terms", lambda link_lost, **_: stated(link_lost, older))
         async with two_nodes(tmp_path) as both:
             name = both.borealis.settings.name
             assert await telcon(both.arcadia, "coverage", "set", name) == 2

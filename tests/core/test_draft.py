@@ -40,6 +40,7 @@ DRAFTS = [
     drafts.mode(CALL, BY, "notes only"),
     drafts.record_on(CALL, (BOREALIS, 1)),
     drafts.record_chunk(CALL, [(1, 0, 250, bytes(32))], b"k" * 32),
+    drafts.record_gap(CALL, [(1, 250, 9)]),
     drafts.record_held(CALL, RING, [(1, "00" * 32, ((0, 2), (7, 1)), (), ((9, 1),))]),
     drafts.record_agreed(CALL, ((BOREALIS, 1, 250, "00" * 32, 4_000),)),
     drafts.record_sealed(CALL, 2),

@@ -8,12 +8,14 @@ from telcon.core.draft import Draft
 from telcon.core.duties import (
     LINK_LOST_REASON,
     NOT_COUNTERSIGNED_REASON,
+    RECORDER_GONE_S,
     RESTARTED_REASON,
     SILENT_REASON,
     Duties,
     GlareAnswer,
     LinkLost,
     glare_answers,
+    recorder_terms,
 )
 
 X, Y = "aa" * 16, "bb" * 16
@@ -280,3 +282,72 @@ def test_each_own_ring_is_given_to_one_answer(glare: TwoLogs) -> None:
     glare.borealis.ring("cc" * 16)
     glare.arcadia.see()
     assert len(glare_answers(glare.fold_all(), ARCADIA)) == 1
+
+
+# A recorder that stops
+
+
+def with_conditions(*conditions: str) -> Watched:
+    """Arcadia's duties in a live call; Borealis states `conditions`, Arcadia none."""
+    logs = TwoLogs().opened()
+    logs.borealis.write(drafts.line_terms("go on", conditions=conditions))
+    logs.arcadia.see()
+    logs.arcadia.ring(X)
+    logs.borealis.see()
+    logs.borealis.answer(X)
+    logs.arcadia.see()
+    return Watched(logs, ARCADIA)
+
+
+def unrecorded_at(watched: Watched, seconds: float, *calls: str) -> tuple[list[str], set[str]]:
+    """Return the types of the acts that are due, and the calls in which nobody may be heard."""
+    now = START + seconds
+    fold = watched.logs.fold_all()
+    watched.duties.observe(
+        fold,
+        cosigned_by_peer=99,
+        cosigned_here=99,
+        link_up=True,
+        trunk_silent_s=0.0,
+        now=now,
+        unrecorded=calls,
+    )
+    due = [draft.type for draft in watched.duties.due(now)]
+    return due, set(watched.duties.silenced(now))
+
+
+def test_without_terms_a_call_goes_on_unrecorded() -> None:
+    watched = with_conditions("something else")
+    assert recorder_terms(watched.logs.fold_all()) == "go on"
+    assert unrecorded_at(watched, 0, X) == ([], set())
+    assert unrecorded_at(watched, 60, X) == ([], set())
+    assert watched.next_in() is None
+
+
+def test_terms_that_end_an_unrecorded_call_do_so_after_three_seconds() -> None:
+    watched = with_conditions("recorder stopped end", "recorder stopped mute")
+    assert recorder_terms(watched.logs.fold_all()) == "end", "the firmer holds"
+    assert unrecorded_at(watched, 0, X) == ([], set())
+    assert watched.next_in() == RECORDER_GONE_S
+    assert unrecorded_at(watched, 2.9, X) == ([], set())
+    assert unrecorded_at(watched, 3, X) == (["call.fail"], set())
+
+
+def test_a_recorder_that_comes_back_in_time_ends_nothing() -> None:
+    watched = with_conditions("recorder stopped end")
+    unrecorded_at(watched, 0, X)
+    assert unrecorded_at(watched, 2) == ([], set())
+    assert unrecorded_at(watched, 4, X) == ([], set()), "counted anew"
+
+
+def test_terms_that_mute_do_so_until_the_recorder_is_back() -> None:
+    watched = with_conditions("recorder stopped mute")
+    assert unrecorded_at(watched, 0, X) == ([], set())
+    assert watched.next_in() == RECORDER_GONE_S
+    assert unrecorded_at(watched, 3, X) == ([], {X})
+    assert watched.next_in() is None, "told, and nothing more to wait for"
+    assert unrecorded_at(watched, 5) == ([], set())
+
+
+def test_before_anything_is_seen_nothing_is_owed() -> None:
+    assert Duties(ARCADIA).silenced(START) == frozenset()

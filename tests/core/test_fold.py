@@ -401,9 +401,58 @@ def test_chunks_follow_each_other_even_after_the_end(live: TwoLogs) -> None:
     live.arcadia.record_chunk(X, 0, 250)
     live.arcadia.hang_up(X)
     last = live.arcadia.record_chunk(X, 250, 50)
-    assert live.call(X).chunks == {(ARCADIA, 1): ChunkSum(300, last[1], live.now_us)}
+    assert live.call(X).chunks == {(ARCADIA, 1): ChunkSum(300, 300, last[1], live.now_us)}
     live.arcadia.record_chunk(X, 301)
     assert live.arcadia.judged() is Void.CHUNK_DOES_NOT_FOLLOW
+
+
+def test_after_a_gap_chunks_follow_the_gap(live: TwoLogs) -> None:
+    live.arcadia.record_chunk(X, 0, 250)
+    live.arcadia.record_gap(X, 251, 40)
+    assert live.arcadia.judged() is Void.CHUNK_DOES_NOT_FOLLOW
+    live.arcadia.record_gap(X, 250, 40)
+    live.arcadia.record_chunk(X, 250)
+    assert live.arcadia.judged() is Void.CHUNK_DOES_NOT_FOLLOW, "a gap tells of its packets"
+    last = live.arcadia.record_chunk(X, 290, 10)
+    assert live.arcadia.judged() is None
+    assert live.call(X).chunks == {(ARCADIA, 1): ChunkSum(260, 300, last[1], live.now_us)}
+
+
+def test_what_was_said_before_recording_began_is_a_gap(live: TwoLogs) -> None:
+    live.arcadia.record_gap(X, 0, 40)
+    assert live.arcadia.judged() is None
+    assert live.call(X).chunks == {}
+    assert live.call(X).told == {(ARCADIA, 1): 40}
+    live.arcadia.hang_up(X)
+    live.arcadia.record_chunk(X, 40, 10)
+    assert live.arcadia.judged() is None
+
+
+def test_a_gap_is_told_in_any_mode_but_of_own_tracks_alone(live: TwoLogs) -> None:
+    live.arcadia.mode(X, "existence only")
+    live.arcadia.record_gap(X)
+    assert live.arcadia.judged() is None
+    live.arcadia.record_gap(X, track=2)
+    assert live.arcadia.judged() is Void.NO_SUCH_TRACK
+
+
+def test_recording_goes_on_when_both_sides_let_it_again(live: TwoLogs) -> None:
+    live.arcadia.record_on(X)
+    live.arcadia.record_chunk(X, 0, 250)
+    live.arcadia.mode(X, "notes only")
+    live.arcadia.record_off(X)
+    assert live.call(X).stated == {ARCADIA: "notes only", BOREALIS: "audio"}
+    live.arcadia.record_on(X)
+    assert live.arcadia.judged() is Void.MODE_DOES_NOT_RECORD
+    live.arcadia.mode(X, "audio")
+    live.arcadia.record_on(X)
+    assert live.arcadia.judged() is None
+    live.arcadia.record_gap(X, 250, 3)
+    live.arcadia.record_chunk(X, 253)
+    assert live.arcadia.judged() is None
+    first, second = live.call(X).recordings
+    assert first.off is not None
+    assert second.off is None
 
 
 def test_chunks_are_of_own_tracks(live: TwoLogs) -> None:
@@ -458,6 +507,8 @@ def test_a_call_that_was_never_answered_has_no_recordings(logs: TwoLogs) -> None
     logs.arcadia.ring(X)
     logs.arcadia.cancel(X)
     logs.arcadia.record_chunk(X)
+    assert logs.arcadia.judged() is Void.NOT_LIVE
+    logs.arcadia.record_gap(X)
     assert logs.arcadia.judged() is Void.NOT_LIVE
     logs.arcadia.record_off(X)
     assert logs.arcadia.judged() is Void.NOT_LIVE

@@ -26,7 +26,7 @@ from telcon.core.void import Void
 
 SEEDS = range(400)
 AFTER_AN_ANSWER = {
-    f"call.record-{act}" for act in ("chunk", "held", "agreed", "sealed", "destroyed", "off")
+    f"call.record-{act}" for act in ("chunk", "gap", "held", "agreed", "sealed", "destroyed", "off")
 }
 LEADING = ("ring", "answer", "decline", "cancel", "missed", "hang-up", "fail")
 

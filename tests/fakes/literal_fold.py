@@ -87,7 +87,7 @@ class LiteralFold:
             return Void.NO_SUCH_CALL
         if kind == "message":
             return None
-        if kind in {"record-chunk", "record-off"} | RECORD_STATEMENTS:
+        if kind in {"record-chunk", "record-gap", "record-off"} | RECORD_STATEMENTS:
             return None if answered else Void.NOT_LIVE
         if phase not in {"ringing", "live"}:
             return Void.CALL_ENDED

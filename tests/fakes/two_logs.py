@@ -200,6 +200,9 @@ class Author:
         tracks = [(track, first, count, bytes(32))]
         return self.write(drafts.record_chunk(call, tracks, self.logs.octets(32)))
 
+    def record_gap(self, call: str, first: int = 0, count: int = 10, track: int = 1) -> Place:
+        return self.write(drafts.record_gap(call, [(track, first, count)]))
+
     def record_held(self, call: str, chunk: Ref, *tracks: HeldTrack) -> Place:
         return self.write(drafts.record_held(call, chunk, tracks or [(1, "0" * 64, (), (), ())]))
 

@@ -177,7 +177,9 @@ class WildAuthor:
             return self._held_draft(call, state)
         number = random.randint(1, 2)
         known = state.chunks.get((origin, number)) if state is not None else None
-        first = known.count if known is not None and random.random() < 0.9 else 0
+        first = known.next if known is not None and random.random() < 0.9 else 0
+        if kind == "call.record-gap":
+            return drafts.record_gap(call, [(number, first, random.randint(1, 9))])
         chunk = (number, first, random.randint(1, 250), bytes(32))
         return drafts.record_chunk(call, [chunk], random.randbytes(32))
 

@@ -56,6 +56,7 @@ hosts = ["192.0.2.1", "2001:db8::1"]
 
 [line]
 test_every_minutes = 60
+recorder_stopped = "go on"
 
 [push]
 services = []
@@ -208,7 +209,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_from_before_line_tests_is_told_what_to_add(tmp_path: Path) -> None:
-    error = read_with(tmp_path, "\n[line]\ntest_every_minutes = 60\n", "")
+    error = read_with(
+        tmp_path, '\n[line]\ntest_every_minutes = 60\nrecorder_stopped = "go on"\n', ""
+    )
     assert "there is no [line] yet" in str(error)
     assert "[line] and test_every_minutes = 60" in error.advice()
     added = (tmp_path / FILE_NAME).read_text() + "[line]\ntest_every_minutes = 60\n"

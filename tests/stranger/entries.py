@@ -30,6 +30,7 @@ TYPES = {
     "call.mode": "call by mode",
     "call.record-on": "call track",
     "call.record-chunk": "call tracks key*",
+    "call.record-gap": "call tracks",
     "call.record-held": "call re tracks",
     "call.record-agreed": "call tracks",
     "call.record-sealed": "call keepers",

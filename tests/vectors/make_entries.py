@@ -154,6 +154,7 @@ ENTRIES = [
         {"tracks": [[1, 0, 250, digest("chunk 1")], [2, 2**53 - 2, 1, digest("chunk 2")]]}
         | sealed("call.record-chunk", "key"),
     ),
+    act("call.record-gap", {"tracks": [[1, 250, 1_500], [2, 0, 2**53 - 1]]}),
     act(
         "call.record-held",
         {

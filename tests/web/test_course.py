@@ -94,7 +94,8 @@ def test_the_page_is_kept_by_no_cache(pages: Served) -> None:
 def test_our_side_is_above_the_stroke_and_theirs_below() -> None:
     drawing = draw(course())
     above = [bar for bar in drawing.bars if bar.y + drawing.bar < drawing.middle]
-    assert sorted(bar.kind for bar in above) == ["person", "person", "recorder"]
+    assert sorted(bar.kind for bar in above) == ["person", "person", "recorder", "recorder"]
+    assert len({bar.y for bar in above if bar.kind == "recorder"}) == 1  # one row, with a gap
     assert sorted(bar.kind for bar in drawing.bars if bar not in above) == ["person", "recorder"]
     assert all(0 <= bar.y <= drawing.height - drawing.bar for bar in drawing.bars)
     assert all(MARGIN <= bar.x <= WIDTH - MARGIN for bar in drawing.bars)
@@ -143,7 +144,7 @@ def test_the_page_says_what_it_draws_and_fits_a_phone(tab: Page, pages: Served) 
     assert "3 people" in tab.evaluate(
         f"{drawn}.querySelector('desc').textContent.replace(/[\\u2066-\\u2069]/gu, '')"
     )
-    assert tab.evaluate("document.querySelectorAll('.facts:not(.readings) tbody tr').length") == 11
+    assert tab.evaluate("document.querySelectorAll('.facts:not(.readings) tbody tr').length") == 12
     assert "UTC" not in tab.evaluate("document.querySelector('.facts tbody time').textContent")
 
 

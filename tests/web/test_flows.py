@@ -363,3 +363,60 @@ def test_mirrors_for_readers_from_right_to_left(page: Page, pages: Served) -> No
     page.evaluate("void (document.documentElement.dir = 'rtl')")
     where = "document.querySelector('.row {}').getBoundingClientRect().x"
     assert page.evaluate(f"{where.format('.face')} > {where.format('.ring')}")
+
+
+def choose(page: Page, label: str, mode: str) -> None:
+    """Choose `mode` in the list that is labelled so, as a person does."""
+    page.wait_text(label)
+    page.evaluate(
+        "(([label, mode]) => { const list = [...document.querySelectorAll('.field')]"
+        ".find((one) => one.textContent.includes(label)).querySelector('select');"
+        "list.value = mode; list.dispatchEvent(new Event('change', { bubbles: true })); })"
+        f"({[label, mode]!r})"
+    )
+
+
+def test_a_ring_proposes_what_may_be_kept(spoken: Page, pages: Served) -> None:
+    spoken.evaluate(f"void (location.hash = 'line/{LINE}')")
+    spoken.wait_text("The other side can always record by other means")
+    choose(spoken, "What may be kept of a call", "notes only")
+    spoken.click("Call Elena Voss", "button")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("ring")))
+    assert pages.desk.asked("ring")[0]["mode"] == "notes only"
+
+
+def test_who_answers_may_lessen_what_is_kept(spoken: Page, pages: Served) -> None:
+    pages.show(in_call("ringing", "theirs", mode="transcript only"))
+    spoken.wait_text("Only a transcript is kept, no audio")
+    offered = "[...document.querySelector('[data-part=most]').options].map((one) => one.disabled)"
+    assert spoken.evaluate(offered) == [True, False, False, False]
+    choose(spoken, "let no more be kept than", "existence only")
+    spoken.click("Answer", "button")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("answer")))
+    assert pages.desk.asked("answer")[0]["mode"] == "existence only"
+
+
+def test_what_is_kept_is_changed_in_the_call_and_the_recorder_switched(
+    spoken: Page, pages: Served
+) -> None:
+    pages.show(in_call("live", stated={"ours": "audio", "theirs": "notes only"}, mode="notes only"))
+    spoken.click("What is kept")
+    spoken.wait_text("They let be kept")
+    spoken.wait_text("The stricter of the two holds")
+    assert not spoken.has("Switch our recorder off", "button")
+    choose(spoken, "You let be kept", "existence only")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("keep")))
+    assert pages.desk.asked("keep")[0]["mode"] == "existence only"
+    pages.show(in_call("live"))
+    spoken.click("Switch our recorder off", "button")  # without a reason nothing happens
+    spoken.evaluate("document.querySelector('[data-part=reason]').focus()")
+    spoken.type("Legal")
+    spoken.click("Switch our recorder off", "button")
+    assert pages.desk.wait(lambda: bool(pages.desk.asked("recorder")))
+    assert [one["reason"] for one in pages.desk.asked("recorder")] == ["Legal"]
+    off = {"on": False, "age_ms": 9, "switched_off": True, "reason": "Legal"}
+    pages.show(in_call("live", recorders={"ours": off, "theirs": {"on": True, "age_ms": 9}}))
+    spoken.wait_for("document.getElementById('said').textContent === 'Our recorder has stopped.'")
+    spoken.click("Switch our recorder on again", "button")
+    assert pages.desk.wait(lambda: len(pages.desk.asked("recorder")) == 2)
+    assert pages.desk.asked("recorder")[1]["reason"] is None

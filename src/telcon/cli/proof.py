@@ -253,7 +253,7 @@ def _recordings(
     found = []
     for track in ((row.origin, row.track) for row in rows):
         pieces = (
-            render_agreed(journal, track, state.chunks[track].count)
+            render_agreed(journal, track, state.chunks[track].next)
             if track in agreed
             else render_recorded(journal, track)
         )

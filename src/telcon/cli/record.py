@@ -63,6 +63,17 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     destroy.add_argument("--line", metavar="NAME", help="the other node, if two lines have the id")
     destroy.set_defaults(run=_destroy)
 
+    off = acts.add_parser(
+        "off", help="switch this node's recorder off in the call that is going on; both logs say so"
+    )
+    off.add_argument("name", help="the other node, like borealis.example")
+    off.add_argument("--reason", required=True, help="in words; the other side reads them at once")
+    off.set_defaults(run=_switch)
+
+    on = acts.add_parser("on", help="switch this node's recorder on again in the same call")
+    on.add_argument("name", help="the other node, like borealis.example")
+    on.set_defaults(run=_switch, reason=None)
+
 
 def _ask(arguments: argparse.Namespace, request: Mapping[str, Any]) -> Mapping[str, Any]:
     *_, answer = call_node(control_socket(arguments.data), request)
@@ -166,6 +177,14 @@ def _open(arguments: argparse.Namespace) -> int:
             )
             print(f"{name}  {size} octets  sha256 {digest}")
         writer.finish()
+    return 0
+
+
+def _switch(arguments: argparse.Namespace) -> int:
+    request = {"do": "recorder", "peer": arguments.name, "reason": arguments.reason}
+    call = _ask(arguments, request)["call"]
+    state = "on again" if arguments.reason is None else "off; the other side sees it"
+    print(f"The recorder of the call {call} is {state}.")
     return 0
 
 

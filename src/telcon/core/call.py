@@ -68,7 +68,8 @@ class Recording:
 class ChunkSum:
     """What a side has stated so far of one of its tracks."""
 
-    count: int  # packets in all chunks; the next chunk's `first`
+    count: int  # packets in all chunks
+    next: int  # index after the last packet of the newest chunk
     last: int  # index of the newest chunk entry
     last_us: int
 
@@ -112,6 +113,7 @@ class CallState:
     rung_us: int  # this and the other times: the author's clock
     roster: Mapping[tuple[str, str], Seat]  # by origin and handle; who left stays, with `left`
     mode: Mode
+    stated: Mapping[str, Mode]  # by origin: what each side last let be recorded
     devices: int  # how many devices rang, as the rung side last said
     answered: Place | None  # the answer, if it holds
     answered_us: int | None
@@ -121,6 +123,7 @@ class CallState:
     ended_us: int | None  # the earliest of theirs
     recordings: tuple[Recording, ...]
     chunks: Mapping[TrackRef, ChunkSum]  # by origin and track number
+    told: Mapping[TrackRef, int]  # the index after what chunks and gaps tell of
     chunk_entries: Mapping[str, tuple[int, ...]]  # by author: where its chunks stand, rising
     held: Mapping[str, Held]  # by who holds
     agreed: Mapping[str, tuple[int, AgreedTracks]]  # by author: its newest statement, and where

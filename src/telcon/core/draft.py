@@ -64,6 +64,7 @@ __all__ = [
     "record_agreed",
     "record_chunk",
     "record_destroyed",
+    "record_gap",
     "record_held",
     "record_off",
     "record_on",
@@ -164,12 +165,19 @@ def line_opened(cards: tuple[bytes, bytes], previous: tuple[str, int, bytes] | N
     return Draft("line.opened", members=members)
 
 
-def line_terms(link_lost: str, types: Sequence[tuple[str, int]] = SUPPORTED_TYPES) -> Draft:
-    """State what this side gives effect to, and what becomes of a call without a link."""
+def line_terms(
+    link_lost: str,
+    types: Sequence[tuple[str, int]] = SUPPORTED_TYPES,
+    conditions: Sequence[str] = (),
+) -> Draft:
+    """State what this side gives effect to, and what becomes of a call without a link.
+
+    `conditions` are words that a node may know (`telcon.core.duties`); others are left.
+    """
     members = {
         "types": tuple(sorted(types)),
         "policy": "mirror",
-        "conditions": (),
+        "conditions": tuple(conditions),
         "link_lost": link_lost,
     }
     return Draft("line.terms", members=members)
@@ -291,6 +299,11 @@ def record_chunk(call: str, tracks: Sequence[tuple[int, int, int, bytes]], key: 
     """State, per own track: number, first index, count and root of the last seconds."""
     stated = tuple((number, first, count, root.hex()) for number, first, count, root in tracks)
     return Draft("call.record-chunk", call, members={"tracks": stated}, sealed={"key": key})
+
+
+def record_gap(call: str, tracks: Sequence[tuple[int, int, int]]) -> Draft:
+    """State which packets of own tracks no chunk holds: number, first index and count of each."""
+    return Draft("call.record-gap", call, members={"tracks": tuple(tracks)})
 
 
 def record_held(call: str, chunk: Ref, tracks: Sequence[HeldTrack]) -> Draft:

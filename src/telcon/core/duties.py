@@ -5,9 +5,9 @@ it is given. A wish stands until the fold shows its effect; one that was asked f
 about (the disk was full, the log could not sign) is asked for again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from telcon.core import draft as drafts
 from telcon.core.call import CallState, Place
@@ -27,13 +27,18 @@ __all__ = [
     "LINK_LOST_REASON",
     "MISSED_AFTER_S",
     "NOT_COUNTERSIGNED_REASON",
+    "RECORDER_CONDITIONS",
+    "RECORDER_GONE_S",
+    "RECORDER_STOPPED_REASON",
     "RESTARTED_REASON",
     "SILENT_AFTER_S",
     "SILENT_REASON",
     "Duties",
+    "Firmness",
     "GlareAnswer",
     "LinkLost",
     "glare_answers",
+    "recorder_terms",
 ]
 
 MISSED_AFTER_S: Final = 45.0  # unanswered: the callee's node writes call.missed
@@ -41,14 +46,27 @@ CANCEL_AFTER_S: Final = 60.0  # unanswered: the caller's node takes its ring bac
 COUNTERSIGN_WITHIN_S: Final = 5.0  # live without the peer's cosignature on our opening entry
 LINK_LOST_AFTER_S: Final = 60.0  # after which the line's terms decide
 SILENT_AFTER_S: Final = 60.0  # link and trunk both silent
+RECORDER_GONE_S: Final = 3.0  # off for so long: the terms decide; a slow disk stalls for less
 ASK_AGAIN_S: Final = 5.0  # a wish that did not come about
 
 NOT_COUNTERSIGNED_REASON: Final = Text("en", "not countersigned")
 LINK_LOST_REASON: Final = Text("en", "link lost")
 SILENT_REASON: Final = Text("en", "link and trunk silent")
+Firmness: TypeAlias = Literal["go on", "mute", "end"]
+
 RESTARTED_REASON: Final = Text("en", "node restarted")
 
-_FIRMNESS: Final = ("go on", "mute", "end")  # of the two sides' terms the firmer holds
+RECORDER_STOPPED_REASON: Final = Text("en", "recorder stopped")
+
+RECORDER_CONDITIONS: Final[Mapping[Firmness, str]] = {
+    "go on": "",
+    "mute": "recorder stopped mute",
+    "end": "recorder stopped end",
+}
+"""What becomes of a call whose recorder stops, and the condition in `line.terms` that says so."""
+
+# Of the two sides' terms the firmer holds.
+_FIRMNESS: Final[tuple[Firmness, ...]] = ("go on", "mute", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +106,8 @@ class Duties:
         self._fold: LineFold | None = None
         self._watches: dict[str, _Watch] = {}
         self._down_since: float | None = None
+        self._stopped: dict[str, float] = {}  # call -> since when a recorder is off
+        self._silenced: frozenset[str] = frozenset()
         self._heard_at = 0.0
         self._asked: dict[tuple[str, str], float] = {}
         self._said: set[tuple[str, float]] = set()
@@ -109,10 +129,12 @@ class Duties:
         link_up: bool,
         trunk_silent_s: float,
         now: float,
+        unrecorded: Collection[str] = (),
     ) -> None:
         """Take in how things are at `now`, a monotonic time; call it after every change.
 
-        `trunk_silent_s`: seconds since the last packet over the trunk.
+        `trunk_silent_s`: seconds since the last packet over the trunk. `unrecorded`: live calls in
+        mode audio in which a recorder is off, ours or, as far as we hear, theirs.
         """
         self._fold = fold
         self._heard_at = now - trunk_silent_s
@@ -120,6 +142,7 @@ class Duties:
             self._down_since = None
         elif self._down_since is None:
             self._down_since = now
+        self._stopped = {call: self._stopped.get(call, now) for call in unrecorded}
         states = {state.call: state for state in fold.going_on()}
         for call in self._watches.keys() - states.keys():
             self._forget(call)
@@ -151,6 +174,12 @@ class Duties:
                 found.append(LinkLost(state.call, action))
         return found
 
+    def silenced(self, now: float) -> frozenset[str]:
+        """Return the calls in which nobody may be heard, because a recorder is off for too long."""
+        gone = (call for call, since in self._stopped.items() if since + RECORDER_GONE_S <= now)
+        self._silenced = frozenset(gone if self._recorder_terms() == "mute" else ())
+        return self._silenced
+
     def next_deadline(self) -> float | None:
         """Return the monotonic time at which `due` or `link_lost` may next have something."""
         times = []
@@ -160,6 +189,9 @@ class Duties:
             lost = self._link_deadline(state)
             if lost is not None and self._terms() != "end" and (state.call, lost) not in self._said:
                 times.append(lost)
+        if self._recorder_terms() == "mute":
+            gone = self._stopped.items()
+            times += [at + RECORDER_GONE_S for call, at in gone if call not in self._silenced]
         return min(times, default=None)
 
     def _rang(self, state: CallState) -> bool:
@@ -200,6 +232,9 @@ class Duties:
         if watch.unsigned_since is not None:
             deadline = watch.unsigned_since + COUNTERSIGN_WITHIN_S
             yield deadline, drafts.fail(state.call, NOT_COUNTERSIGNED_REASON)
+        if state.call in self._stopped and self._recorder_terms() == "end":
+            gone = self._stopped[state.call] + RECORDER_GONE_S
+            yield gone, drafts.fail(state.call, RECORDER_STOPPED_REASON)
         if self._down_since is None:
             return
         silent = max(self._down_since, self._heard_at, watch.since) + SILENT_AFTER_S
@@ -214,10 +249,22 @@ class Duties:
             return None
         return max(self._down_since, watch.since) + LINK_LOST_AFTER_S
 
-    def _terms(self) -> Literal["go on", "mute", "end"]:
+    def _recorder_terms(self) -> Firmness:
+        return "go on" if self._fold is None else recorder_terms(self._fold)
+
+    def _terms(self) -> Firmness:
         terms = self._fold.line.terms.values() if self._fold is not None else ()
         firmest = max((_FIRMNESS.index(side.link_lost) for side in terms), default=0)
         return _FIRMNESS[firmest]
+
+
+def recorder_terms(fold: LineFold) -> Firmness:
+    """Return what becomes of a call whose recorder stops: the firmer of both sides' terms."""
+    stated = {one for side in fold.line.terms.values() for one in side.conditions}
+    return max(
+        (firmness for firmness, one in RECORDER_CONDITIONS.items() if not one or one in stated),
+        key=_FIRMNESS.index,
+    )
 
 
 def glare_answers(fold: LineFold, own_origin: str) -> list[GlareAnswer]:

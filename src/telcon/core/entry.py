@@ -52,6 +52,7 @@ __all__ = [
     "RecordAgreed",
     "RecordChunk",
     "RecordDestroyed",
+    "RecordGap",
     "RecordHeld",
     "RecordOff",
     "RecordOn",
@@ -313,6 +314,25 @@ class RecordChunk(Head, frozen=True, kw_only=True, tag="call.record-chunk"):
         _require_rising(tuple(track[0] for track in self.tracks))
 
 
+class RecordGap(Head, frozen=True, kw_only=True, tag="call.record-gap"):
+    """Packets of the author's tracks that it forwarded and that no chunk of its holds.
+
+    Each track: number, index of the first packet, how many.
+    """
+
+    TYPE: ClassVar[str] = "call.record-gap"
+
+    call: CallId
+    tracks: Annotated[
+        tuple[tuple[Track, Count, Annotated[int, Meta(ge=1, le=MAX_INTEGER)]], ...],
+        Meta(min_length=1, max_length=255),
+    ]
+
+    def __post_init__(self) -> None:
+        """Hold `tracks` to rising numbers."""
+        _require_rising(tuple(track[0] for track in self.tracks))
+
+
 class RecordHeld(Head, frozen=True, kw_only=True, tag="call.record-held"):
     """What the author holds of a chunk of the other side: roots, and what did not come by itself.
 
@@ -440,6 +460,7 @@ Entry: TypeAlias = (
     | CallMode
     | RecordOn
     | RecordChunk
+    | RecordGap
     | RecordHeld
     | RecordAgreed
     | RecordSealed
@@ -516,8 +537,8 @@ LAYERS: Final[tuple[Layer, ...]] = (
     Layer("topic", frozenset(), frozenset({"topic", "reason"})),
     Layer(
         "content",
-        frozenset({"call.mode", "call.record-on", "call.record-chunk", "call.record-held"})
-        | {"call.record-agreed", "call.record-sealed", "call.record-destroyed"}
+        frozenset({"call.mode", "call.record-on", "call.record-chunk", "call.record-gap"})
+        | {"call.record-held", "call.record-agreed", "call.record-sealed", "call.record-destroyed"}
         | {"call.record-off", "message"},
         frozenset({"media", "key", "from", "to", "text"}),
     ),

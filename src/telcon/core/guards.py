@@ -21,6 +21,7 @@ from telcon.core.entry import (
     RecordAgreed,
     RecordChunk,
     RecordDestroyed,
+    RecordGap,
     RecordHeld,
     RecordOff,
     RecordOn,
@@ -62,6 +63,8 @@ def guard(
         return None if call.has_track(entry.track, past) else Void.NO_SUCH_TRACK
     if isinstance(entry, RecordChunk):
         return _chunk(origin, entry, call, past)
+    if isinstance(entry, RecordGap):
+        return _follows(origin, entry, call, past)
     if isinstance(entry, _OF_RECORDS) and not call.was_answered(past):
         return Void.NOT_LIVE
     if isinstance(entry, RecordHeld):
@@ -117,11 +120,18 @@ def _chunk(origin: str, entry: RecordChunk, call: Acts, past: Past) -> Void | No
         return Void.NOT_LIVE
     if origin not in call.recordings and mode_of(call, past) != "audio":
         return Void.MODE_DOES_NOT_RECORD
-    if not all(call.has_track((origin, track), past) for track, _, _, _ in entry.tracks):
+    return _follows(origin, entry, call, past)
+
+
+def _follows(origin: str, entry: RecordChunk | RecordGap, call: Acts, past: Past) -> Void | None:
+    """Chunks and gaps tell of every packet of a track once, in order."""
+    if not call.was_answered(past):
+        return Void.NOT_LIVE
+    if not all(call.has_track((origin, track[0]), past) for track in entry.tracks):
         return Void.NO_SUCH_TRACK
     if origin in call.agreed:  # it has stated what all its chunks come to
         return Void.CHUNK_DOES_NOT_FOLLOW
-    follows = all(first == call.spoken(origin, track) for track, first, _, _ in entry.tracks)
+    follows = all(track[1] == call.spoken(origin, track[0]) for track in entry.tracks)
     return None if follows else Void.CHUNK_DOES_NOT_FOLLOW
 
 

@@ -3,7 +3,7 @@
 from itertools import chain
 
 from telcon.core.call import CallState, Late, LateAct, Past, Recording, Seat
-from telcon.core.settle import Act, Acts, Outcome, mode_of, settle
+from telcon.core.settle import Act, Acts, Outcome, mode_of, settle, stated_modes
 from telcon.core.transitions import ENDS
 
 __all__ = ["state_of"]
@@ -26,6 +26,7 @@ def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
         rung_us=ring.time_us,
         roster=roster,
         mode=mode_of(call, past, outcome.late),
+        stated=stated_modes(call, past, outcome.late),
         devices=call.devices,
         answered=None if answer is None else answer.place,
         answered_us=None if answer is None else answer.time_us,
@@ -35,6 +36,7 @@ def state_of(call: Acts, past: Past, frozen: tuple[Act, ...]) -> CallState:
         ended_us=min(act.time_us for act in outcome.by) if over else None,
         recordings=_by_author(call) if answer is not None else (),
         chunks=dict(call.chunks) if answer is not None else {},
+        told=dict(call.told) if answer is not None else {},
         chunk_entries=_chunk_entries(call) if answer is not None else {},
         held=dict(call.held) if answer is not None else {},
         agreed=dict(call.agreed) if answer is not None else {},

@@ -24,6 +24,7 @@ from telcon.core.entry import (
     RecordAgreed,
     RecordChunk,
     RecordDestroyed,
+    RecordGap,
     RecordHeld,
     RecordOff,
     RecordOn,
@@ -32,7 +33,17 @@ from telcon.core.entry import (
 )
 from telcon.core.transitions import ENDS, PRECEDENCE, Phase, Side
 
-__all__ = ["Act", "Acts", "Outcome", "mode_of", "settle", "side_of", "stricter", "within"]
+__all__ = [
+    "Act",
+    "Acts",
+    "Outcome",
+    "mode_of",
+    "settle",
+    "side_of",
+    "stated_modes",
+    "stricter",
+    "within",
+]
 
 _RANK: Final = {phase: rank for rank, phase in enumerate(PRECEDENCE)}
 _NOTHING_HELD: Final = Held(0, 0, 0, 0)
@@ -84,6 +95,7 @@ class Acts:
     recordings: dict[str, list[Recording]] = field(default_factory=dict)  # by author, rising
     newest: dict[tuple[str, TrackRef], int] = field(default_factory=dict)  # where in these lists
     chunks: dict[TrackRef, ChunkSum] = field(default_factory=dict)
+    told: dict[TrackRef, int] = field(default_factory=dict)  # index after what is in chunk or gap
     chunk_entries: dict[str, list[tuple[int, tuple[int, ...]]]] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)  # by who holds
     agreed: dict[str, tuple[int, AgreedTracks]] = field(default_factory=dict)  # by author
@@ -110,7 +122,13 @@ class Acts:
             numbers = tuple(track[0] for track in entry.tracks)
             self.chunk_entries.setdefault(act.origin, []).append((act.index, numbers))
             for track, first, count, _ in entry.tracks:
-                self.chunks[act.origin, track] = ChunkSum(first + count, act.index, act.time_us)
+                known = self.chunks.get((act.origin, track))
+                total = count if known is None else known.count + count
+                end = self.told[act.origin, track] = first + count
+                self.chunks[act.origin, track] = ChunkSum(total, end, act.index, act.time_us)
+        elif isinstance(entry, RecordGap):
+            for track, first, count in entry.tracks:
+                self.told[act.origin, track] = first + count
         elif isinstance(entry, RecordHeld):
             self.held[act.origin] = _add_held(self.holds(act.origin), entry)
         elif isinstance(entry, RecordAgreed):
@@ -152,9 +170,8 @@ class Acts:
         return self.answer is not None and self.answer.index < past[self.answer.origin]
 
     def spoken(self, origin: str, track: int) -> int:
-        """Return how many packets the chunks of an own track sum up to."""
-        chunks = self.chunks.get((origin, track))
-        return 0 if chunks is None else chunks.count
+        """Return the index after what the chunks and gaps of an own track tell of."""
+        return self.told.get((origin, track), 0)
 
     def holds(self, origin: str) -> Held:
         """Return what the side `origin` has stated that it holds of the other's chunks."""
@@ -233,15 +250,20 @@ def _merges(glare: Act, target: Acts, past: Past) -> bool:
 
 def mode_of(call: Acts, past: Past, late: Act | None = None) -> Mode:
     """Return the stricter of what each side last stated within `past`; `late`: a lost answer."""
-    stated = []
+    return stricter(stated_modes(call, past, late).values())
+
+
+def stated_modes(call: Acts, past: Past, late: Act | None = None) -> dict[str, Mode]:
+    """Return by origin what each side last stated within `past`; `late`: a lost answer."""
+    stated = {}
     for origin, modes in call.modes.items():
         bound = past[origin]
         if late is not None and late.origin == origin:
             bound = min(bound, late.index)
         position = bisect_left(modes, bound, key=lambda item: item[0])
         if position:
-            stated.append(modes[position - 1][1])
-    return stricter(stated)
+            stated[origin] = modes[position - 1][1]
+    return stated
 
 
 def stricter(modes: Iterable[Mode]) -> Mode:

@@ -12,6 +12,7 @@ from telcon.core import draft as drafts
 from telcon.core.call import CallState
 from telcon.core.entry import Mode
 from telcon.core.seal import Text
+from telcon.core.settle import stricter
 from telcon.core.signals import HintKind
 from telcon.core.transitions import Phase
 from telcon.errors import LinkDownError, OperatorError, TelconError
@@ -68,8 +69,8 @@ class Acts:
         self._calls.signal_trunk(running)
         return call
 
-    async def answer(self, device: str, call: str, certificate: str) -> None:
-        """Answer the ringing `call` on `device`.
+    async def answer(self, device: str, call: str, certificate: str, mode: Mode = "audio") -> None:
+        """Answer the ringing `call` on `device`; the stricter of `mode` and the ring's is stated.
 
         Raises:
             OperatorError: it does not ring any more, or rings at the other side.
@@ -82,7 +83,7 @@ class Acts:
                 call,
                 handle,
                 state.rung,
-                mode=state.mode,
+                mode=stricter([state.mode, mode]),
                 track=1,
                 person=self._site.principal,
                 media=self._site.media(certificate, running.floor.trunk_key_hash),
@@ -114,6 +115,43 @@ class Acts:
                 media=self._site.media(certificate, ""),
             )
             await self._line.act(draft)
+
+    async def keep(self, device: str, call: str, mode: Mode) -> None:
+        """State anew what this side lets be kept of the live `call`; the stricter side's holds.
+
+        Where that is no audio nothing more is recorded here, at once; the entry follows.
+
+        Raises:
+            OperatorError: the call is not live, or `device` is not on it.
+        """
+        running, _ = self._call(call, Phase.LIVE)
+        handle = running.seat_of(device)
+        if mode != "audio":
+            running.pause()
+        try:
+            await self._line.act(drafts.mode(call, handle, mode))
+        finally:
+            self._calls.settle(call)  # if it could not be stated, what was agreed before holds
+
+    def switch_recorder(
+        self, call: str, reason: str | None, lang: str = "en", device: str | None = None
+    ) -> None:
+        """Switch our recorder off for `reason`, in the language `lang`; without one, on again.
+
+        It takes effect at once; record-off, with the reason, or record-on follow. `device` is the
+        page that asks; None: the operator does.
+
+        Raises:
+            OperatorError: the call is not live, `device` is not on it, nothing is recorded, or the
+                recorder has failed.
+        """
+        running, _ = self._call(call, Phase.LIVE)
+        if device is not None:
+            running.seat_of(device)
+        running.switch_recorder(_words(reason, lang))
+        event = AuditEvent.RECORDER_ON if reason is None else AuditEvent.RECORDER_OFF
+        self._site.audit(event, call=call, why=reason, from_page=device is not None)
+        self._site.changed()
 
     def offer(self, device: str, call: str, sdp: str) -> str:
         """Begin the leg of `device` for `call`; return the SDP answer.

@@ -86,6 +86,10 @@ RUNS_OCTETS: Final = MAX_ENTRY_BYTES - 2_048
 """For the runs of one entry; more are drawn together."""
 
 
+LEFT_APART: Final = 500
+"""Indexes, ten seconds: packets left on purpose that lie closer are one span."""
+
+
 @dataclass(slots=True)
 class _Asking:
     """What was asked for, and what has come of it."""
@@ -140,6 +144,7 @@ class Agreement:
         self._other = line.identity.peer_card.log.name
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._stated_for: Mapping[Track, ChunkSum] | None = None
+        self._left: dict[Track, list[tuple[int, int]]] = {}
         self.flush: Callable[[], None] = lambda: None
         """Puts what a recorder still holds on the shelf; set while one runs."""
         self._asking: _Asking | None = None
@@ -207,6 +212,17 @@ class Agreement:
                 back.packets.setdefault(index, packet)
         if returned.is_last:
             back.done.set()
+
+    def leave(self, track: Track, index: int) -> None:
+        """Do not ask for a packet of the other side that came while our recorder was switched off.
+
+        What was lost on the way meanwhile is not asked for either.
+        """
+        spans = self._left.setdefault(track, [])
+        if spans and abs(index - spans[-1][1]) < LEFT_APART:
+            spans[-1] = (min(spans[-1][0], index), max(spans[-1][1], index))
+        else:
+            spans.append((index, index))
 
     # -- work
 
@@ -354,7 +370,9 @@ class Agreement:
         deadline = time.monotonic() + ASK_FOR_S
         try:
             if self.shelf.failure is None:
-                await self._ask(asking, lambda: _without(missing(claim, held), asking), deadline)
+                left = self._left.get(claim.track, ())
+                lacking = lambda: _without(missing(claim, held), asking, left)  # noqa: E731
+                await self._ask(asking, lacking, deadline)
             given = dict(asking.packets)
             finding = await asyncio.to_thread(weigh, claim, held, given)
             if finding is None:
@@ -422,8 +440,8 @@ class Agreement:
             return
         tracks = []
         for track, chunk in sorted(state.chunks.items()):
-            digest, size = await self.shelf.measure_agreed(track, chunk.count)
-            packets = await self.shelf.count(track, chunk.count)
+            digest, size = await self.shelf.measure_agreed(track, chunk.next)
+            packets = await self.shelf.count(track, chunk.next)
             tracks.append((*track, packets, digest.hex(), size))
         self._stated_for = state.chunks
         stated = state.agreed.get(self._own)
@@ -544,10 +562,11 @@ def _leaf_gives(
     return gives
 
 
-def _without(lacking: Runs, asking: _Asking) -> Runs:
-    """Return what is lacking still, after what was given or is gone."""
+def _without(lacking: Runs, asking: _Asking, left: Sequence[tuple[int, int]]) -> Runs:
+    """Return what is lacking still, after what was given, is gone, or is `left` on purpose."""
     indexes = (index for first, count in lacking for index in range(first, first + count))
-    return runs(i for i in indexes if i not in asking.packets and i not in asking.gone)
+    rest = (i for i in indexes if i not in asking.packets and i not in asking.gone)
+    return runs(i for i in rest if not any(low <= i <= high for low, high in left))
 
 
 def _unknown_leaves(claim: Claim, asking: _Asking) -> Runs:

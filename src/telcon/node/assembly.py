@@ -312,7 +312,8 @@ class Node:
         self.desk.add(desk)
         self._writers.spawn(self._run(desk))
         board.resume()
-        self._tasks.spawn(open_log(line, self.store, record))
+        stopped = self.settings.line.recorder_stopped
+        self._tasks.spawn(open_log(line, self.store, record, stopped))
         self._link.add_line(link_peer_of(record), line)
         self.witnesses.start_line(record)
 

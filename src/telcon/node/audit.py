@@ -145,6 +145,10 @@ class AuditEvent(StrEnum):
 
     RECORDER_FAILED = "audit.record.failed"
     """call, why."""
+    RECORDER_OFF = "audit.record.switched-off"
+    """Somebody switched our recorder off: call, why, from_page or by the operator's command."""
+    RECORDER_ON = "audit.record.switched-on"
+    """call, why (null), from_page."""
     KEEPER_ADDED = "audit.record.keeper-added"
     """Records of a line are sealed to one more record-keeper from now on: line, keeper."""
     KEEPER_REMOVED = "audit.record.keeper-removed"

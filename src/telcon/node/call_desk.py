@@ -19,7 +19,6 @@ __all__ = ["CallDesk", "View", "person_view", "record_word", "short"]
 SHOWN_CHARACTERS = 300  # of a name or a reason; ours are no longer
 SOUNDS_AFTER_MS = 2_000
 """A ring lights a phone up at once and sounds after this: a slip taken back wakes nobody."""
-STALE_LAMP_MS = 2_000  # a recorder heard of longer ago than this counts as stopped
 
 View = dict[str, Any]
 
@@ -54,6 +53,10 @@ class CallDesk:
             "ringing": self._ringing(running, state),
             "answered_us": state.answered_us,
             "mode": state.mode,
+            "stated": {
+                "ours": state.stated.get(self._own),
+                "theirs": state.stated.get(self._peer_origin),
+            },
             "mine": device in running.seats,
             "countersigned": self._line.machine.cosigned_by_peer
             >= self._line.machine.fold.size(self._own),
@@ -64,6 +67,7 @@ class CallDesk:
                 "ours": self._our_lamp(running, state),
                 "theirs": self._their_lamp(running, state),
             },
+            "silenced": running.call in self._board.calls.unrecorded,
             "people": [
                 self._seat(running, seat) for seat in state.roster.values() if seat.left is None
             ],
@@ -145,16 +149,35 @@ class CallDesk:
 
     def _our_lamp(self, running: RunningCall, state: CallState) -> View:
         lamp = running.recorder()
-        return {"on": lamp.on and _records(state, self._own), "age_ms": lamp.age_ms}
+        on = lamp.on and _records(state, self._own)
+        is_off = running.tape is not None and running.tape.is_switched_off
+        return {
+            "on": on,
+            "age_ms": lamp.age_ms,
+            "switched_off": is_off,
+            "reason": None if on else self._why_off(state, self._own),
+        }
+
+    def _why_off(self, state: CallState, author: str) -> str | None:
+        """Return why the recorder of `author` was closed last, if it says so and is not on."""
+        mine = [one for one in state.recordings if one.author == author]
+        if not mine or _records(state, author):
+            return None
+        reason = self._contents.text((author, max(one.off or 0 for one in mine)), "reason")
+        return None if reason is None else short(reason.text)
 
     def _their_lamp(self, running: RunningCall, state: CallState) -> View:
         """Return their lamp: their log must say that they record, and their recorder must beat."""
         if running.their_recorder is None or not _records(state, self._peer_origin):
-            return {"on": False, "age_ms": None}
+            return {
+                "on": False,
+                "age_ms": None,
+                "reason": self._why_off(state, self._peer_origin),
+            }
         beat, came = running.their_recorder
         since_ms = round((time.monotonic() - came) * 1_000)
         age = None if beat.age_ms is None else beat.age_ms + since_ms
-        return {"on": beat.on and since_ms < STALE_LAMP_MS, "age_ms": age}
+        return {"on": running.hears_their_recorder(), "age_ms": age, "reason": None}
 
 
 def _records(state: CallState, author: str) -> bool:

@@ -57,6 +57,8 @@ class Calls:
         self._owed: deque[Draft] = deque()
         self._posted: set[Ticket | None] = set()  # not durable yet
         self._hushed: set[str] = set()  # calls that the terms mute while the link is away
+        self.unrecorded: frozenset[str] = frozenset()
+        """Calls that the terms mute while a recorder is off; set by `hush_unrecorded`."""
         for state in line.machine.fold.going_on():
             self._ring_on(state)
 
@@ -239,6 +241,13 @@ class Calls:
         self._hushed.add(call)
         self.settle(call)
 
+    def hush_unrecorded(self, calls: frozenset[str]) -> None:
+        """Let nobody be heard in `calls` while a recorder is off, and in others again."""
+        if calls != self.unrecorded:
+            self.unrecorded = calls
+            self._settle_all()
+            self.site.changed()
+
     def _settle_all(self) -> None:
         for call in list(self.running):
             self.settle(call)
@@ -262,11 +271,18 @@ class Calls:
         )
         if call in self._hushed or (running.hushed_until or 0.0) > self.site.clock():
             gate = CLOSED
-        if state.mode != "audio" and running.tape is not None:
-            running.tape.finish()
-        elif state.mode == "audio" and (gate.send or gate.play) and not running.floor.is_cut:
+        if state.mode != "audio" and state.phase is Phase.LIVE:
+            running.pause()
+        elif (gate.send or gate.play) and not running.floor.is_cut and self._may_record(running):
             running.record(self.site, self.line, self.agreements, speakers)
+        if call in self.unrecorded:  # only now: what begins to record again opens the gate
+            gate = CLOSED
         running.floor.apply(gate, speakers, running.seats)
+
+    def _may_record(self, running: RunningCall) -> bool:
+        """Say whether a recording can be told: after a while without, both sides must know gaps."""
+        terms = self.line.machine.fold.line.terms.values() if running.had_stricter else ()
+        return all("call.record-gap" in side.types for side in terms)
 
     def _merge(self, running: RunningCall, target: RunningCall) -> None:
         """Both sides rang: devices of the ring that was merged move to the call that lives."""

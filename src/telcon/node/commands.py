@@ -92,6 +92,7 @@ class Commands:
             "keeper-add": self._keeper_add,
             "keeper-list": self._keeper_list,
             "keeper-remove": self._keeper_remove,
+            "recorder": self._recorder,
             "record-destroy": self._record_destroy,
             "note": self._note,
             "trust-house": self._trust_house,
@@ -230,6 +231,14 @@ class Commands:
         await destroy_record(found[0].board.calls, self._node.folder, call, reason)
         self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
         return {}
+
+    async def _recorder(self, request: Answer, progress: Progress) -> Answer:
+        board = self._desk(request["peer"]).board
+        running = board.calls.current()
+        if running is None:
+            raise OperatorError(f"no call with {request['peer']} is going on")
+        board.acts.switch_recorder(running.call, request["reason"])
+        return {"call": running.call}
 
     async def _cover(self, request: Answer, progress: Progress) -> Answer:
         line = self._desk(request["peer"]).line

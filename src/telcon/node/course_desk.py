@@ -13,6 +13,7 @@ from telcon.core.entry import (
     CallRing,
     CallRinging,
     RecordChunk,
+    RecordGap,
     RecordHeld,
     RecordOff,
     RecordOn,
@@ -88,6 +89,22 @@ def _unheard_ms(entry: RecordHeld) -> int:
     return sum(count for count in runs if count > HEARD_LATE_PACKETS) * PACKET_MS
 
 
+def _times(facts: Iterable[Fact]) -> Iterable[tuple[int, int | None]]:
+    """Return when one side recorded anything; None: nobody said that it ended."""
+    on: set[tuple[str, int]] = set()
+    begin = 0
+    for fact in facts:
+        if isinstance(fact.entry, RecordOn):
+            begin = begin if on else fact.time_us
+            on.add(fact.entry.track)
+        elif isinstance(fact.entry, RecordOff) and on:
+            on.discard(fact.entry.track)
+            if not on:
+                yield begin, fact.time_us
+    if on:
+        yield begin, None
+
+
 class _Teller:
     """Turns entries of one call into what a page shows."""
 
@@ -148,16 +165,16 @@ class _Teller:
                 open_seats.pop((fact.origin, entry.by))["to_us"] = fact.time_us
 
     def recorders(self, course: Course) -> Iterable[View]:
-        """Return when each side's node recorded, from its first file to its last."""
+        """Return when each side's node recorded, each time until its last file was closed.
+
+        All chunks of a side are counted at its first time.
+        """
         for side in ("ours", "theirs"):
             of = [fact for fact in course.facts if self._side(fact) == side]
-            on = [fact.time_us for fact in of if isinstance(fact.entry, RecordOn)]
-            off = [fact.time_us for fact in of if isinstance(fact.entry, RecordOff)]
-            if on:
-                chunks = [one.time_us for one in of if isinstance(one.entry, RecordChunk)]
-                closed = len(off) >= len(on)
-                end = max(off) if closed else None
-                yield {"side": side, "from_us": min(on), "to_us": end, "chunks": len(chunks)}
+            chunks = sum(isinstance(one.entry, RecordChunk) for one in of)
+            for begin, end in _times(of):
+                yield {"side": side, "from_us": begin, "to_us": end, "chunks": chunks}
+                chunks = 0
 
     def _side(self, fact: Fact) -> str:
         return "ours" if fact.origin == self._own else "theirs"
@@ -184,6 +201,9 @@ class _Teller:
             return str(entry.devices)
         if isinstance(entry, RecordHeld):
             return f"{_unheard_ms(entry) / 1_000:.1f}"
+        if isinstance(entry, RecordGap):
+            packets = max(count for _, _, count in entry.tracks)
+            return f"{packets * PACKET_MS / 1_000:.1f}"
         member = "text" if entry_type(entry) == "message" else "reason"
         words = self._contents.text(place, member)
         if words is None:

@@ -138,7 +138,10 @@ class PrincipalDesk:
         acts = self._acts_of(call)
         match do:
             case "answer":
-                await acts.answer(device, call, message["certificate"])
+                mode = message.get("mode", "audio")
+                await acts.answer(device, call, message["certificate"], mode)
+            case "keep":
+                await acts.keep(device, call, message["mode"])
             case "join":
                 await acts.join(device, call, message["certificate"])
             case "decline":
@@ -147,6 +150,9 @@ class PrincipalDesk:
                 await acts.cancel(call)
             case "hang-up":
                 await acts.hang_up(device, call)
+            case "recorder":
+                reason, lang = message.get("reason"), message.get("lang", "en")
+                acts.switch_recorder(call, reason, lang, device)
             case "leave":
                 await acts.leave(device, call)
             case "mute":

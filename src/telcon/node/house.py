@@ -59,6 +59,8 @@ HOUSE_ACTS: Final[Mapping[AuditEvent, By]] = {
     AuditEvent.TRUNK_KEY_MISMATCH: "peer",
     AuditEvent.WRONG_FINGERPRINT: "stranger",
     AuditEvent.RECORDER_FAILED: "node",
+    AuditEvent.RECORDER_OFF: "principal",
+    AuditEvent.RECORDER_ON: "principal",
     AuditEvent.RECORD_UNLOGGED: "node",
     AuditEvent.RECORD_OPENED: "principal",
     AuditEvent.RECORD_UNSEALED: "operator",
@@ -95,6 +97,8 @@ def act_by(event: str, fields: Mapping[str, object]) -> By:
         return "operator"  # on every device, by `telcon sign-out`
     if event == AuditEvent.WITNESS_ADMITTED and is_house_origin(str(fields.get("origin"))):
         return "node"  # as a peer stated it
+    if event in (AuditEvent.RECORDER_OFF, AuditEvent.RECORDER_ON) and fields["from_page"] is False:
+        return "operator"  # by `telcon record off` and `on`
     return HOUSE_ACTS[AuditEvent(event)]
 
 

@@ -3,14 +3,14 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 from telcon.core import draft as drafts
-from telcon.core.call import CallState, TrackRef
+from telcon.core.call import CallState
 from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.core.seal import Text
 from telcon.core.transitions import ENDS
@@ -19,8 +19,16 @@ from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
 from telcon.node.line import Line
-from telcon.node.record.chunks import CHUNK_KEY_BYTES, OPUS, RETURNED, ChunkTree
-from telcon.node.record.journal import How
+from telcon.node.record.chunks import (
+    CHUNK_KEY_BYTES,
+    OPUS,
+    RETURNED,
+    Chunk,
+    ChunkTree,
+    gaps_before,
+)
+from telcon.node.record.claims import runs
+from telcon.node.record.packet import How, Packet
 from telcon.node.record.place import SUFFIX, RecordPlace
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
@@ -138,36 +146,50 @@ async def _seal_late(folder: Path, line: Line, call: str, record: RecordingRecor
 
 
 async def _log_tail(line: Line, call: str, shelf: Shelf) -> None:
-    """Log what of our own tracks was kept and is in no chunk yet: a kill came before its time."""
+    """Log what of our own tracks was kept and is in no chunk yet: a kill came before its time.
+
+    Where recording had begun again since the last chunk, packets that were not kept lie in between.
+    """
     own = line.identity.own_card.log.name
     state = line.machine.fold.calls.get(call)
     if state is None:
         return
-    starts = {track: chunk.count for track, chunk in state.chunks.items()}
-    while await _log_chunk(line, call, shelf, starts, own):
-        pass
-
-
-async def _log_chunk(
-    line: Line, call: str, shelf: Shelf, starts: dict[TrackRef, int], own: str
-) -> bool:
-    """Log one chunk of what was kept from `starts` on, and move these; False if nothing is left."""
-    tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
+    told: dict[int, int] = {}
+    kept: dict[int, dict[int, Packet]] = {}
     for track in shelf.tracks():
-        if track[0] != own:
-            continue
-        first = starts.get(track, 0)
-        packets = await shelf.read(track, first, MAX_CHUNK_PACKETS)
-        starts[track] = first + len(packets)
-        for packet in packets.values():
-            kind = RETURNED if packet.how is How.RETURNED else OPUS
-            tree.append(track[1], packet.index, packet.timestamp, packet.payload, kind)
-    chunk = tree.close()
-    if chunk is None:
-        return False
-    tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-    await line.act(drafts.record_chunk(call, tracks, chunk.key))
-    return True
+        if track[0] == own:
+            first = told[track[1]] = state.told.get(track, 0)
+            kept[track[1]] = await shelf.read(track, first, shelf.bound(track) - first)
+    for chunk in _chunks_of(kept):
+        if gaps := gaps_before(chunk, told):
+            await line.act(drafts.record_gap(call, gaps))
+        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+        await line.act(drafts.record_chunk(call, tracks, chunk.key))
+        told |= {part.number: part.first + part.count for part in chunk.tracks}
+
+
+def _chunks_of(kept: Mapping[int, Mapping[int, Packet]]) -> Iterator[Chunk]:
+    """Return chunks of what was `kept`, by track: in one chunk a track's packets have no gap."""
+    rows = [
+        [(number, run) for first, count in runs(packets) for run in _pieces(first, count)]
+        for number, packets in kept.items()
+    ]
+    for parts in zip_longest(*rows):
+        tree = ChunkTree(os.urandom(CHUNK_KEY_BYTES))
+        for number, (first, count) in (part for part in parts if part is not None):
+            for index in range(first, first + count):
+                packet = kept[number][index]
+                kind = RETURNED if packet.how is How.RETURNED else OPUS
+                tree.append(number, index, packet.timestamp, packet.payload, kind)
+        chunk = tree.close()
+        if chunk is not None:
+            yield chunk
+
+
+def _pieces(first: int, count: int) -> Iterator[tuple[int, int]]:
+    """Cut a run into what one chunk takes."""
+    for start in range(first, first + count, MAX_CHUNK_PACKETS):
+        yield (start, min(MAX_CHUNK_PACKETS, first + count - start))
 
 
 async def _close(

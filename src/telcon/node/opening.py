@@ -1,6 +1,7 @@
 """A line as its stored record begins it: who the sides are, where the peer is, the log's head."""
 
 from telcon.core import draft as drafts
+from telcon.core.duties import RECORDER_CONDITIONS, Firmness
 from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
 from telcon.ledger import MlDsaSigningKey, SigningKey, key_card_hash, parse_key_card, root_at
@@ -44,12 +45,15 @@ def link_peer_of(record: LineRecord) -> LinkPeer:
     )
 
 
-async def open_log(line: Line, store: Store, record: LineRecord) -> None:
+async def open_log(
+    line: Line, store: Store, record: LineRecord, recorder_stopped: Firmness
+) -> None:
     """Write the first entries of our log, those that are not there yet.
 
     After the opening and the terms, what the operator took note of; see `telcon.node.evidence`.
 
-    Terms are stated anew when this version gives effect to more than they list.
+    Terms are stated anew when this version gives effect to more than they list, or the settings say
+    something else of a recorder that stops. The first are those that were exchanged at pairing.
 
     Raises:
         LinkDownError: the node is closing.
@@ -61,11 +65,20 @@ async def open_log(line: Line, store: Store, record: LineRecord) -> None:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
         await line.act(drafts.line_opened(hashes, _previous(store, record)))
-    fold = line.machine.fold
-    stated = fold.line.terms.get(identity.own_card.log.name)
+    fold, own = line.machine.fold, identity.own_card.log.name
+    condition = RECORDER_CONDITIONS[recorder_stopped]
+    conditions = (condition,) if condition else ()
     types = {name for name, _ in SUPPORTED_TYPES}
-    if (stated is None or not types <= stated.types) and not fold.is_frozen:
+    stated = fold.line.terms.get(own)
+    if stated is None and not fold.is_frozen:
         await line.act(drafts.line_terms(record.link_lost))
+        is_new = bool(conditions)
+    else:
+        is_new = stated is not None and (
+            not types <= stated.types or stated.conditions != conditions
+        )
+    if is_new and not line.machine.fold.is_frozen:
+        await line.act(drafts.line_terms(record.link_lost, conditions=conditions))
     await write_acknowledged(line, store, _before(store, record))
 
 

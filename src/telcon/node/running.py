@@ -9,13 +9,14 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from telcon.core.call import CallState
-from telcon.core.seal import Media, Person, parse_media_untrusted, parse_person_untrusted
+from telcon.core.seal import Media, Person, Text, parse_media_untrusted, parse_person_untrusted
 from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
 from telcon.errors import MalformedError, OperatorError, PinError
 from telcon.node.agreement import Agreement
@@ -36,6 +37,9 @@ from telcon.node.tape import Tape
 __all__ = ["Audit", "RunningCall", "Site"]
 
 HANDLE_OCTETS = 8
+STALE_S = 2.0
+"""A recorder heard of longer ago than this counts as stopped."""
+
 HEARTBEAT_S = 1.0  # docs/protocol.md §6, recorder
 
 
@@ -88,11 +92,13 @@ class RunningCall:
     persons: dict[str, Person] = field(default_factory=dict)  # handle -> as stated by its side
     muted: set[str] = field(default_factory=set)  # handles, by both sides' hints
     tape: Tape | None = None
+    had_stricter: bool = False  # it was live in a mode that does not record
     their_recorder: tuple[RecorderSignal, float] | None = None  # and when it came, monotonic
     hushed_until: float | None = None  # the peer says that it has hung up
     goes_on_unsigned: bool = False  # the link is away for so long that people are told, once
     ended_at: float | None = None  # monotonic
     leaving: asyncio.TimerHandle | None = None  # takes the ended call off the screens
+    _switched: asyncio.Event = field(default_factory=asyncio.Event)
     _beating: asyncio.Task[None] | None = None
     _trunk_hash: str | None = None  # as the peer sealed it
     _trunk: TrunkSignal | None = None  # as the peer signalled it
@@ -100,6 +106,22 @@ class RunningCall:
     def recorder(self) -> RecorderStatus:
         """Return our recorder's lamp."""
         return RecorderStatus(on=False, age_ms=None) if self.tape is None else self.tape.status()
+
+    def hears_their_recorder(self) -> bool:
+        """Say whether their recorder told just now that it is on."""
+        if self.their_recorder is None:
+            return False
+        beat, came = self.their_recorder
+        return beat.on and time.monotonic() - came < STALE_S
+
+    def is_recorded(self, state: CallState, own: str, *, link_up: bool) -> bool:
+        """Say whether both recorders are on, as far as can be told; `own` is our log.
+
+        Without the link theirs is not heard of, well or not.
+        """
+        logged = {one.author for one in state.recordings if one.off is None}
+        theirs = bool(logged - {own}) and self.hears_their_recorder()
+        return own in logged and self.recorder().on and (theirs or not link_up)
 
     # -- devices
 
@@ -199,13 +221,34 @@ class RunningCall:
     def record(
         self, site: Site, line: Line, agreements: Agreements, speakers: Iterable[Speaker]
     ) -> None:
-        """Record `speakers` from now on, those who are not recorded yet."""
+        """Record `speakers` from now on, those who are not recorded yet; again, after `pause`."""
         if self.tape is None:
             self.tape = self.floor.tape = self._tape(site, line, agreements)
             site.spawn(self.tape.run())
             self._beating = site.spawn(self._beat(site, line))
+        self.tape.resume()
         for speaker in speakers:
             self.tape.add_track(speaker.origin, speaker.track)
+
+    def switch_recorder(self, reason: Text | None) -> None:
+        """Switch our recorder off for `reason`, or on again; the other side hears of it at once.
+
+        Raises:
+            OperatorError: nothing is recorded now, or the recorder has failed.
+        """
+        if self.tape is None:
+            raise OperatorError("Nothing of this call is recorded.")
+        if reason is None:
+            self.tape.switch_on()
+        else:
+            self.tape.switch_off(reason)
+        self._switched.set()
+
+    def pause(self) -> None:
+        """Record nothing from now on: one side has stated a mode that does not record."""
+        self.had_stricter = True
+        if self.tape is not None:
+            self.tape.pause()
 
     def _tape(self, site: Site, line: Line, agreements: Agreements) -> Tape:
         own, other = line.identity.own_card.log.name, line.identity.peer_card.log.name
@@ -236,7 +279,9 @@ class RunningCall:
             body = format_signal(RecorderSignal(on=lamp.on, age_ms=lamp.age_ms))
             line.signal("recorder", self.call, body)
             site.changed()
-            await asyncio.sleep(HEARTBEAT_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._switched.wait(), HEARTBEAT_S)
+            self._switched.clear()
 
     # -- the end
 

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from telcon.core.duties import RECORDER_CONDITIONS, Firmness
 from telcon.core.seal import Person
 from telcon.errors import MalformedError, SettingsError
 from telcon.node.link.addresses import MAX_ADDRESSES, parse_address
@@ -103,6 +104,8 @@ class LineSettings:
 
     test_every_minutes: int
     """How often it tests that the other side answers; 0: never."""
+    recorder_stopped: Firmness = "go on"
+    """What this side wants of a call in which a recorder stops; the firmer of both sides holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +341,11 @@ def _line(table: _Table) -> LineSettings:
         f"0, or a number of minutes from {MIN_TEST_MINUTES} to {MAX_TEST_MINUTES}",
         _is_minutes,
     )
+    stopped: Firmness = "go on"
+    if table.has("recorder_stopped"):
+        stopped = table.take("recorder_stopped", '"go on", "mute" or "end"', _is_firmness)
     table.end()
-    return LineSettings(every)
+    return LineSettings(every, stopped)
 
 
 def _push(table: _Table) -> PushSettings:
@@ -391,6 +397,10 @@ def _is_minutes(value: Any) -> bool:
     return is_number and (value == 0 or MIN_TEST_MINUTES <= value <= MAX_TEST_MINUTES)
 
 
+def _is_firmness(value: Any) -> bool:
+    return isinstance(value, str) and value in RECORDER_CONDITIONS
+
+
 def _is_service(value: Any) -> bool:
     if not isinstance(value, str):
         return False
@@ -431,7 +441,10 @@ def _format(settings: NodeSettings) -> str:
             "addresses": link.addresses,
         },
         "media": {"host": media.host, "port": media.port, "hosts": media.hosts},
-        "line": {"test_every_minutes": settings.line.test_every_minutes},
+        "line": {
+            "test_every_minutes": settings.line.test_every_minutes,
+            "recorder_stopped": settings.line.recorder_stopped,
+        },
         "push": {"services": settings.push.services},
         "public": {"listen": settings.public.listen},
     }

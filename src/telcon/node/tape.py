@@ -1,4 +1,4 @@
-"""The recording of one call as acts on the line: record-on, chunks, record-off.
+"""The recording of one call as acts on the line: record-on, chunks, gaps, record-off.
 
 `telcon.node.record.recorder` keeps the packets; this module says in the log and in the store what
 was kept. Acts are appended after the fact and never hold up media.
@@ -7,20 +7,19 @@ was kept. Acts are appended after the fact and never hold up media.
 import asyncio
 import os
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from telcon.core import draft as drafts
 from telcon.core.call import TrackRef
 from telcon.core.draft import Draft
 from telcon.core.seal import Text
-from telcon.errors import StorageError, TelconError
+from telcon.errors import OperatorError, StorageError, TelconError
 from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
-from telcon.node.record.chunks import Chunk
+from telcon.node.record.chunks import Chunk, gaps_before
 from telcon.node.record.journal import Packet
-from telcon.node.record.recorder import CHUNK_S, CallRecorder, RecorderStatus
+from telcon.node.record.recorder import CallRecorder, RecorderStatus
 from telcon.node.store import Store
 from telcon.node.store.records import RecordingRecord
 
@@ -33,10 +32,14 @@ Audit = Callable[..., None]
 
 
 class Tape:
-    """Records one live call in mode audio; `run` until `finish`.
+    """Records one live call while both sides let its audio be recorded; `run` until `finish`.
 
-    A recorder that fails is closed and said to be off at once, with the reason. The chunks of our
-    own tracks go on all the same: the recorder of the other side may be well, and they prove it.
+    From `pause` on nothing is kept or hashed, at once; after `resume` all goes into the same
+    record. What was forwarded meanwhile is told as a gap, before the first chunk beyond it.
+
+    A recorder that fails, or that somebody switches off, is said to be off at once, with the
+    reason. The chunks of our own tracks go on all the same: the recorder of the other side may be
+    well, and they prove it.
     """
 
     def __init__(
@@ -63,72 +66,122 @@ class Tape:
         self._act = act
         self._audit = audit
         self._failed: str | None = None
+        self._off: Text | None = None
+        self._is_paused = False
         self._is_closed = False
-        self._ended = asyncio.Event()
-        self._unannounced: deque[TrackRef] = deque()
+        self._is_over = False
+        self._changed = asyncio.Event()
         self._announced: dict[TrackRef, bool] = {}  # and whether its record-on is in the log
-        self._tracks: set[TrackRef] = set()
+        self._tracks: dict[TrackRef, None] = {}  # in the order in which they came
+        self._chunks: list[Chunk] = []  # that were ended before their time, to be logged
+        self._told: dict[int, int] = {}  # own track -> index after what chunks and gaps tell of
         self._recorder = CallRecorder(
             self._shelf, own_origin, now=time.monotonic(), random_bytes=os.urandom
         )
         agreement.flush = lambda: self._recorder.flush(time.monotonic())
-        self._chunk_at = time.monotonic() + CHUNK_S  # once the recorder has failed
 
     def add_track(self, origin: str, number: int) -> None:
         """Record a track from now on; its record-on follows. Known tracks are left alone."""
-        is_open = self._failed is None and not self._ended.is_set()
+        is_open = self._failed is None and not self._is_over
         if is_open and (origin, number) not in self._tracks:
             self._recorder.add_track((origin, number), time.monotonic())
-            self._tracks.add((origin, number))
-            self._unannounced.append((origin, number))
+            self._tracks[origin, number] = None
 
     def write(self, origin: str, number: int, index: int, timestamp: int, payload: bytes) -> None:
         """Take one packet that was forwarded or played; never waits."""
-        if self._ended.is_set():
+        if self._is_over or self._is_paused:
             return
         packet = Packet(index, timestamp, payload)
-        if (origin, number) in self._tracks and self._failed is None:
+        is_kept = self._failed is None and self._off is None
+        if is_kept and (origin, number) in self._tracks:
             self._recorder.write((origin, number), packet, time.monotonic())
-        elif origin == self._own_origin and self._failed is not None:
+        elif origin == self._own_origin and not is_kept:
             self._recorder.hash_own(number, packet)
+        elif self._off is not None:
+            self._agreement.leave((origin, number), index)
+
+    def pause(self) -> None:
+        """Keep and hash nothing from now on; `run` closes each recording and says so in the log."""
+        if not self._is_paused and not self._is_over:
+            self._is_paused = True
+            self._end_chunk()
+            self._changed.set()
+
+    def resume(self) -> None:
+        """Record again, into the same record; each track's record-on follows."""
+        if self._is_paused:
+            self._is_paused = False
+            self._changed.set()
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether somebody switched the recorder off."""
+        return self._off is not None
+
+    def switch_off(self, reason: Text) -> None:
+        """Keep nothing from now on, because somebody wants it so; `run` says so with the reason."""
+        if self._off is None:
+            self._end_chunk()
+            self._off = reason
+            self._changed.set()
+
+    def switch_on(self) -> None:
+        """Record again, into the same record; each track's record-on follows.
+
+        Raises:
+            OperatorError: the recorder has failed.
+        """
+        if self._failed is not None:
+            raise OperatorError("The recorder of this call has failed; the next call has another.")
+        self._off = None
+        self._changed.set()
 
     def status(self) -> RecorderStatus:
         """Return what the lamp shows."""
-        return self._recorder.status(time.monotonic())
+        status = self._recorder.status(time.monotonic())
+        return replace(status, on=status.on and not self._is_paused and self._off is None)
 
     async def run(self) -> None:
         """Announce tracks, append chunks, and close everything once `finish` was called."""
         try:
-            while not self._ended.is_set():
-                await self._announce()
-                await self._append_chunks(self._due())
-                await self._notice_failure()
+            while not self._is_over:
+                self._changed.clear()
+                await self._follow()
                 try:
-                    await asyncio.wait_for(self._ended.wait(), TICK_S)
+                    await asyncio.wait_for(self._changed.wait(), TICK_S)
                 except TimeoutError:
                     continue
             await self._announce()
-            await self._append_chunks(self._recorder.take_chunks(time.monotonic()))
+            self._end_chunk()
+            await self._append_chunks()
             await self._close()
         finally:
             self._agreement.recorded()
 
     def finish(self) -> None:
         """Let `run` write the last chunk, close the record and say so in the log."""
-        self._ended.set()
+        self._is_over = True
+        self._changed.set()
 
-    def _due(self) -> list[Chunk]:
-        now = time.monotonic()
-        if self._failed is None:
-            return self._recorder.due(now)
-        if now < self._chunk_at:
-            return []
-        self._chunk_at = now + CHUNK_S
-        return self._recorder.take_chunks(now)
+    async def _follow(self) -> None:
+        """Log what has come about since the last time."""
+        await self._append_chunks()
+        if self._is_paused or self._off is not None:
+            await self._close_for_now()
+        else:
+            await self._announce()
+        self._chunks += self._recorder.due(time.monotonic())
+        await self._append_chunks()
+        await self._notice_failure()
 
     async def _announce(self) -> None:
-        while self._unannounced:
-            track = self._unannounced.popleft()
+        """Say of each track that it is recorded, unless that is said already."""
+        for track in list(self._tracks):
+            if self._is_paused or self._is_closed or self._off is not None:
+                return
+            if track in self._announced:
+                continue
+            self._announced[track] = False
             try:
                 await self._store.open_recording(self._record(track))
             except StorageError as error:
@@ -140,13 +193,21 @@ class Tape:
         origin, number = track
         return RecordingRecord(self._call, origin, number, self._path, time.time_ns() // 1_000)
 
-    async def _append_chunks(self, chunks: Sequence[Chunk]) -> None:
-        """Log chunks once all they cover is on the disk: what is claimed can be given."""
-        if chunks:
-            await self._shelf.wait_kept(time.monotonic())  # if it refused, the claim stands still
-        for chunk in chunks:
-            tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-            await self._append(drafts.record_chunk(self._call, tracks, chunk.key))
+    def _end_chunk(self) -> None:
+        self._chunks += self._recorder.take_chunks(time.monotonic())
+
+    async def _append_chunks(self) -> None:
+        while self._chunks:
+            await self._append_chunk(self._chunks.pop(0))
+
+    async def _append_chunk(self, chunk: Chunk) -> None:
+        """Log a chunk once all it covers is on the disk: what is claimed can be given."""
+        await self._shelf.wait_kept(time.monotonic())  # if it refused, the claim stands still
+        if gaps := gaps_before(chunk, self._told):
+            await self._append(drafts.record_gap(self._call, gaps))
+        tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
+        await self._append(drafts.record_chunk(self._call, tracks, chunk.key))
+        self._told |= {part.number: part.first + part.count for part in chunk.tracks}
 
     async def _notice_failure(self) -> None:
         event = self._recorder.next_event()
@@ -165,8 +226,18 @@ class Tape:
         if not await self._shelf.wait_kept(now) and self._shelf.failure is None:
             return  # the disk does not answer: the next start of the node closes the record
         await self._notice_failure()  # at the very end
-        for track in self._announced:
+        await self._close_tracks()
+
+    async def _close_for_now(self) -> None:
+        """Say of each track that was announced that nothing of it is recorded any more."""
+        is_open = self._announced and not self._is_closed
+        if is_open and await self._shelf.wait_kept(time.monotonic()):
+            await self._close_tracks()
+
+    async def _close_tracks(self) -> None:
+        for track in list(self._announced):
             await self._close_track(track)
+            del self._announced[track]
 
     async def _close_track(self, track: TrackRef) -> None:
         try:
@@ -177,7 +248,7 @@ class Tape:
             self._audit(AuditEvent.RECORDER_FAILED, call=self._call, why=str(error))
             return  # the next start of the node closes it, and says so
         if self._announced[track]:
-            reason = Text("en", self._failed) if self._failed else None
+            reason = Text("en", self._failed) if self._failed else self._off
             await self._append(drafts.record_off(self._call, track, digest, size, reason))
 
     async def _append(self, draft: Draft) -> bool:

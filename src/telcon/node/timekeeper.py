@@ -8,11 +8,16 @@ import asyncio
 import os
 
 from telcon.core import draft as drafts
-from telcon.core.duties import Duties, GlareAnswer, LinkLost, glare_answers
+from telcon.core.call import CallState
+from telcon.core.duties import Duties, GlareAnswer, LinkLost, glare_answers, recorder_terms
 from telcon.core.seal import Text
+from telcon.core.transitions import Phase
 from telcon.node.calls import Calls
 
 __all__ = ["Timekeeper"]
+
+LISTEN_S = 1.0
+"""How often recorders are looked at where the terms want one: a dead one tells nothing."""
 
 STOPPED_REASON = Text("en", "node stopped")
 
@@ -54,6 +59,7 @@ class Timekeeper:
         self._answer_glare()
         for lost in self._duties.link_lost(now):
             self._tell_unsigned(lost)
+        self._calls.hush_unrecorded(self._duties.silenced(now))
         self._arm(now)
 
     def _observe(self, now: float) -> None:
@@ -67,7 +73,23 @@ class Timekeeper:
             link_up=self._line.up_since_us is not None,
             trunk_silent_s=min(quiet, default=0.0),
             now=now,
+            unrecorded=self._unrecorded(),
         )
+
+    def _to_be_recorded(self) -> list[CallState]:
+        """Return live calls in mode audio, if the terms say what becomes of an unrecorded one."""
+        fold = self._line.machine.fold
+        going_on = [state for state in fold.going_on() if state.call in self._calls.running]
+        found = [one for one in going_on if one.phase is Phase.LIVE and one.mode == "audio"]
+        return found if found and recorder_terms(fold) != "go on" else []
+
+    def _unrecorded(self) -> list[str]:
+        own, link_up = self._calls.own_origin, self._line.up_since_us is not None
+        return [
+            state.call
+            for state in self._to_be_recorded()
+            if not self._calls.running[state.call].is_recorded(state, own, link_up=link_up)
+        ]
 
     def _tell_unsigned(self, lost: LinkLost) -> None:
         """Do what the terms say of a call whose link stays away: hush it, or tell its people."""
@@ -82,6 +104,8 @@ class Timekeeper:
             self._timer.cancel()
             self._timer = None
         deadline = self._duties.next_deadline()
+        if self._to_be_recorded():
+            deadline = min(deadline or now + LISTEN_S, now + LISTEN_S)
         if deadline is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, deadline - now), self.look)

@@ -36,10 +36,26 @@ class Ring(Ask, tag="ring"):
 
 
 class Answer(Ask, tag="answer"):
-    """Answer a call on this device."""
+    """Answer a call on this device, letting no more be kept than `mode` says."""
 
     call: Id
     certificate: Fingerprint
+    mode: Mode = "audio"
+
+
+class Keep(Ask, tag="keep"):
+    """State anew what our side lets be kept of a live call."""
+
+    call: Id
+    mode: Mode
+
+
+class Recorder(Ask, tag="recorder"):
+    """Switch our recorder of a live call off for a reason; without one, on again."""
+
+    call: Id
+    reason: Reason | None = None
+    lang: Language = "en"
 
 
 class Decline(Ask, tag="decline"):
@@ -148,6 +164,8 @@ class MicrophoneRefused(Ask, tag="microphone-refused"):
 AnyAsk = (
     Ring
     | Answer
+    | Keep
+    | Recorder
     | Decline
     | Cancel
     | HangUp

@@ -96,10 +96,10 @@ def draw(course: Message) -> Drawing:
     middle = GAP + ROW * len(rows["ours"])
     bars = []
     for side, sign in (("ours", -1), ("theirs", 1)):
-        for number, (kind, one) in enumerate(rows[side]):
-            start, width = wide(one)
+        for number, (kind, ones) in enumerate(rows[side]):
             y = middle + sign * (GAP + ROW * number) - (BAR if sign < 0 else 0)
-            bars.append(Bar(kind, start, round(y, 1), width))
+            for start, width in map(wide, ones):
+                bars.append(Bar(kind, start, round(y, 1), width))
     unsigned = [wide({"from_us": one, "to_us": other}) for one, other in course["unsigned"]]
     return Drawing(
         WIDTH,
@@ -116,11 +116,11 @@ def draw(course: Message) -> Drawing:
     )
 
 
-def _rows(course: Message, side: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _rows(course: Message, side: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """Return the bars of one side, nearest to the stroke first: people, then the recorder."""
-    people = [("person", one) for one in course["people"] if one["side"] == side][:ROWS]
-    recorder = [("recorder", one) for one in course["recorders"] if one["side"] == side]
-    return [*people, *recorder]
+    people = [("person", [one]) for one in course["people"] if one["side"] == side][:ROWS]
+    times = [one for one in course["recorders"] if one["side"] == side]
+    return [*people, *([("recorder", times)] if times else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,7 @@ class CoursePage:
             chunks=[
                 say(words, f"course.chunks.{one['side']}", count=one["chunks"])
                 for one in course["recorders"]
+                if one["chunks"]
             ],
             say=lambda key, **values: say(words, key, **values),
             plain=_plain,
@@ -199,6 +200,8 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         detail = ""
     elif fact["kind"] == "call.fail" and f"reason.{detail}" in words:  # a node's, not a person's
         detail = words[f"reason.{detail}"]
+    elif fact["kind"] == "call.record-gap":
+        detail = say(words, "course.seconds", seconds=detail)
     elif fact["kind"] == "call.record-held":
         key = f"course.unheard.{fact['side']}"
         detail = say(words, "course.seconds", seconds=detail)

@@ -7,6 +7,7 @@ only the tree's frontier is kept. Pure: the key is an argument, and nothing here
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import digest
 
@@ -14,7 +15,15 @@ from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
 
-__all__ = ["CHUNK_KEY_BYTES", "OPUS", "Chunk", "ChunkTree", "TrackChunk", "format_leaf"]
+__all__ = [
+    "CHUNK_KEY_BYTES",
+    "OPUS",
+    "Chunk",
+    "ChunkTree",
+    "TrackChunk",
+    "format_leaf",
+    "gaps_before",
+]
 
 CHUNK_KEY_BYTES = 32
 """Fresh for each chunk; it is also the seal's content, protocol.md §3 `key`."""
@@ -52,6 +61,21 @@ class Chunk:
     """Goes into the opening of the entry's seal `key`."""
     tracks: tuple[TrackChunk, ...]
     """By rising number; a track without packets is absent."""
+
+
+def gaps_before(chunk: Chunk, told: Mapping[int, int]) -> list[tuple[int, int, int]]:
+    """Return what of each track lies between what the log has `told` and the chunk.
+
+    `told`: by track number, the index after the last packet of its chunks and gaps so far.
+
+    Returns:
+        Number, first index and count, as `call.record-gap` lists them; empty if the chunk follows.
+    """
+    return [
+        (part.number, at, part.first - at)
+        for part in chunk.tracks
+        if part.first > (at := told.get(part.number, 0))
+    ]
 
 
 def format_leaf(key: bytes, index: int, timestamp: int, payload: bytes, kind: int = OPUS) -> bytes:

@@ -139,9 +139,17 @@ def _line(row: Any) -> LineRecord:
 
 
 def open_recording(connection: Connection, record: RecordingRecord) -> None:
-    """Store that a recording was begun; it has neither hash nor size yet."""
-    values = {name: getattr(record, name) for name in _RECORDING_FIELDS}
-    connection.execute(insert(tables.recording).values(house=HOUSE, **values))
+    """Store that a recording was begun, or goes on; it has neither hash nor size yet."""
+    table = tables.recording
+    again = connection.execute(
+        update(table)
+        .where(table.c.call == record.call, table.c.origin == record.origin)
+        .where(table.c.track == record.track)
+        .values(sha256=None, size_octets=None)
+    )
+    if not again.rowcount:
+        values = {name: getattr(record, name) for name in _RECORDING_FIELDS}
+        connection.execute(insert(table).values(house=HOUSE, **values))
 
 
 def close_recording(connection: Connection, record: RecordingRecord) -> None:

@@ -75,6 +75,16 @@ export default class Acts {
     return this.ask({ do: "hang-up", call });
   }
 
+  /** States anew what may be kept of `call`. @param {string} call @param {string} mode */
+  keep(call, mode) {
+    return this.ask({ do: "keep", call, mode });
+  }
+
+  /** Switches our recorder off for `reason`; without one, on again. @param {string} call @param {string|null} reason */
+  recorder(call, reason) {
+    return this.ask({ do: "recorder", call, reason, lang: document.documentElement.lang });
+  }
+
   mute(call, muted) {
     this.#page.media.mute(muted);
     this.#page.changed();

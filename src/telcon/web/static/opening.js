@@ -14,6 +14,8 @@ export default class Opening {
   rang = "";
   /** Why there is no microphone, and what tries again. @type {{error: NoMicrophone, again: () => void}|null} */
   refusal = null;
+  /** What may be kept of the next call, by line; audio where nobody has chosen. @type {Map<string, string>} */
+  modes = new Map();
   /** Whether a microphone is being opened. */
   isOpening = false;
   #page;
@@ -61,20 +63,25 @@ export default class Opening {
     }
     await media.speak(track);
     const certificate = await media.fingerprint();
-    const rung = await this.#ringOrAnswer({ do: "ring", line, mode: "audio", certificate, topic: null });
+    const rung = await this.#ringOrAnswer({ do: "ring", line, mode: this.mode(line), certificate, topic: null });
     if (!rung && !this.#page.snapshot.call?.mine) media.close();
     else if (rung && this.#stopped) await acts.cancel(rung.call);
     this.#rung(rung?.call ?? "");
   }
 
-  /** @param {string} call */
-  async answer(call) {
+  /** What may be kept of the next call on `line`. @param {string} line */
+  mode(line) {
+    return this.modes.get(line) ?? "audio";
+  }
+
+  /** @param {string} call @param {string} [most] what may be kept at most */
+  async answer(call, most = "audio") {
     const { media } = this.#page;
     media.play();
     // Where no question comes up the answer need not wait for the microphone to warm up.
-    const opening = this.microphone(() => this.answer(call));
+    const opening = this.microphone(() => this.answer(call, most));
     if (!(await isAllowed()) && !(await opening)) return;
-    const answered = this.#answer(call, await media.fingerprint());
+    const answered = this.#answer(call, await media.fingerprint(), most);
     const track = await opening;
     if (track) await media.speak(track);
     if (!(await answered)) media.close();
@@ -86,12 +93,12 @@ export default class Opening {
     const { link } = this.#page;
     try {
       return this.#waiting(act.line)
-        ? await this.#answer(this.#waiting(act.line), act.certificate)
+        ? await this.#answer(this.#waiting(act.line), act.certificate, act.mode)
         : await link.ask(act);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       await link.nextState(NEWS_MS);
-      if (this.#waiting(act.line)) return this.#answer(this.#waiting(act.line), act.certificate);
+      if (this.#waiting(act.line)) return this.#answer(this.#waiting(act.line), act.certificate, act.mode);
       if (this.#page.snapshot.call?.side !== "both") this.#page.trouble(error);
       return null; // or the two rings have met: there is a call already
     }
@@ -103,9 +110,9 @@ export default class Opening {
   }
 
   /** @returns {Promise<{call: string}|null>} */
-  async #answer(call, certificate) {
+  async #answer(call, certificate, mode) {
     this.#answering.add(call);
-    const answered = await this.#page.acts.ask({ do: "answer", call, certificate });
+    const answered = await this.#page.acts.ask({ do: "answer", call, certificate, mode });
     this.#answering.delete(call);
     return answered && { call };
   }

@@ -8,6 +8,7 @@ import LiveLink from "./live-link.js";
 import News from "./news.js";
 import CallMedia from "./media/call-media.js";
 import { parts, put } from "./parts.js";
+import RecorderNews from "./recorder-news.js";
 import Opening from "./opening.js";
 import Outbox from "./outbox.js";
 import Ringer from "./ringer.js";
@@ -31,6 +32,7 @@ export default class Page {
   wishes = new Wishes(this);
   /** When the call that rings sounds, on this page's own clock (`performance.now`), ms. */
   soundsAtMs = 0;
+  #recorders = new RecorderNews();
   #ringer = new Ringer();
   #wakeLock = new WakeLock();
   #awake = new Awake((slept) => this.#cameBack(slept));
@@ -125,6 +127,7 @@ export default class Page {
     if (call && !call.ended) this.#known.add(call.call);
     if (call) this.#ended = call.ended && call.phase !== "merged" ? call : null;
     this.opening.arrived(call);
+    this.#recorders.look(call);
     this.#tendMedia(call);
     this.#tendRing(call);
     this.changed();

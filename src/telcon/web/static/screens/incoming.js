@@ -9,13 +9,14 @@ import Screen from "./screen.js";
 export default class Incoming extends Screen {
   #picture = new LinePicture(this.at.line);
   #call = "";
+  #offered = "";
   #proposal = new Proposal(this.at.times, (words) => this.#decline(words));
   /** Which card is open, by the button that opened it. @type {HTMLElement|null} */ #opener = null;
 
   constructor(page) {
     super(page, "t-incoming");
     const { answer, decline, why, time, reasons, own } = this.at;
-    answer.addEventListener("click", () => page.opening.answer(this.#call));
+    answer.addEventListener("click", () => page.opening.answer(this.#call, this.at.most.value));
     decline.addEventListener("click", () => this.#decline(null));
     why.addEventListener("click", () => this.#open(why, reasons));
     time.addEventListener("click", () => this.#open(time, this.at.times));
@@ -35,8 +36,20 @@ export default class Incoming extends Screen {
     putPerson(this.at, call.peer, say("person.stated", { node }));
     this.#picture.show("ring-theirs");
     put(this.at.mode, say(`mode.${call.mode}`));
+    this.#offer(call);
     put(this.at.since, opened ? say("incoming.line-of", { date: day(opened) }) : say("incoming.kicker"));
     this.#proposal.render(now);
+  }
+
+  /** Who answers may let less be kept than the ring proposes, and not more. */
+  #offer({ call, mode }) {
+    if (this.#offered === call) return;
+    this.#offered = call;
+    const options = [...this.at.most.options];
+    const proposed = options.findIndex(({ value }) => value === mode);
+    options.forEach((option, at) => (option.hidden = option.disabled = at < proposed));
+    this.at.most.value = mode;
+    this.at.keep.hidden = proposed === options.length - 1;
   }
 
   escape() {

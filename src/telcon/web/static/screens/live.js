@@ -5,6 +5,7 @@ import { loudness } from "../media/meter.js";
 import { clone, initials, keyed, parts, put, putPerson } from "../parts.js";
 import { hasWords, plain, say, sayCount } from "../words.js";
 import { qualityFigures, qualityWords } from "./quality-words.js";
+import Keeping from "./keeping.js";
 import Screen from "./screen.js";
 import securityOf from "./security.js";
 import soundWords from "./sound-words.js";
@@ -18,6 +19,7 @@ const SPEAKS = 0.3; // of the range from silence to full
 
 export default class Live extends Screen {
   #picture = new LinePicture(this.at.line, "open");
+  #keeping = new Keeping(this.page, this.at);
   #bars = new VoiceBars(this.at.bars);
   #call = "";
   #behind = new Lasting(BEHIND_US);
@@ -34,7 +36,7 @@ export default class Live extends Screen {
     this.at.messages.addEventListener("click", () => page.setAside(`messages/${page.snapshot.call.line}`));
     this.at.audio.addEventListener("click", () => page.setAside("audio"));
     this.at.end.addEventListener("click", () => acts.hangUp(this.#call));
-    for (const fold of [this.at.quality, this.at.security]) { // what was asked for is not left under the keys
+    for (const fold of [this.at.keep, this.at.quality, this.at.security]) { // what was asked for is not left under the keys
       fold.addEventListener("toggle", () => fold.open && fold.scrollIntoView({ block: "nearest" }));
     }
   }
@@ -47,6 +49,7 @@ export default class Live extends Screen {
     put(this.at["their-face"], initials(call.peer.name));
     putLamp(this.at["our-lamp"], "ours", call, now);
     putLamp(this.at["their-lamp"], "theirs", call, now);
+    this.#keeping.render(call);
     this.#renderSigned(call, now);
     this.#renderPeople(call.people);
     this.#renderFacts(call, snapshot.node);
@@ -56,7 +59,7 @@ export default class Live extends Screen {
   }
 
   escape() {
-    this.at.security.open = this.at.quality.open = false;
+    this.at.security.open = this.at.quality.open = this.at.keep.open = false;
   }
 
   disconnect() {

@@ -19,6 +19,7 @@ export default class Person extends Screen {
     this.at.tests.append(strip);
     this.#strip = new TestStrip(strip);
     this.at.call.addEventListener("click", () => page.opening.ring(this.#line));
+    this.at.mode.addEventListener("change", () => page.opening.modes.set(this.#line, this.at.mode.value));
     this.at.wish.addEventListener("click", () => page.wishes.wish(this.#line, !this.#wished));
   }
 
@@ -36,6 +37,8 @@ export default class Person extends Screen {
     if (line.tests) this.#strip.render(line.tests, now);
     put(this.at.call, say("person.call", { name: peer.name }));
     this.at.call.hidden = picture !== "up" || call !== null;
+    this.at.keep.hidden = this.at.call.hidden;
+    this.at.mode.value = this.page.opening.mode(line.line);
     this.#renderLinks(line, picture, snapshot);
   }
 

@@ -28,7 +28,7 @@ export default class Ringing extends Screen {
     const soon = rings && !down ? soundsIn(this.page.soundsAtMs) : "";
     put(this.at.text, down ? say("ringing.down", { time: since(down) }) : soon || text);
     put(this.at.devices, rings ? devices(call, now) : "");
-    put(this.at.mode, say(`mode.${call?.mode ?? "audio"}`));
+    put(this.at.mode, say(`mode.${call?.mode ?? this.page.opening.mode(line?.line)}`));
   }
 }
 
