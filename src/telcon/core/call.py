@@ -132,6 +132,12 @@ class CallState:
     destroyed: Mapping[str, int]  # by author: where it says that it destroyed its record
     late: tuple[Late, ...]  # acts without effect, by origin and index
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether both sides closed their recordings and neither logged a packet."""
+        closed = all(recording.off is not None for recording in self.recordings)
+        return closed and not self.chunks and len({one.author for one in self.recordings}) > 1
+
     def active(self, origin: str) -> tuple[Seat, ...]:
         """Return the people of one side who are on the roster now."""
         seats = self.roster.values()

@@ -2,7 +2,7 @@
 
 A cell is either the phase that the entry leads to or the reason for which it is void. The table
 speaks of an entry whose causal past shows the call in that phase; what two acts make together that
-knew nothing of each other, `PRECEDENCE` settles (see `telcon.core.call`). The picture in the docs
+knew nothing of each other, `PRECEDENCE` settles (see `telcon.core.settle`). The picture in the docs
 is printed from this table.
 """
 

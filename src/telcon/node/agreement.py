@@ -167,6 +167,11 @@ class Agreement:
         self._recorded.set()
         self._wake.set()
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closing
+
     def close(self) -> None:
         """End `run` once the recording is closed; the next start of the node goes on."""
         self._is_closing = True
@@ -280,7 +285,8 @@ class Agreement:
         try:
             while not await self._step():
                 await self._news()
-            await self._seal()
+            if self._state().is_agreed:
+                await self._seal()
         except (TelconError, OSError) as error:
             # The node closes, the line has ended, the disk refuses, or the other side knows no such
             # acts: the record stays as it is, and is not said to be agreed.
@@ -300,13 +306,15 @@ class Agreement:
         return self._line.machine.fold.calls[self.call]
 
     async def _step(self) -> bool:
-        """Do what can be done now; say whether both sides state the same record."""
+        """Do what can be done now; say whether both sides state the same record, or have none."""
         while (author := self._next_author()) is not None:
             await self._deal_with(author)
         state = self._state()
         if state.is_agreed and self._recorded.is_set():
             return True
         if self._is_complete(state):
+            if state.is_silent:
+                return True
             await self._state_record(state)
         return self._state().is_agreed and self._recorded.is_set()
 

@@ -43,7 +43,9 @@ class Agreements:
     def add(self, agreement: Agreement) -> None:
         """Work on a record until it is agreed."""
         if not self.has_room():
-            next(iter(self._open.values())).close()
+            oldest = (one for one in self._open.values() if not one.is_closing)
+            if (evicted := next(oldest, None)) is not None:
+                evicted.close()
         self._open[agreement.call] = agreement
         self._spawn(self._run(agreement))
 

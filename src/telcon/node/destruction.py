@@ -13,6 +13,7 @@ from telcon.core.seal import Text
 from telcon.core.transitions import ENDS
 from telcon.errors import OperatorError, StorageError
 from telcon.node.calls import Calls
+from telcon.node.record.disk import sync_folder
 from telcon.node.record.place import RecordPlace
 
 __all__ = ["destroy_record"]
@@ -35,18 +36,24 @@ async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> 
         raise OperatorError("this call is not over", advice="Destroy its record once it is.")
     if own in state.destroyed:
         raise OperatorError("this node's record of that call is destroyed already")
-    await calls.agreements.end(call)
     if state.answered is None or line.machine.fold.is_frozen or line.machine.state != "going":
         raise OperatorError(
             "it cannot be said in the log of this line that the record is destroyed",
             advice="The call must have been live, and the line neither frozen nor ended.",
         )
-    place = RecordPlace.of(folder, line.identity.line, call)
+    await calls.agreements.end(call)
     try:
-        await asyncio.to_thread(place.erase_guarded_key)
-        await asyncio.to_thread(shutil.rmtree, place.journal.parent)
-    except FileNotFoundError:
-        pass  # nothing was recorded, or an attempt before this one got so far
+        await asyncio.to_thread(_erase, RecordPlace.of(folder, line.identity.line, call))
     except OSError as error:
         raise StorageError(f"the record cannot be destroyed: {error.strerror or error}") from error
     await line.act(drafts.record_destroyed(call, Text("en", reason)))
+
+
+def _erase(place: RecordPlace) -> None:
+    """Erase the key and the journal, so that no power cut brings them back."""
+    place.erase_guarded_key()
+    folder = place.journal.parent
+    if folder.exists():  # else nothing was recorded, or an attempt before this one got so far
+        shutil.rmtree(folder)
+    if folder.parent.exists():
+        sync_folder(folder.parent)

@@ -14,7 +14,7 @@ from telcon.core.call import CallState
 from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.core.seal import Text
 from telcon.core.transitions import ENDS
-from telcon.errors import IllegalActError, MalformedError, SealedError, TelconError
+from telcon.errors import IllegalActError, MalformedError, SealedError, StorageError, TelconError
 from telcon.node.agreement import Agreement
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
@@ -91,7 +91,9 @@ def _is_unfinished(line: Line, call: str, records: Iterable[RecordingRecord]) ->
     if state is not None and line.identity.own_card.log.name in state.destroyed:
         return False
     is_open = any(record.sha256 is None for record in records)
-    return is_open or (state is not None and state.phase in ENDS and not state.is_agreed)
+    if state is None or state.phase not in ENDS or state.is_agreed or state.is_silent:
+        return is_open
+    return True
 
 
 async def _take_up(
@@ -109,7 +111,9 @@ async def _take_up(
     place = RecordPlace(folder, records[0].path)
     try:
         journal = await asyncio.to_thread(place.go_on)
-    except (MalformedError, SealedError, FileNotFoundError) as error:
+    except (MalformedError, SealedError, StorageError) as error:
+        if isinstance(error, StorageError) and await asyncio.to_thread(place.journal.exists):
+            raise  # what the disk does not give today it may give at the next start
         audit(AuditEvent.RECORD_UNREADABLE, call=call, why=str(error))
         for record in open_records:
             nothing = replace(record, sha256=sha256().digest(), size_octets=0)
@@ -124,7 +128,10 @@ async def _take_up(
     try:
         if open_records:
             await agreement.bring_back()
-            await _log_tail(calls.line, call, shelf)
+            try:
+                await _log_tail(calls.line, call, shelf)
+            except IllegalActError as error:  # as in `_close`
+                audit(AuditEvent.RECORD_UNLOGGED, call=call, act="chunk", why=str(error))
         for record in open_records:
             digest, size = await shelf.measure_recorded((record.origin, record.track))
             closed = replace(record, sha256=digest, size_octets=size)

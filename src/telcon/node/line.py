@@ -104,6 +104,7 @@ class Line:
         Raises:
             IllegalActError: the fold would void it; nothing was written.
             LinkDownError: the line may not sign yet, or was closed before the act was durable.
+            BusyError: the disk does not keep up.
 
         Cancellation: the act stays appended; only the wait ends.
         """

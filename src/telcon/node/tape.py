@@ -206,8 +206,8 @@ class Tape:
         if gaps := gaps_before(chunk, self._told):
             await self._append(drafts.record_gap(self._call, gaps))
         tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
-        await self._append(drafts.record_chunk(self._call, tracks, chunk.key))
-        self._told |= {part.number: part.first + part.count for part in chunk.tracks}
+        if await self._append(drafts.record_chunk(self._call, tracks, chunk.key)):
+            self._told |= {part.number: part.first + part.count for part in chunk.tracks}
 
     async def _notice_failure(self) -> None:
         event = self._recorder.next_event()
@@ -236,20 +236,26 @@ class Tape:
 
     async def _close_tracks(self) -> None:
         for track in list(self._announced):
-            await self._close_track(track)
-            del self._announced[track]
+            if await self._close_track(track):
+                del self._announced[track]
 
-    async def _close_track(self, track: TrackRef) -> None:
+    async def _close_track(self, track: TrackRef) -> bool:
+        """Say what a track came to, then close its row: after a kill an open row shows the rest.
+
+        False: it is still open. It is tried again, at the next start of the node at the latest.
+        """
+        reason = Text("en", self._failed) if self._failed else self._off
         try:
             digest, size = await self._shelf.measure_recorded(track)
+            off = drafts.record_off(self._call, track, digest, size, reason)
+            if self._announced[track] and not await self._append(off):
+                return False
             record = replace(self._record(track), sha256=digest, size_octets=size)
             await self._store.close_recording(record)
         except TelconError as error:
             self._audit(AuditEvent.RECORDER_FAILED, call=self._call, why=str(error))
-            return  # the next start of the node closes it, and says so
-        if self._announced[track]:
-            reason = Text("en", self._failed) if self._failed else self._off
-            await self._append(drafts.record_off(self._call, track, digest, size, reason))
+            return False
+        return True
 
     async def _append(self, draft: Draft) -> bool:
         """Append a recording act; one that the fold would void is audited, the record stays."""

@@ -17,7 +17,7 @@ data key is wrapped to each reader, with the context as HPKE's info. A kill leav
 readers leave it out and the next writer cuts it off. What was kept once is never replaced: of two
 packets of one index the first counts.
 
-Writing and reading block on the disk: `telcon.node.record.recorder` calls them in threads.
+Writing and reading block on the disk: `telcon.node.record.shelf` calls them in threads.
 """
 
 import os

@@ -61,6 +61,7 @@ class RecordPlace:
             file.flush()
             os.fsync(descriptor)
         sync_folder(path.parent)
+        sync_folder(path.parent.parent)
         return Journal.create(self.journal, head, (key.reader, *keepers))
 
     def read(self, key: PrivateKey | None = None) -> Journal:

@@ -43,11 +43,6 @@ class Shelf:
         """Why writing ended early; None while all is well."""
         return self._disk.failure
 
-    @property
-    def is_made(self) -> bool:
-        """Whether there is a journal."""
-        return self._journal is not None
-
     def waiting_since(self) -> float | None:
         """Return when the job that the disk is busy with was given; None when it is idle."""
         return self._disk.waiting_since()
