@@ -14,7 +14,7 @@ demo: $(VENV)/.run
 	@$(PY) -m demo $(ARGS)
 
 test: $(VENV)/.dev .venv-interop/.done
-	@bash scripts/need chromium firefox-esr ffmpeg faketime
+	@bash scripts/need chromium firefox-esr pulseaudio ffmpeg faketime
 	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev

@@ -2,14 +2,19 @@
 
 What a test does with a page of Chromium it does with one of Firefox: go, click, wait, read. Only
 what is needed for that is here. The preferences let Firefox reach a node on this machine alone
-(it leaves 127.0.0.1 out of ICE otherwise) and open a microphone without asking.
+(it leaves 127.0.0.1 out of ICE otherwise) and open a microphone without asking. Its clock of audio
+is a sound server with a sink that nobody hears: without one Firefox plays nothing.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
 import shutil
+import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +36,6 @@ PREFERENCES: dict[str, bool | int | str] = {
     "media.navigator.permission.disabled": True,
     "media.peerconnection.ice.loopback": True,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
-    "media.cubeb.force_mock_context": True,  # plays without a sound card, in real time
     "media.autoplay.default": 0,
     "network.dns.disableIPv6": True,
     "network.proxy.type": 0,
@@ -54,6 +58,7 @@ ALLOW_JS = """
   }
 }
 """
+SOUND_S = 20  # in which a sound server has to listen
 KEYS = {
     "Enter": "\ue007",
     "Tab": "\ue004",
@@ -74,6 +79,7 @@ class Firefox(Browser):
 
     def __init__(self, *flags: str) -> None:
         """Start Firefox with `flags` added. Raises BrowserError when there is none."""
+        self._sound: subprocess.Popen[bytes] | None = None
         super().__init__(*flags)
         try:
             self.call("session.new", {"capabilities": {}})
@@ -108,7 +114,17 @@ class Firefox(Browser):
     def _command(self, profile: Path, flags: Sequence[str]) -> list[str]:
         lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in PREFERENCES.items()]
         (profile / "user.js").write_text("\n".join(lines))
-        return [find_firefox(), *FLAGS, *flags, "--profile", str(profile)]
+        firefox = [find_firefox(), *FLAGS, *flags, "--profile", str(profile)]
+        socket = profile / "sound" / "native"
+        self._sound = start_sound(socket)
+        return ["env", f"PULSE_SERVER=unix:{socket}", *firefox]
+
+    def close(self) -> None:
+        """End the browser and its sound server; may be called twice."""
+        super().close()
+        if self._sound is not None:
+            self._sound.terminate()
+            self._sound.wait()
 
     def _address(self) -> str:
         return super()._address() + "/session"
@@ -116,6 +132,34 @@ class Firefox(Browser):
     def _about(self, got: dict[str, Any]) -> str:
         params = got.get("params", {})
         return str(params.get("source", params).get("context", ""))
+
+
+def start_sound(socket: Path) -> subprocess.Popen[bytes]:
+    """Start a sound server that listens on `socket`. Raises BrowserError when it does not."""
+    socket.parent.mkdir(mode=0o700)
+    told = {"HOME": str(socket.parent), "PULSE_RUNTIME_PATH": str(socket.parent)}
+    try:
+        sound = subprocess.Popen(
+            [
+                *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
+                *("--disable-shm", "--realtime=no", "--high-priority=no"),
+                *("-L", "module-null-sink rate=48000"),
+                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}"),
+            ],
+            env={**os.environ, **told},
+            stderr=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise BrowserError("pulseaudio is not installed") from error
+    until = time.monotonic() + SOUND_S
+    while not socket.exists():
+        if sound.poll() is not None or time.monotonic() > until:
+            sound.kill()
+            sound.wait()
+            raise BrowserError("the sound server does not listen")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            sound.wait(0.02)
+    return sound
 
 
 class FirefoxPage(Page):
