@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 
 from browser.cdp import Browser, BrowserError, Page
 
-__all__ = ["Firefox", "FirefoxPage"]
+__all__ = ["Firefox", "FirefoxPage", "address_in_ice"]
 
 NAMES = ("firefox-esr", "firefox")
 FLAGS = (
@@ -115,9 +116,9 @@ class Firefox(Browser):
         lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in PREFERENCES.items()]
         (profile / "user.js").write_text("\n".join(lines))
         firefox = [find_firefox(), *FLAGS, *flags, "--profile", str(profile)]
-        socket = profile / "sound" / "native"
-        self._sound = start_sound(socket)
-        return ["env", f"PULSE_SERVER=unix:{socket}", *firefox]
+        sound = profile / "sound" / "native"
+        self._sound = start_sound(sound)
+        return ["env", f"PULSE_SERVER=unix:{sound}", *firefox]
 
     def close(self) -> None:
         """End the browser and its sound server; may be called twice."""
@@ -134,17 +135,31 @@ class Firefox(Browser):
         return str(params.get("source", params).get("context", ""))
 
 
-def start_sound(socket: Path) -> subprocess.Popen[bytes]:
-    """Start a sound server that listens on `socket`. Raises BrowserError when it does not."""
-    socket.parent.mkdir(mode=0o700)
-    told = {"HOME": str(socket.parent), "PULSE_RUNTIME_PATH": str(socket.parent)}
+def address_in_ice() -> str:
+    """Return an address of this machine from which Firefox reaches a node on it.
+
+    Newer builds never put 127.0.0.1 into ICE, and from another address they do not try it. What
+    goes to the machine's own address does not leave it either.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # asks for the route, sends nothing
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def start_sound(path: Path) -> subprocess.Popen[bytes]:
+    """Start a sound server that listens on `path`. Raises BrowserError when it does not."""
+    path.parent.mkdir(mode=0o700)
+    told = {"HOME": str(path.parent), "PULSE_RUNTIME_PATH": str(path.parent)}
     try:
         sound = subprocess.Popen(
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                 *("--disable-shm", "--realtime=no", "--high-priority=no"),
                 *("-L", "module-null-sink rate=48000"),
-                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}"),
+                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={path}"),
             ],
             env={**os.environ, **told},
             stderr=subprocess.DEVNULL,
@@ -152,7 +167,7 @@ def start_sound(socket: Path) -> subprocess.Popen[bytes]:
     except FileNotFoundError as error:
         raise BrowserError("pulseaudio is not installed") from error
     until = time.monotonic() + SOUND_S
-    while not socket.exists():
+    while not path.exists():
         if sound.poll() is not None or time.monotonic() > until:
             sound.kill()
             sound.wait()

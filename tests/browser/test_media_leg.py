@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from browser.cdp import Browser, Page
-from browser.firefox import Firefox, FirefoxPage
+from browser.firefox import Firefox, FirefoxPage, address_in_ice
 from node.media.rig import LOOPBACK, Room, a_room, in_loop
 from telcon.node.media.leg import Leg
 
@@ -51,6 +51,7 @@ class Stage:
     def __init__(self, browser: Browser, address: str) -> None:
         self._browser = browser
         self._address = address
+        self.host = address_in_ice() if isinstance(browser, Firefox) else LOOPBACK
         self.pages: list[Page] = []
 
     def open(self) -> Page:
@@ -99,7 +100,7 @@ class Device:
 
 @in_loop
 async def test_each_hears_the_right_tone_in_the_right_slot(stage: Stage) -> None:
-    async with a_room() as room:
+    async with a_room(host=stage.host) as room:
         first = await Device.arm(room, stage)
         second = await Device.arm(room, stage)
         await first.run("leg.whistle(440)")
@@ -131,7 +132,7 @@ async def test_each_hears_the_right_tone_in_the_right_slot(stage: Stage) -> None
 
 @in_loop
 async def test_an_armed_page_is_not_heard_and_hears_nothing(stage: Stage) -> None:
-    async with a_room() as room:
+    async with a_room(host=stage.host) as room:
         armed = await Device.arm(room, stage)
         await armed.run("leg.speak()")
         await armed.wait("leg.stats('outbound-rtp').then(([s]) => s.packetsSent > 20)")
@@ -142,7 +143,7 @@ async def test_an_armed_page_is_not_heard_and_hears_nothing(stage: Stage) -> Non
 
 @in_loop
 async def test_the_microphone_is_heard_and_reported_on(stage: Stage) -> None:
-    async with a_room() as room:
+    async with a_room(host=stage.host) as room:
         speaker = await Device.arm(room, stage)
         sizes: list[int] = []
         speaker.leg.admit().add_tap(lambda packet: sizes.append(len(packet.payload)))
@@ -159,7 +160,7 @@ async def test_the_microphone_is_heard_and_reported_on(stage: Stage) -> None:
 
 @in_loop
 async def test_a_page_that_restarts_ice_goes_on_hearing(stage: Stage) -> None:
-    async with a_room() as room:
+    async with a_room(host=stage.host) as room:
         page = await Device.arm(room, stage)
         await page.run("leg.whistle(660)")
         page.leg.slots[2].map(page.leg.admit())
@@ -171,7 +172,7 @@ async def test_a_page_that_restarts_ice_goes_on_hearing(stage: Stage) -> None:
 
 @in_loop
 async def test_a_page_with_another_certificate_is_not_let_in(stage: Stage) -> None:
-    async with a_room() as room:
+    async with a_room(host=stage.host) as room:
         page = await asyncio.to_thread(stage.open)
         device = Device(page, room.leg())
         offer = await device.run("leg.offer()")

@@ -293,6 +293,23 @@ def line_named(store: "StoreReader", wanted: str) -> "LineRecord":
     return max(found, key=lambda one: one.confirmed_at_us)
 
 
+def only_line_named(store: "StoreReader", wanted: str) -> "LineRecord":
+    """Return the line with that id, or the only one there ever was to that node.
+
+    Of a line that was renewed, the newest log alone would say nothing of calls in the one before.
+
+    Raises:
+        OperatorError: there is none, or more than one.
+    """
+    named = sorted(one.line for one in store.lines() if one.peer_name == wanted)
+    if len(named) > 1:
+        raise OperatorError(
+            f"there have been {len(named)} lines to {wanted}, and each log speaks of its own alone",
+            advice=f"Attest for each by its id: {', '.join(named)}",
+        )
+    return line_named(store, wanted)
+
+
 def read_private_key(path: Path) -> "PrivateKey":
     """Return the private key in the file `path`.
 
@@ -333,7 +350,7 @@ def _attest(arguments: argparse.Namespace) -> int:
 
     since_us, until_us = read_time(arguments.since), read_time(arguments.until)
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
-        record = line_named(store, arguments.line)
+        record = only_line_named(store, arguments.line)
         note_export(arguments, layer="absence", line=record.line)
         found = attest_none(
             **logs_of(store, record),

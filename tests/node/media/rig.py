@@ -116,13 +116,13 @@ class Device(DeviceLeg):
 class Room:
     """One media plane, everything it said, and the devices in it."""
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, host: str = LOOPBACK) -> None:
         self.audited: list[tuple[str, dict[str, str | int]]] = []
         self.events: list[LegEvent] = []
         self.changes = Changes()
         self.devices: list[Device] = []
         clocks = {} if clock is None else {"clock": clock}
-        self.plane = MediaPlane.open(LOOPBACK, 0, [LOOPBACK], audit=self._audit, **clocks)
+        self.plane = MediaPlane.open(host, 0, [host], audit=self._audit, **clocks)
 
     def leg(self, expected_certificate: bytes | None = None) -> Leg:
         return self.plane.open_leg(expected_certificate, self._note)
@@ -159,8 +159,10 @@ class Room:
 
 
 @contextlib.asynccontextmanager
-async def a_room(clock: Callable[[], float] | None = None) -> AsyncIterator[Room]:
-    room = Room(clock)
+async def a_room(
+    clock: Callable[[], float] | None = None, host: str = LOOPBACK
+) -> AsyncIterator[Room]:
+    room = Room(clock, host)
     try:
         yield room
     finally:
