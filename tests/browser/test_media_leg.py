@@ -148,7 +148,12 @@ async def test_the_microphone_is_heard_and_reported_on(stage: Stage) -> None:
         sizes: list[int] = []
         speaker.leg.admit().add_tap(lambda packet: sizes.append(len(packet.payload)))
         await speaker.run("leg.speak()")
-        await speaker.wait("leg.stats('remote-inbound-rtp').then(([r]) => r?.roundTripTime > 0)")
+        if isinstance(speaker.page, FirefoxPage):  # Debian's 140.12 tells nothing of our reports
+            await speaker.wait("leg.stats('outbound-rtp').then(([r]) => r?.packetsSent > 40)")
+        else:
+            await speaker.wait(
+                "leg.stats('remote-inbound-rtp').then(([r]) => r?.roundTripTime > 0)"
+            )
         assert len(sizes) > 20
         codecs = await speaker.run("leg.stats('codec')")
         assert all("useinbandfec=1" in codec["sdpFmtpLine"] for codec in codecs)
