@@ -232,7 +232,8 @@ async def test_record_keepers_come_and_go(both: TwoNodes) -> None:
     await keep_records(both.arcadia, both.borealis, keeper)
     await keep_records(both.arcadia, both.borealis, keeper)
     listed = await ask(both.arcadia, "keeper-list")
-    assert listed["keepers"] == [{"peer": peer, "id": keeper.reader.id.hex()}]
+    line = line_of(both.arcadia).identity.line
+    assert listed["keepers"] == [{"peer": peer, "line": line, "id": keeper.reader.id.hex()}]
     await ask(both.arcadia, "keeper-remove", peer=peer, id=keeper.reader.id.hex())
     assert (await ask(both.arcadia, "keeper-list"))["keepers"] == []
     with pytest.raises(OperatorError, match="keeps no records"):

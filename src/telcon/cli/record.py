@@ -125,7 +125,7 @@ def _add(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     keepers = _ask(arguments, {"do": "keeper-list"})["keepers"]
     for keeper in keepers:
-        print(f"{keeper['id']}  {keeper['peer']}")
+        print(f"{keeper['id']}  {keeper['peer']}  line {keeper['line']}")
     if not keepers:
         print("No record-keeper yet: this node alone opens its records. See: telcon keeper new")
     return 0

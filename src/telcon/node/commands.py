@@ -128,6 +128,11 @@ class Commands:
                 f"the line to {request['peer']} is frozen already",
                 advice="Pair anew with: telcon line invite --out FILE",
             )
+        if desk.board.calls.current() is not None:
+            raise OperatorError(
+                f"a call with {request['peer']} is going on, and renewing would cut it",
+                advice="Renew once it is over.",
+            )
         line = await self._invited(request, progress)
         await desk.freeze(RENEWED.format(line=line))
         await desk.line.wait_cosigned(TOLD_S)
@@ -158,15 +163,16 @@ class Commands:
         return {"ms": round(await self._desk(request["peer"]).board.tester.test(), 1)}
 
     async def _freeze(self, request: Answer, progress: Progress) -> Answer:
-        await self._desk(request["peer"]).freeze(request["reason"])
+        await self._desk(request["peer"]).freeze(_reason(request))
         return {}
 
     async def _acknowledge(self, request: Answer, progress: Progress) -> Answer:
+        reason = _reason(request)
         stopped = [one for one in self._desks(request["peer"]) if one.evidence.is_open]
         for desk in stopped or [self._desk(request["peer"])]:
-            await desk.evidence.acknowledge(request["reason"])
+            await desk.evidence.acknowledge(reason)
             line = desk.line.identity.line
-            self._node.audit(AuditEvent.LINE_ACKNOWLEDGED, line=line, reason=request["reason"])
+            self._node.audit(AuditEvent.LINE_ACKNOWLEDGED, line=line, reason=reason)
         return {}
 
     async def _card(self, request: Answer, progress: Progress) -> Answer:
@@ -190,7 +196,11 @@ class Commands:
     async def _keeper_list(self, request: Answer, progress: Progress) -> Answer:
         return {
             "keepers": [
-                {"peer": desk.line.identity.peer_name, "id": reader.id.hex()}
+                {
+                    "peer": desk.line.identity.peer_name,
+                    "line": desk.line.identity.line,
+                    "id": reader.id.hex(),
+                }
                 for desk in self._node.desks()
                 for reader in self._keepers(desk)
             ]
@@ -215,7 +225,7 @@ class Commands:
         return [Reader(one) for one in self._node.store.read(lambda h: find_keepers(h, line))]
 
     async def _record_destroy(self, request: Answer, progress: Progress) -> Answer:
-        call, reason, peer = request["call"], request["reason"], request["peer"]
+        call, reason, peer = request["call"], _reason(request), request["peer"]
         found = [
             desk
             for desk in self._node.desks()
@@ -236,8 +246,12 @@ class Commands:
         board = self._desk(request["peer"]).board
         running = board.calls.current()
         if running is None:
-            raise OperatorError(f"no call with {request['peer']} is going on")
-        board.acts.switch_recorder(running.call, request["reason"])
+            raise OperatorError(
+                f"no call with {request['peer']} is going on",
+                advice="A recorder is switched in the call that it records.",
+            )
+        reason = None if request["reason"] is None else _reason(request)
+        board.acts.switch_recorder(running.call, reason)
         return {"call": running.call}
 
     async def _cover(self, request: Answer, progress: Progress) -> Answer:
@@ -260,7 +274,9 @@ class Commands:
         return {"index": held.index, "held": line.machine.cosigned_by_peer > held.index}
 
     def _desks(self, peer: str) -> list[LineDesk]:
-        return [one for one in self._node.desks() if one.line.identity.peer_name == peer]
+        """Return the lines to the node `peer`, or the one with that id."""
+        desks = [(desk, desk.line.identity) for desk in self._node.desks()]
+        return [desk for desk, named in desks if peer in (named.peer_name, named.line)]
 
     def _desk(self, peer: str) -> LineDesk:
         found = self._desks(peer)
@@ -306,6 +322,13 @@ class Commands:
                 f"nobody here is called {name!r}",
                 advice=f"The principal of this node is {principal!r}.",
             )
+
+
+def _reason(request: Answer) -> str:
+    reason = str(request["reason"]).strip()
+    if not reason:
+        raise OperatorError("no reason was given", advice="Say it in words; it stays in the log.")
+    return reason
 
 
 def _words(paired: Paired) -> Answer:

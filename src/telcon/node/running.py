@@ -234,10 +234,13 @@ class RunningCall:
         """Switch our recorder off for `reason`, or on again; the other side hears of it at once.
 
         Raises:
-            OperatorError: nothing is recorded now, or the recorder has failed.
+            OperatorError: nothing is recorded now, the recorder has failed, or it is so already.
         """
         if self.tape is None:
             raise OperatorError("Nothing of this call is recorded.")
+        if self.tape.is_switched_off == (reason is not None):
+            state = "on" if reason is None else "off"
+            raise OperatorError(f"The recorder of this call is {state} already.")
         if reason is None:
             self.tape.switch_on()
         else:

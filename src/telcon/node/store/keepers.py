@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 from telcon.node.store import tables
 from telcon.node.store.tables import HOUSE
 
-__all__ = ["add_keeper", "find_keepers", "remove_keeper"]
+__all__ = ["add_keeper", "carry_keepers", "find_keepers", "remove_keeper"]
 
 
 def add_keeper(connection: Connection, line: str, public: bytes, now_us: int) -> bool:
@@ -19,6 +19,15 @@ def add_keeper(connection: Connection, line: str, public: bytes, now_us: int) ->
     values = {"house": HOUSE, "line": line, "public": public, "added_at_us": now_us}
     connection.execute(insert(tables.keeper).values(values))
     return True
+
+
+def carry_keepers(connection: Connection, line: str, peer_name: str, now_us: int) -> None:
+    """Let who keeps the records of the line to `peer_name` before `line` keep those of `line`."""
+    table = tables.line
+    before = select(table.c.line).where(table.c.peer_name == peer_name, table.c.line != line)
+    newest = connection.scalar(before.order_by(table.c.confirmed_at_us.desc()).limit(1))
+    for public in find_keepers(connection, newest) if newest is not None else ():
+        add_keeper(connection, line, public, now_us)
 
 
 def find_keepers(connection: Connection, line: str) -> list[bytes]:

@@ -34,6 +34,7 @@ from telcon.node.store.engine import (
 )
 from telcon.node.store.forks import KeptFork, acknowledge, find_forks
 from telcon.node.store.house import HouseRecord, add_house_log, find_house_logs
+from telcon.node.store.keepers import carry_keepers
 from telcon.node.store.log import HOUSE_LOGS, HeldLog, write_commit
 from telcon.node.store.marker import Markers
 from telcon.node.store.reader import Reader
@@ -286,6 +287,8 @@ class Store(StoreReader):
     async def add_line(self, record: LineRecord) -> None:
         """Store a confirmed line; its logs are empty and its marker says so.
 
+        Who kept the records of the line to that node before keeps those of this one.
+
         Raises:
             MisuseError: there is such a line already.
             StorageError: the disk refused; there is no such line.
@@ -293,6 +296,7 @@ class Store(StoreReader):
 
         def write(connection: Connection) -> None:
             records.add_line(connection, record)
+            carry_keepers(connection, record.line, record.peer_name, record.confirmed_at_us)
             # Before the commit: a crash between leaves a marker without a line, which nobody reads.
             self._markers.create(record.line, NEW_LOG)
 
