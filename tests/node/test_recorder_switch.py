@@ -49,8 +49,9 @@ async def test_a_recorder_is_switched_off_with_a_reason_and_on_again(both: TwoNo
     await closed(call, rey, voss)
     peer = line_of(both.borealis).identity.own_card.log.name
     own = line_of(both.arcadia).identity.own_card.log.name
-    await rey.wait(lambda _: (own, 1) in state_of(rey, call).chunks)
+    await rey.wait(lambda _: {(own, 1), (peer, 1)} <= state_of(rey, call).chunks.keys())
     await rey.wait(lambda _: state_of(rey, call).chunks[peer, 1].count == 30)
+    await rey.wait(lambda _: own in state_of(rey, call).held)
     await rey.wait(lambda _: state_of(rey, call).held[own].absent == 10)
     # Not asked for afterwards either: what was not to be kept stays unkept.
     for number, speaker in enumerate((both.arcadia, both.borealis)):
