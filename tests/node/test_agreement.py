@@ -215,6 +215,8 @@ async def test_a_record_that_is_destroyed_is_said_to_be_in_both_logs(both: TwoNo
     await rey.do("hang-up", call=call)
     await agreed(rey, voss, call=call)
     await rey.wait(lambda _: not desk_of(both.arcadia).board.calls.agreements.is_open(call))
+    with pytest.raises(OperatorError, match="no reason"):
+        await ask(both.arcadia, "record-destroy", call=call, reason="", peer=None)
     await ask(both.arcadia, "record-destroy", call=call, reason="the law", peer=None)
     await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).destroyed)
     assert not place_of(both.arcadia, call).journal.parent.exists()

@@ -15,6 +15,7 @@ from fakes.two_nodes import (
     content,
     desk_of,
     exchange,
+    on_two_nodes,
     pair,
     two_nodes,
     until,
@@ -22,6 +23,8 @@ from fakes.two_nodes import (
 from telcon.errors import InvitationError, InvitationRefusal, OperatorError, StorageError
 from telcon.ledger import root_at
 from telcon.node.link.invitation import INVITATION_LIFE_US, parse_invitation_untrusted
+from telcon.node.record.keepers import format_keeper
+from telcon.node.record.sealing import PrivateKey
 from telcon.node.store.invitations import find_invitations
 
 NAMES = ("arcadia.example", "borealis.example")
@@ -142,6 +145,9 @@ async def test_a_line_is_renewed_by_one_command_and_the_new_log_goes_on_from_the
     await pair(*both.nodes, both.folder / "first")
     await both.up()
     file = both.folder / "second"
+    keeper = PrivateKey.generate()
+    text = format_keeper(keeper.reader).decode()
+    await ask(both.arcadia, "keeper-add", peer=NAMES[1], keeper=text)
     renewing = asyncio.create_task(ask(both.arcadia, "renew", peer=NAMES[1], out=str(file)))
     (old,) = both.arcadia.store.lines()
     announced = both.borealis.store.stored_log(old.own_origin)
@@ -157,6 +163,12 @@ async def test_a_line_is_renewed_by_one_command_and_the_new_log_goes_on_from_the
         (new,) = (await ask(node, "lines"))["lines"][-1:]
         assert new["previous"]["broken"] is None
         assert new["previous"]["size"] == new["previous"]["held"] >= 2
+    kept = (await ask(both.arcadia, "keeper-list"))["keepers"]
+    lines = [line["line"] for line in (await ask(both.arcadia, "lines"))["lines"]]
+    assert [one["line"] for one in kept] == lines, "who kept the old line's records keeps the new's"
+    assert {one["id"] for one in kept} == {keeper.reader.id.hex()}
+    cards = [(await ask(both.arcadia, "card", peer=peer))["hash"] for peer in (*lines, NAMES[1])]
+    assert cards[0] != cards[1] == cards[2], "an id names an old line, a name the newest"
     with pytest.raises(StorageError, match="cannot be written"):
         nowhere = str(both.folder / "nowhere" / "invitation")
         await ask(both.arcadia, "renew", peer=NAMES[1], out=nowhere)
@@ -170,6 +182,16 @@ async def test_a_frozen_line_is_not_renewed_but_paired_anew(both: TwoNodes) -> N
     await ask(both.arcadia, "freeze", peer=NAMES[1], reason="no more")
     with pytest.raises(OperatorError, match="frozen already"):
         await ask(both.arcadia, "renew", peer=NAMES[1], out=str(both.folder / "second"))
+
+
+@on_two_nodes
+async def test_a_line_is_not_renewed_in_a_call(both: TwoNodes) -> None:
+    rey, _, call = await both.call()
+    file = both.folder / "renewal"
+    with pytest.raises(OperatorError, match="would cut it"):
+        await ask(both.arcadia, "renew", peer="borealis.example", out=str(file))
+    assert not file.exists()
+    await rey.do("hang-up", call=call)
 
 
 async def invitation(both: TwoNodes, *, known_to_borealis: bool = True) -> str:

@@ -80,8 +80,15 @@ async def test_the_operator_switches_the_recorder_of_the_call_that_is_going_on(
     await recorders(True, rey, voss)
     await ask(both.arcadia, "recorder", peer="borealis.example", reason="the disk")
     await voss.wait(lambda shown: shown["call"]["recorders"]["theirs"]["reason"] == "the disk")
+    with pytest.raises(OperatorError, match="off already"):
+        await ask(both.arcadia, "recorder", peer="borealis.example", reason="again")
     await ask(both.arcadia, "recorder", peer="borealis.example", reason=None)
     await recorders(True, rey, voss)
+    with pytest.raises(OperatorError, match="on already"):
+        await ask(both.arcadia, "recorder", peer="borealis.example", reason=None)
+    with pytest.raises(OperatorError, match="no reason"):
+        await ask(both.arcadia, "recorder", peer="borealis.example", reason=" ")
+    assert len(audited(both.arcadia, "audit.record.switched-off")) == 1
     assert '"from_page":false' in await wait_audited(both.arcadia, "audit.record.switched-on")
 
 
