@@ -132,7 +132,9 @@ def _confirm(arguments: argparse.Namespace) -> int:
 def _asked_words() -> list[str]:
     """Ask whoever sits at the terminal until the words are six of the list."""
     if not sys.stdin.isatty():
-        raise InvitationError("no words given", advice="Give them with --words.")
+        raise InvitationError(
+            "no words given, and standard input is no terminal", advice="Give them with --words."
+        )
     while True:
         try:
             return _require_words(input("The six words that the other side read to you: "))
@@ -156,7 +158,7 @@ def _require_words(typed: str) -> list[str]:
         raise InvitationError(
             f"{strange[0]!r} is not one of the words that nodes use"
             if strange
-            else f"these are {len(words)} words, not {WORD_COUNT}",
+            else f"there are {len(words)} words here, not {WORD_COUNT}",
             advice="Nothing is lost: type all six again.",
         )
     return words
@@ -164,6 +166,7 @@ def _require_words(typed: str) -> list[str]:
 
 def _list(arguments: argparse.Namespace) -> int:
     answer = _ask(arguments, {"do": "lines"})
+    newest = {line["peer"]: line["line"] for line in answer["lines"]}
     for line in answer["lines"]:
         since = datetime.fromtimestamp(line["since_us"] / 1e6, UTC)
         print(f"{line['peer']}  {_state(line)} since {since:%Y-%m-%d %H:%M:%S} UTC  {line['line']}")
@@ -173,6 +176,8 @@ def _list(arguments: argparse.Namespace) -> int:
         )
         if line["broken"]:
             print(f"  {line['broken']}")
+        if line["frozen"] and newest[line["peer"]] != line["line"]:
+            print(f"  a newer line has taken its place: {newest[line['peer']]}")
         if line["previous"]:
             print(f"  {_previous(line['previous'])}")
         if line["forked"] and not line["noted"]:

@@ -359,12 +359,12 @@ def _attest(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             progress=progress,
         )
-    print(f"{arguments.out}: no call on the line to {record.peer_name} in that time")
+    print(f"{arguments.out}: no call on the line {record.line} to {record.peer_name} in that time")
     print(f"  line tests answered in it: {found.tests}")
     for origin in (record.own_origin, record.peer_origin):
         if not found.statements.of(origin):
             who = origin.partition("/")[0]
-            print(f"  {who} never stated what its log covers: see telcon coverage")
+            print(f"  {who} had not stated by then what its log covers: see telcon coverage")
     print("See what it shows and what not: telcon verify")
     return 0
 

@@ -35,7 +35,10 @@ async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> 
     if state.phase not in ENDS:
         raise OperatorError("this call is not over", advice="Destroy its record once it is.")
     if own in state.destroyed:
-        raise OperatorError("this node's record of that call is destroyed already")
+        raise OperatorError(
+            "this node's record of that call is destroyed already",
+            advice="There is nothing left to do.",
+        )
     if state.answered is None or line.machine.fold.is_frozen or line.machine.state != "going":
         raise OperatorError(
             "it cannot be said in the log of this line that the record is destroyed",

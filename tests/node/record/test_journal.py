@@ -109,6 +109,24 @@ def test_a_torn_end_is_left_out_and_cut_off_by_the_next_writer(tmp_path: Path) -
         assert Journal.open(journal.path, KEY).bound(OURS) == 105
 
 
+@pytest.mark.parametrize("zeros", [1, 5, 4_096, 100_000])
+def test_a_length_that_a_power_cut_left_without_its_octets_is_a_torn_end(
+    tmp_path: Path, zeros: int
+) -> None:
+    journal = begin(tmp_path)
+    write(journal, 2)
+    journal.close()
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + bytes(zeros))
+    again = Journal.open(journal.path, KEY, is_writing=True)
+    assert again.bound(OURS) == 100
+    again.close()
+    assert journal.path.read_bytes() == whole
+    journal.path.write_bytes(whole + bytes(zeros) + b"more than a power cut")
+    with pytest.raises(MalformedError):
+        Journal.open(journal.path, KEY)
+
+
 def test_every_altered_octet_is_found(tmp_path: Path) -> None:
     journal = begin(tmp_path)
     journal.append([(OURS, p) for p in packets(0, 3)], 0.0)

@@ -185,7 +185,7 @@ def _too_short(origin: str) -> OperatorError:
     return OperatorError(
         f"the log {origin} does not reach beyond that time: only a later entry, held by the other"
         " side, shows that nothing is missing",
-        advice="Once the time is over, test the line (telcon line test), and try again.",
+        advice="Once it is over, test the line (telcon line test), and try again seconds later.",
     )
 
 

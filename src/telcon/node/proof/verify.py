@@ -76,6 +76,8 @@ def _verify_path(path: Path, keys: Keys | None, progress: Progress) -> PathRepor
 
 
 def _verify_receipt(path: Path, keys: Keys | None) -> PathReport:
+    if not path.exists():
+        raise OperatorError("there is no such file or folder", advice="Look at how it is spelled.")
     if path.suffix != layout.PROOF_SUFFIX:
         raise OperatorError(
             "it is neither a proof folder nor a .tlog-proof file",

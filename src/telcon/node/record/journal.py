@@ -241,7 +241,10 @@ class Journal:
         known = self._keys.get(segment)
         if known is None:
             if self._key is None or self._key.reader not in self.readers:
-                raise SealedError("this record was not sealed to this key")
+                raise SealedError(
+                    "this record was not sealed to this key",
+                    advice="Records are sealed to those who kept the line's records by then.",
+                )
             wrapped = _wrapped_for(self._wrapped[segment], self.readers.index(self._key.reader))
             secret = self._key.unwrap(wrapped, self._context(segment))
             known = self._keys[segment] = DataKey(secret)
@@ -295,6 +298,8 @@ class Journal:
         while (head := file.read(_PART.size)) and len(head) == _PART.size:
             kind, length = _PART.unpack(head)
             if length > MAX_PART_BYTES or kind not in (_SEGMENT_PART, _BLOCK_PART):
+                if not any(head) and not any(file.read()):
+                    return  # a power cut: the file's length reached the disk, its octets did not
                 raise MalformedError(f"{self.path.name} is damaged at offset {self._size}")
             body = file.read(length)
             if len(body) < length:

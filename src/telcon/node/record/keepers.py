@@ -36,8 +36,16 @@ def parse_keeper_untrusted(data: bytes) -> Reader:
     Raises:
         MalformedError: anything but the one spelling of a key.
     """
+    if data.startswith(_PRIVATE):
+        raise MalformedError(
+            "this is a record-keeper's private key",
+            advice="Take it off this machine, and give the file beside it, which ends in .pub.",
+        )
     if len(data) > MAX_KEY_FILE_OCTETS or not data.startswith(_PUBLIC):
-        raise MalformedError("this is no record-keeper's public key")
+        raise MalformedError(
+            "this is no record-keeper's public key",
+            advice="`telcon keeper new` writes one; its name ends in .pub.",
+        )
     reader = Reader(_decode(data[len(_PUBLIC) :].partition(b" ")[2]))
     if format_keeper(reader) != data:
         raise MalformedError("the record-keeper's key is not in its one spelling")

@@ -109,6 +109,11 @@ class RecordPlace:
     def _open(self, key: PrivateKey, *, is_writing: bool) -> Journal:
         try:
             return Journal.open(self.journal, key, is_writing=is_writing)
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"there is no record {self.path}",
+                advice="It was destroyed, or lies in another node's folder.",
+            ) from error
         except OSError as error:
             why = error.strerror or error
             raise StorageError(f"the record {self.path} cannot be read: {why}") from error
@@ -129,7 +134,7 @@ class RecordPlace:
         except FileNotFoundError as error:
             raise SealedError(
                 "this node holds no key to this record any more",
-                advice="A record-keeper opens it: telcon record open --key FILE",
+                advice="Give a record-keeper's private key (--key FILE); see telcon record open --help.",
             ) from error
         except OSError as error:
             why = error.strerror or error
