@@ -134,7 +134,7 @@ class RecordPlace:
         except FileNotFoundError as error:
             raise SealedError(
                 "this node holds no key to this record any more",
-                advice="Give a record-keeper's private key (--key FILE); see telcon record open --help.",
+                advice="Give a record-keeper's key (--key FILE); see telcon record open --help.",
             ) from error
         except OSError as error:
             why = error.strerror or error
