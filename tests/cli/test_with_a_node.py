@@ -193,8 +193,10 @@ def test_that_there_was_no_call_is_attested_where_there_was_none(
             capfd.readouterr()
             assert await telcon(both.arcadia, *quiet) == 0
             said = capfd.readouterr().out
-            assert "no call on the line to borealis.example in that time" in said
-            assert "borealis.example never stated what its log covers" in said
+            assert re.search(
+                r"no call on the line [0-9a-f]{32} to borealis.example in that time", said
+            )
+            assert "borealis.example had not stated by then what its log covers" in said
             assert await telcon(both.arcadia, "verify", out) == 3
             assert "from 2020-01-01 00:00:00.000000 UTC to 2020-01-02 12:00:0" in (
                 capfd.readouterr().out
@@ -253,7 +255,7 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
             span = ("--track", "borealis.example:1", "--from", "0.1", "--to", "0:00.3")
             assert await telcon(both.arcadia, *excerpt, *span) == 2
             assert await telcon(both.arcadia, *excerpt, *span, "--out", out) == 2
-            assert "telcon record open --key" in capfd.readouterr().err
+            assert "telcon record open --help" in capfd.readouterr().err
             made = (*excerpt, *span, "--out", out, "--key", key)
             assert await telcon(both.arcadia, *made) == 0
             printed = capfd.readouterr().out
