@@ -193,9 +193,7 @@ def test_that_there_was_no_call_is_attested_where_there_was_none(
             capfd.readouterr()
             assert await telcon(both.arcadia, *quiet) == 0
             said = capfd.readouterr().out
-            assert re.search(
-                r"no call on the line [0-9a-f]{32} to borealis.example in that time", said
-            )
+            assert re.search(r"no call on the line \w{32} to borealis.example", said)
             assert "borealis.example had not stated by then what its log covers" in said
             assert await telcon(both.arcadia, "verify", out) == 3
             assert "from 2020-01-01 00:00:00.000000 UTC to 2020-01-02 12:00:0" in (

@@ -19,6 +19,7 @@ from fakes.two_nodes import (
     place_of,
     recorded,
     voice,
+    wait_audited,
 )
 from telcon.cli import main
 from telcon.core.call import CallState, Recording
@@ -224,6 +225,25 @@ async def test_a_record_that_is_destroyed_is_said_to_be_in_both_logs(both: TwoNo
         await ask(both.arcadia, "record-destroy", call=call, reason="the law", peer=None)
     assert len(recorded(both.borealis, call, both.arcadia)) == 5
     await both.restart(both.arcadia)
+    assert audited(both.arcadia, "audit.record.failed") == []
+
+
+@on_two_nodes
+async def test_a_record_of_a_frozen_line_is_destroyed_and_the_house_log_says_so(
+    both: TwoNodes,
+) -> None:
+    rey, voss, call = await both.call()
+    await rey.say(voice("Rey", 5))
+    await rey.do("hang-up", call=call)
+    await agreed(rey, voss, call=call)
+    await ask(both.arcadia, "freeze", peer=both.borealis.settings.name, reason="keys were seen")
+    told = await ask(both.arcadia, "record-destroy", call=call, reason="the law", peer=None)
+    assert not told["said"]
+    assert not place_of(both.arcadia, call).journal.parent.exists()
+    assert origin(both.arcadia) not in state_of(both.arcadia, call).destroyed
+    assert '"reason":"the law"' in await wait_audited(both.arcadia, "audit.record.destroyed")
+    await both.restart(both.arcadia)
+    assert audited(both.arcadia, "audit.record.unreadable") == []
     assert audited(both.arcadia, "audit.record.failed") == []
 
 

@@ -195,8 +195,13 @@ def _destroy(arguments: argparse.Namespace) -> int:
         "reason": arguments.reason,
         "peer": arguments.line,
     }
-    _ask(arguments, request)
-    print("Destroyed, and said so in the log. The other side holds its own.")
+    if _ask(arguments, request)["said"]:
+        print("Destroyed, and said so in the log. The other side holds its own.")
+    else:
+        print(
+            "Destroyed. The log of this line is closed: the house log alone says so, and the other"
+        )
+        print("side does not read it. It holds its own.")
     return 0
 
 

@@ -238,9 +238,9 @@ class Commands:
             raise OperatorError(
                 f"{len(found)} lines have a call {call}", advice="Name the line with --line."
             )
-        await destroy_record(found[0].board.calls, self._node.folder, call, reason)
+        is_said = await destroy_record(found[0].board.calls, self._node.folder, call, reason)
         self._node.audit(AuditEvent.RECORD_DESTROYED, call=call, reason=reason)
-        return {}
+        return {"said": is_said}
 
     async def _recorder(self, request: Answer, progress: Progress) -> Answer:
         board = self._desk(request["peer"]).board

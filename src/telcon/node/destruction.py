@@ -19,14 +19,16 @@ from telcon.node.record.place import RecordPlace
 __all__ = ["destroy_record"]
 
 
-async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> None:
+async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> bool:
     """Destroy the record of `call`, a call of this line that is over, for `reason` (in words).
 
-    A crash in between: the entry is there only once nothing is left; the same command goes on.
+    Return whether the line's log says so: one that is frozen or has ended takes no entry any more,
+    and the caller's house log alone does. A crash in between: the entry is there only once nothing
+    is left; the same command goes on.
 
     Raises:
-        OperatorError: the call goes on, its record is destroyed already, or the log cannot say it;
-            nothing was destroyed.
+        OperatorError: the call goes on, was never live, or its record is destroyed already; nothing
+            was destroyed.
         StorageError: the disk refused.
     """
     line = calls.line
@@ -39,17 +41,17 @@ async def destroy_record(calls: Calls, folder: Path, call: str, reason: str) -> 
             "this node's record of that call is destroyed already",
             advice="There is nothing left to do.",
         )
-    if state.answered is None or line.machine.fold.is_frozen or line.machine.state != "going":
-        raise OperatorError(
-            "it cannot be said in the log of this line that the record is destroyed",
-            advice="The call must have been live, and the line neither frozen nor ended.",
-        )
+    if state.answered is None:
+        raise OperatorError("nothing was recorded of this call, for nobody answered it")
     await calls.agreements.end(call)
     try:
         await asyncio.to_thread(_erase, RecordPlace.of(folder, line.identity.line, call))
     except OSError as error:
         raise StorageError(f"the record cannot be destroyed: {error.strerror or error}") from error
+    if line.machine.fold.is_frozen or line.machine.state != "going":
+        return False
     await line.act(drafts.record_destroyed(call, Text("en", reason)))
+    return True
 
 
 def _erase(place: RecordPlace) -> None:

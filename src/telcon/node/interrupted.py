@@ -91,9 +91,9 @@ def _is_unfinished(line: Line, call: str, records: Iterable[RecordingRecord]) ->
     if state is not None and line.identity.own_card.log.name in state.destroyed:
         return False
     is_open = any(record.sha256 is None for record in records)
-    if state is None or state.phase not in ENDS or state.is_agreed or state.is_silent:
+    if state is None or state.phase not in ENDS or line.machine.fold.is_frozen:
         return is_open
-    return True
+    return is_open or not (state.is_agreed or state.is_silent)
 
 
 async def _take_up(
