@@ -17,33 +17,29 @@ from typing import Final
 
 from telcon.core import draft as drafts
 from telcon.core.call import CallState, ChunkSum
-from telcon.core.draft import Draft, HeldTrack, Runs
-from telcon.core.entry import MAX_CHUNK_PACKETS, MAX_ENTRY_BYTES, RecordChunk, parse_entry_untrusted
+from telcon.core.draft import Draft, Runs
 from telcon.core.signals import (
-    MAX_GIVEN,
-    MAX_LEAVES,
-    MAX_PACKET_OCTETS,
     MAX_RUNS,
     AskSignal,
     GiveSignal,
-    ReturnedSignal,
-    ReturnSignal,
     format_signal,
 )
 from telcon.core.transitions import ENDS
-from telcon.errors import LinkDownError, MisuseError, StorageError, TelconError
+from telcon.errors import LinkDownError, StorageError, TelconError
 from telcon.node.audit import AuditEvent
+from telcon.node.bringing_back import BringingBack
+from telcon.node.giving import Giving
 from telcon.node.line import Line
 from telcon.node.record.claims import (
-    MAX_RETURNED,
     Claim,
     Finding,
-    leaves_of,
+    claims_of,
     missing,
     runs,
     weigh,
     weigh_by_leaves,
 )
+from telcon.node.record.held import held_tracks
 from telcon.node.record.journal import How, Packet, Track
 from telcon.node.record.place import RecordPlace
 from telcon.node.record.shelf import Shelf
@@ -63,29 +59,6 @@ ASK_FOR_S: Final = 60.0
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
 
-MAX_RETURNED_SAMPLES: Final = 2 * 48_000
-"""And how much time MAX_RETURNED packets take, with what the disk may hesitate."""
-
-RETURN_AGAIN_S: Final = 1.0
-BRING_BACK_S: Final = 10.0
-"""For the other node to be there after a kill; without it the record is closed as it is."""
-
-GIVES_AN_ASK: Final = 4
-"""Signals that answer one ask, 64 KiB at most; the rest is asked for again."""
-
-GIVE_OCTETS: Final = 15_000
-"""Of packets in one signal, which has 16 KiB."""
-
-PACKET_COST: Final = 24
-"""Octets of one packet in a signal besides its payload."""
-
-MAX_RUNS_STATED: Final = 1_000
-"""Of one kind and track in `call.record-held`."""
-
-RUNS_OCTETS: Final = MAX_ENTRY_BYTES - 2_048
-"""For the runs of one entry; more are drawn together."""
-
-
 LEFT_APART: Final = 500
 """Indexes, ten seconds: packets left on purpose that lie closer are one span."""
 
@@ -100,18 +73,6 @@ class _Asking:
     leaves: dict[int, bytes] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     news: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(slots=True)
-class _Returning:
-    """What of an own track was asked back, and what has come of it."""
-
-    track: Track
-    first: int
-    after: int
-    """Timestamp of the last that is here."""
-    packets: dict[int, Packet] = field(default_factory=dict)
-    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Agreement:
@@ -147,9 +108,11 @@ class Agreement:
         self._left: dict[Track, list[tuple[int, int]]] = {}
         self.flush: Callable[[], None] = lambda: None
         """Puts what a recorder still holds on the shelf; set while one runs."""
+        self.giving = Giving(call, line, shelf, store, audit)
+        """What the other side asks for."""
+        self.bringing_back = BringingBack(call, line, shelf)
+        """What a kill took of our own tracks; run by whoever takes up the record."""
         self._asking: _Asking | None = None
-        self._asks: asyncio.Queue[AskSignal | ReturnSignal] = asyncio.Queue(maxsize=1)
-        self._returning: _Returning | None = None
         self._is_closing = False
         self._recorded = asyncio.Event()
         self._wake = asyncio.Event()
@@ -177,11 +140,6 @@ class Agreement:
         self._is_closing = True
         self._wake.set()
 
-    def take_ask(self, ask: AskSignal) -> None:
-        """Take what the other side asks for; while one is being answered, one more waits."""
-        if not self._asks.full():
-            self._asks.put_nowait(ask)
-
     def take_give(self, give: GiveSignal) -> None:
         """Take what the other side gives; what was not asked for is left."""
         asking = self._asking
@@ -200,24 +158,6 @@ class Agreement:
             asking.gone.update(range(start, end + 1))
         asking.news.set()
 
-    def take_return(self, ask: ReturnSignal) -> None:
-        """Take that the other side, which was killed, asks for its own packets back."""
-        if not self._asks.full():
-            self._asks.put_nowait(ask)
-
-    def take_returned(self, returned: ReturnedSignal) -> None:
-        """Take packets of our own that the other side gives back; others are left."""
-        back = self._returning
-        if back is None or (returned.track, returned.first) != (back.track[1], back.first):
-            return
-        for index, timestamp, payload in returned.packets:
-            is_next = back.first <= index < back.first + MAX_RETURNED
-            if is_next and back.after <= timestamp <= back.after + MAX_RETURNED_SAMPLES:
-                packet = Packet(index, timestamp, payload, How.RETURNED)
-                back.packets.setdefault(index, packet)
-        if returned.is_last:
-            back.done.set()
-
     def leave(self, track: Track, index: int) -> None:
         """Do not ask for a packet of the other side that came while our recorder was switched off.
 
@@ -231,41 +171,6 @@ class Agreement:
 
     # -- work
 
-    async def bring_back(self) -> None:
-        """Ask the other side for what a kill took of our own tracks, and keep what it gives.
-
-        Its word is all there is for these packets: they are marked for ever. Without an answer in
-        BRING_BACK_S the record goes on without them.
-        """
-        deadline = time.monotonic() + BRING_BACK_S
-        for track in self.shelf.tracks():
-            if track[0] == self._own:
-                await self._bring_back(track, deadline)
-
-    async def _bring_back(self, track: Track, deadline: float) -> None:
-        first = self.shelf.bound(track)
-        last = await self.shelf.read(track, first - 1, 1)
-        after = last[first - 1].timestamp
-        self._returning = back = _Returning(track, first, after)
-        body = format_signal(ReturnSignal(track[1], back.first))
-        try:
-            while not back.done.is_set() and time.monotonic() < deadline:
-                if self._line.is_up:
-                    self._line.signal("record-return", self.call, body)
-                try:
-                    await asyncio.wait_for(back.done.wait(), RETURN_AGAIN_S)
-                except TimeoutError:
-                    continue
-        finally:
-            self._returning = None
-        found: list[tuple[Track, Packet]] = []
-        while (packet := back.packets.get(back.first + len(found))) is not None:
-            found.append((track, packet))  # without a hole: a chunk has none
-        if found:
-            now = time.monotonic()
-            self.shelf.put(found, None, now)
-            await self.shelf.wait_kept(now)
-
     async def run(self) -> None:
         """Deal with one chunk after the other until both sides state the same record.
 
@@ -273,7 +178,7 @@ class Agreement:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                answering = group.create_task(self._answer())
+                answering = group.create_task(self.giving.run())
                 await self._agree()
                 await self._recorded.wait()  # whoever closes the recording still writes and reads
                 answering.cancel()
@@ -333,27 +238,17 @@ class Agreement:
         state = self._state()
         at = self._done[author]
         index = state.chunk_entries[author][at]
-        claims = self._claims(author, index)
+        log = self._store.stored_log(author)
+        openings = [opening for _, opening in log.openings(index, 1)]
+        claims = claims_of(author, log.entries(index, 1)[0], openings)
         stated = state.held.get(self._own)
         if author == self._other and (stated is None or stated.chunks <= at):
             await self._settle(claims)
             tracks = [await self._repair(index, claim) for claim in claims]
             await self._keep(findings=[finding for _, finding in tracks], claims=claims)
-            held = _fitting([_held_track(claim, finding) for claim, finding in tracks])
-            await self._act(drafts.record_held(self.call, (author, index), held))
+            held = drafts.record_held(self.call, (author, index), held_tracks(tracks))
+            await self._act(held)
         self._done[author] = at + 1
-
-    def _claims(self, author: str, index: int) -> list[Claim]:
-        log = self._store.stored_log(author)
-        entry = parse_entry_untrusted(log.entries(index, 1)[0])
-        if not isinstance(entry, RecordChunk):
-            raise MisuseError(f"entry {index} of {author} is no chunk")
-        keys = {opening.member: opening.content for _, opening in log.openings(index, 1)}
-        key = keys.get("key", b"")
-        return [
-            Claim((author, number), first, count, bytes.fromhex(root), key)
-            for number, first, count, root in entry.tracks
-        ]
 
     async def _settle(self, claims: Sequence[Claim]) -> None:
         """Give the network and the disk the time they take; all that came is on the disk then.
@@ -468,107 +363,6 @@ class Agreement:
     async def _act(self, draft: Draft) -> None:
         await self._line.act(draft)
 
-    # -- what the other side lacks
-
-    async def _answer(self) -> None:
-        """Give what is asked for, one ask after the other."""
-        while True:
-            ask = await self._asks.get()
-            try:
-                if isinstance(ask, ReturnSignal):
-                    for returned in await self._returns(ask):
-                        self._line.signal("record-returned", self.call, format_signal(returned))
-                    continue
-                for give in await self._gives(ask):
-                    self._line.signal("record-give", self.call, format_signal(give))
-            except TelconError as error:
-                self._audit(AuditEvent.RECORD_UNREADABLE, call=self.call, why=str(error))
-            except Exception as defect:  # noqa: BLE001 -- the edge: one ask must not end all
-                _LOG.exception("the record of call %s", self.call)
-                self._audit(AuditEvent.RECORD_UNREADABLE, call=self.call, why=repr(defect))
-
-    async def _gives(self, ask: AskSignal) -> list[GiveSignal]:
-        """Return what we have of what is asked for; nothing if we claimed no such chunk."""
-        if ask.chunk not in self._state().chunk_entries.get(self._own, ()):
-            return []
-        if ask.chunk >= self._store.stored_log(self._own).size:
-            return []  # it is composed, and not on the disk yet
-        claims = [one for one in self._claims(self._own, ask.chunk) if one.track[1] == ask.track]
-        if not claims:
-            return []
-        (claim,) = claims
-        held = await self.shelf.read(claim.track, claim.first, claim.count)
-        wanted = [
-            index
-            for first, count in ask.runs
-            for index in range(max(first, claim.first), min(first + count - 1, claim.last) + 1)
-        ]
-        if ask.leaves:
-            return await asyncio.to_thread(_leaf_gives, ask, claim, held, wanted)
-        return await asyncio.to_thread(_packet_gives, ask, held, wanted)
-
-    async def _returns(self, ask: ReturnSignal) -> list[ReturnedSignal]:
-        """Return what we hold of a track of the other side from some index on, without a hole."""
-        held = await self.shelf.read((self._other, ask.track), ask.first, MAX_RETURNED)
-        packets: list[tuple[int, int, bytes]] = []
-        returns: list[ReturnedSignal] = []
-        octets = 0
-        while (packet := held.get(ask.first + len(packets) + _counted(returns))) is not None:
-            cost = PACKET_COST + len(packet.payload)
-            if len(packet.payload) > MAX_PACKET_OCTETS:
-                break
-            if octets + cost > GIVE_OCTETS or len(packets) == MAX_GIVEN:
-                returns.append(ReturnedSignal(ask.track, ask.first, packets, False))
-                packets, octets = [], 0
-            packets.append((packet.index, packet.timestamp, packet.payload))
-            octets += cost
-        return [*returns, ReturnedSignal(ask.track, ask.first, packets, True)]
-
-
-def _counted(returns: Sequence[ReturnedSignal]) -> int:
-    return sum(len(one.packets) for one in returns)
-
-
-def _packet_gives(
-    ask: AskSignal, held: Mapping[int, Packet], wanted: Sequence[int]
-) -> list[GiveSignal]:
-    gone = list(runs(index for index in wanted if index not in held))[:MAX_RUNS]
-    gives: list[GiveSignal] = []
-    packets: list[tuple[int, int, bytes]] = []
-    octets = 0
-    for index in wanted:
-        packet = held.get(index)
-        if packet is None or len(packet.payload) > MAX_PACKET_OCTETS:
-            continue
-        cost = PACKET_COST + len(packet.payload)
-        if octets + cost > GIVE_OCTETS or len(packets) == MAX_GIVEN:
-            gives.append(GiveSignal(ask.chunk, ask.track, packets, [], 0, []))
-            packets, octets = [], 0
-            if len(gives) == GIVES_AN_ASK:
-                break
-        packets.append((packet.index, packet.timestamp, packet.payload))
-        octets += cost
-    if packets or gone:
-        gives.append(GiveSignal(ask.chunk, ask.track, packets, [], 0, gone))
-    return gives
-
-
-def _leaf_gives(
-    ask: AskSignal, claim: Claim, held: Mapping[int, Packet], wanted: Sequence[int]
-) -> list[GiveSignal]:
-    """Return the leaves from the first that is wanted on; none if we lack a packet."""
-    if len(held) != claim.count or not wanted:
-        return []
-    leaves = leaves_of(claim, held)
-    at = wanted[0]
-    gives = []
-    for _ in range(GIVES_AN_ASK):
-        part = leaves[at - claim.first :][:MAX_LEAVES]
-        if part:
-            gives.append(GiveSignal(ask.chunk, ask.track, [], part, at, []))
-        at += len(part)
-    return gives
-
 
 def _without(lacking: Runs, asking: _Asking, left: Sequence[tuple[int, int]]) -> Runs:
     """Return what is lacking still, after what was given, is gone, or is `left` on purpose."""
@@ -579,49 +373,3 @@ def _without(lacking: Runs, asking: _Asking, left: Sequence[tuple[int, int]]) ->
 
 def _unknown_leaves(claim: Claim, asking: _Asking) -> Runs:
     return runs(i for i in range(claim.first, claim.last + 1) if i not in asking.leaves)
-
-
-def _held_track(claim: Claim, finding: Finding) -> HeldTrack:
-    return (
-        claim.track[1],
-        finding.root.hex(),
-        finding.repaired,
-        finding.absent,
-        finding.differing,
-    )
-
-
-def _fitting(tracks: Sequence[HeldTrack]) -> list[HeldTrack]:
-    """Draw runs together until all fit into an entry: they hold all such packets, and more."""
-    apart = 1
-    fitting = list(tracks)
-    while not _fits(fitting) and apart < 2 * MAX_CHUNK_PACKETS:  # then each is one run
-        apart *= 2
-        fitting = [_draw_together(track, apart) for track in tracks]
-    return fitting
-
-
-def _fits(tracks: Sequence[HeldTrack]) -> bool:
-    longest = max(len(kind) for _, _, *kinds in tracks for kind in kinds)
-    return longest <= MAX_RUNS_STATED and sum(len(str(one)) for one in tracks) <= RUNS_OCTETS
-
-
-def _draw_together(track: HeldTrack, apart: int) -> HeldTrack:
-    number, root, repaired, absent, differing = track
-    return (
-        number,
-        root,
-        _drawn_together(repaired, apart),
-        _drawn_together(absent, apart),
-        _drawn_together(differing, apart),
-    )
-
-
-def _drawn_together(apart_runs: Runs, apart: int) -> Runs:
-    found: list[tuple[int, int]] = []
-    for first, count in apart_runs:
-        if found and first - sum(found[-1]) <= apart:
-            found[-1] = (found[-1][0], first + count - found[-1][0])
-        else:
-            found.append((first, count))
-    return tuple(found)

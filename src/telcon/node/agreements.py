@@ -74,13 +74,13 @@ class Agreements:
         try:
             match signal.kind:
                 case "record-ask":
-                    agreement.take_ask(parse_record_ask_untrusted(signal.body))
+                    agreement.giving.take(parse_record_ask_untrusted(signal.body))
                 case "record-give":
                     agreement.take_give(parse_record_give_untrusted(signal.body))
                 case "record-return":
-                    agreement.take_return(parse_record_return_untrusted(signal.body))
+                    agreement.giving.take(parse_record_return_untrusted(signal.body))
                 case "record-returned":
-                    agreement.take_returned(parse_record_returned_untrusted(signal.body))
+                    agreement.bringing_back.take(parse_record_returned_untrusted(signal.body))
         except MalformedError as error:
             self._audit(AuditEvent.PEER_MISBEHAVED, call=signal.call, reason=str(error))
 

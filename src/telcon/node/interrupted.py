@@ -127,7 +127,7 @@ async def _take_up(
     calls.agreements.add(agreement)
     try:
         if open_records:
-            await agreement.bring_back()
+            await agreement.bringing_back.run()
             try:
                 await _log_tail(calls.line, call, shelf)
             except IllegalActError as error:  # as in `_close`

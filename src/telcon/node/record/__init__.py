@@ -4,6 +4,7 @@
 |---|---|
 | `disk` | the one thread through which a record reaches the disk |
 | `chunks`, `claims` | what a speaker's node says of its packets; what another node holds of them |
+| `held` | what is held of a chunk, as its entry has room for |
 | `sealing` | who can open a record |
 | `keepers` | a record-keeper's keys as files |
 | `packet` | one packet of a track |

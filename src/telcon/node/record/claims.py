@@ -10,6 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from telcon.core.draft import Runs
+from telcon.core.entry import RecordChunk, parse_entry_untrusted
+from telcon.core.seal import Opening
+from telcon.errors import MisuseError
 from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
 from telcon.node.record.chunks import OPUS, RETURNED, format_leaf
 from telcon.node.record.packet import How, Packet, Track
@@ -19,6 +23,7 @@ __all__ = [
     "Claim",
     "Finding",
     "claimed_leaves",
+    "claims_of",
     "leaves_of",
     "missing",
     "runs",
@@ -28,8 +33,6 @@ __all__ = [
 
 MAX_RETURNED: Final = 600
 """Packets that a kill can take of a track: what is 1.2 s old at most."""
-
-Runs = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,22 @@ class Finding:
     def is_whole(self) -> bool:
         """Whether all that was claimed is held as it was claimed."""
         return not self.absent and not self.differing
+
+
+def claims_of(author: str, data: bytes, openings: Iterable[Opening]) -> list[Claim]:
+    """Return what the entry `data` of the log `author` claims, with its `openings` as held.
+
+    Raises:
+        MisuseError: it is no chunk.
+    """
+    entry = parse_entry_untrusted(data)
+    if not isinstance(entry, RecordChunk):
+        raise MisuseError(f"an entry of {author} is no chunk")
+    key = next((one.content for one in openings if one.member == "key"), b"")
+    return [
+        Claim((author, number), first, count, bytes.fromhex(root), key)
+        for number, first, count, root in entry.tracks
+    ]
 
 
 def missing(claim: Claim, held: Mapping[int, Packet]) -> Runs:

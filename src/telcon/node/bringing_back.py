@@ -1,0 +1,95 @@
+"""Brings back from the other node what a kill took of this node's own tracks.
+
+Its word is all there is for these packets: they are marked for ever.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from telcon.core.signals import ReturnedSignal, ReturnSignal, format_signal
+from telcon.node.line import Line
+from telcon.node.record.claims import MAX_RETURNED
+from telcon.node.record.packet import How, Packet, Track
+from telcon.node.record.shelf import Shelf
+
+__all__ = ["BringingBack"]
+
+MAX_RETURNED_SAMPLES: Final = 2 * 48_000
+"""How much time MAX_RETURNED packets take, with what the disk may hesitate."""
+
+RETURN_AGAIN_S: Final = 1.0
+BRING_BACK_S: Final = 10.0
+"""For the other node to be there after a kill; without it the record is closed as it is."""
+
+
+@dataclass(slots=True)
+class _Returning:
+    """What of an own track was asked back, and what has come of it."""
+
+    track: Track
+    first: int
+    after: int
+    """Timestamp of the last that is here."""
+    packets: dict[int, Packet] = field(default_factory=dict)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class BringingBack:
+    """The asking for what one call's record lacks of our own tracks."""
+
+    def __init__(self, call: str, line: Line, shelf: Shelf) -> None:
+        """Bring back what is not on `shelf`, over `line`."""
+        self._call = call
+        self._line = line
+        self._shelf = shelf
+        self._own = line.identity.own_card.log.name
+        self._returning: _Returning | None = None
+
+    def take(self, returned: ReturnedSignal) -> None:
+        """Take packets of our own that the other side gives back; others are left."""
+        back = self._returning
+        if back is None or (returned.track, returned.first) != (back.track[1], back.first):
+            return
+        for index, timestamp, payload in returned.packets:
+            is_next = back.first <= index < back.first + MAX_RETURNED
+            if is_next and back.after <= timestamp <= back.after + MAX_RETURNED_SAMPLES:
+                packet = Packet(index, timestamp, payload, How.RETURNED)
+                back.packets.setdefault(index, packet)
+        if returned.is_last:
+            back.done.set()
+
+    async def run(self) -> None:
+        """Ask for what lacks at the end of each own track, and keep what is given.
+
+        Without an answer in BRING_BACK_S the record goes on without it.
+        """
+        deadline = time.monotonic() + BRING_BACK_S
+        for track in self._shelf.tracks():
+            if track[0] == self._own:
+                await self._bring_back(track, deadline)
+
+    async def _bring_back(self, track: Track, deadline: float) -> None:
+        first = self._shelf.bound(track)
+        last = await self._shelf.read(track, first - 1, 1)
+        after = last[first - 1].timestamp
+        self._returning = back = _Returning(track, first, after)
+        body = format_signal(ReturnSignal(track[1], back.first))
+        try:
+            while not back.done.is_set() and time.monotonic() < deadline:
+                if self._line.is_up:
+                    self._line.signal("record-return", self._call, body)
+                try:
+                    await asyncio.wait_for(back.done.wait(), RETURN_AGAIN_S)
+                except TimeoutError:
+                    continue
+        finally:
+            self._returning = None
+        found: list[tuple[Track, Packet]] = []
+        while (packet := back.packets.get(back.first + len(found))) is not None:
+            found.append((track, packet))  # without a hole: a chunk has none
+        if found:
+            now = time.monotonic()
+            self._shelf.put(found, None, now)
+            await self._shelf.wait_kept(now)
