@@ -11,7 +11,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from telcon.core.call import TrackRef
 from telcon.core.entry import Entry, read_entry_untrusted
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
     from telcon.node.record.journal import Journal
 
 __all__ = ["SpanReport", "export_span"]
-
-_WINDOW: Final = 3_000
-"""Packets read at once: a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +236,11 @@ class _Maker:
         )
 
     def _packets(self, track: TrackRef, total: int) -> Iterator[Packet]:
-        bound = min(total, self._journal.bound(track))  # the claim alone may be any number
-        for first in range(0, bound, _WINDOW):
-            yield from _read(self._journal, track, first, min(_WINDOW, bound - first)).values()
+        try:
+            for packets in self._journal.windows(track, total):
+                yield from packets.values()
+        except OSError as error:
+            raise _unread(error) from error
 
 
 def _tracks(record: Record, track: TrackRef, also: Collection[TrackRef] | None) -> list[TrackRef]:
@@ -282,8 +281,11 @@ def _read(journal: "Journal", track: TrackRef, first: int, count: int) -> dict[i
     try:
         return journal.read(track, first, count)
     except OSError as error:
-        why = error.strerror or error
-        raise StorageError(f"the record of the call cannot be read: {why}") from error
+        raise _unread(error) from error
+
+
+def _unread(error: OSError) -> StorageError:
+    return StorageError(f"the record of the call cannot be read: {error.strerror or error}")
 
 
 def _samples(packet: Packet) -> int:

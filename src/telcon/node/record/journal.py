@@ -40,6 +40,9 @@ __all__ = ["SEGMENT_S", "Head", "How", "Journal", "Packet", "Track", "count_read
 SEGMENT_S: Final = 5.0
 """How long one data key is used."""
 
+WINDOW: Final = 3_000
+"""Packets read at once: a minute."""
+
 MAX_BLOCK_BYTES: Final = 1024 * 1024
 """Of packets, before sealing; one of more is written as several."""
 
@@ -207,6 +210,15 @@ class Journal:
     def bound(self, track: Track) -> int:
         """Return the index after the highest of `track` that is kept; 0 if there is none."""
         return self._bounds.get((self._sides[track[0]], track[1]), 0)
+
+    def windows(self, track: Track, bound: int) -> Iterator[dict[int, Packet]]:
+        """Read what is kept of `track` below index `bound`, a minute at a time; raises as `read`.
+
+        `bound` may be any number that somebody claimed.
+        """
+        end = min(bound, self.bound(track))
+        for first in range(0, end, WINDOW):
+            yield self.read(track, first, min(WINDOW, end - first))
 
     def read(self, track: Track, first: int, count: int) -> dict[int, Packet]:
         """Return what is kept of `count` packets of `track` from index `first` on.

@@ -6,7 +6,7 @@ of arrival, no name of a person. What is lost, muted or cut off stands as lost f
 file's time is the track's time.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -28,9 +28,6 @@ MAX_BACKWARD: Final = SAMPLE_RATE
 
 MAX_FILLED: Final = 24 * 3_600 * SAMPLE_RATE
 """All lost time of a file; beyond, holes are closed up, or one packet could fill the disk."""
-
-_WINDOW: Final = 3_000
-"""Packets read at once: a minute."""
 
 _FRAME: Final = 2 * GRAIN
 _SILENCE: Final = lost_frame(0xFC, _FRAME)
@@ -119,8 +116,8 @@ def render_recorded(journal: "Journal", track: Track) -> Iterator[bytes]:
     Blocks on the disk; raises what `Journal.read` does.
     """
     rendering = Rendering(journal.head.call, track)
-    for packets in _windows(journal, track, journal.bound(track)):
-        yield rendering.add(packet for packet in packets if packet.how is How.CAME)
+    for packets in journal.windows(track, journal.bound(track)):
+        yield rendering.add(packet for packet in packets.values() if packet.how is How.CAME)
     yield rendering.finish()
 
 
@@ -131,8 +128,8 @@ def render_agreed(journal: "Journal", track: Track, bound: int) -> Iterator[byte
     raises what `Journal.read` does.
     """
     rendering = Rendering(journal.head.call, track)
-    for packets in _windows(journal, track, min(bound, journal.bound(track))):
-        yield rendering.add(packets)
+    for packets in journal.windows(track, bound):
+        yield rendering.add(packets.values())
     yield rendering.finish()
 
 
@@ -143,8 +140,3 @@ def measure(pieces: Iterable[bytes]) -> tuple[bytes, int]:
         digest.update(piece)
         size += len(piece)
     return digest.digest(), size
-
-
-def _windows(journal: "Journal", track: Track, bound: int) -> Iterator[Collection[Packet]]:
-    for first in range(0, bound, _WINDOW):
-        yield journal.read(track, first, min(_WINDOW, bound - first)).values()

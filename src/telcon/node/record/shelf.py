@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from telcon.errors import StorageError
 from telcon.node.record.disk import DiskWriter
@@ -18,7 +18,6 @@ from telcon.node.record.rendering import measure, render_agreed, render_recorded
 __all__ = ["CLOSE_TIMEOUT_S", "Shelf"]
 
 T = TypeVar("T")
-_WINDOW: Final = 3_000
 
 CLOSE_TIMEOUT_S = 5.0
 """How long the end of a call waits for the disk."""
@@ -154,6 +153,4 @@ class Shelf:
 
 
 def _count(journal: Journal, track: Track, bound: int) -> int:
-    end = min(bound, journal.bound(track))
-    windows = ((first, min(_WINDOW, end - first)) for first in range(0, end, _WINDOW))
-    return sum(len(journal.read(track, first, count)) for first, count in windows)
+    return sum(map(len, journal.windows(track, bound)))
