@@ -122,7 +122,7 @@ class Node:
         self.witnesses = Witnesses(store, audit=self.audit)
         self.witnessing = Witnessing(folder, settings.name, store, audit=self.audit)
         self._public = PublicListener(
-            PublicAnswers(store, self.witnessing),
+            PublicAnswers(store, self.witnessing, self._house_note),
             on_full=lambda: self.audit(AuditEvent.OUT_OF_FILES, what="public"),
         )
         self._tasks, self._writers = Tasks(), Tasks()
@@ -237,6 +237,10 @@ class Node:
     def house_link(self, line: str) -> HouseLink:
         """Return what a line's two nodes tell each other of their house logs."""
         return self._house_links[line]
+
+    def _house_note(self) -> bytes | None:
+        """Return what strangers may see of the house log that is written now."""
+        return self.house.log.public_note()
 
     def _say_started(self) -> None:
         settings = settings_hash(self.folder)
