@@ -1,6 +1,6 @@
-"""`make soak`: 300 kills by a printed seed, then a real hour of one call, with the nodes' memory.
+"""`make soak`: 1,000 kills by a printed seed, then a real hour of one call, with the nodes' memory.
 
-    make soak ARGS="--kills 300 --minutes 60 --seed 7"
+    make soak ARGS="--kills 1000 --minutes 60 --seed 7"
 
 Exit status 0 only if nothing acknowledged was lost and neither node grew by more than 10 MiB.
 """
@@ -21,7 +21,7 @@ from soak.hour import talk
 def main() -> int:
     """Run what was asked for; say what came of it."""
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
-    parser.add_argument("--kills", type=int, default=300, help="0: none")
+    parser.add_argument("--kills", type=int, default=1_000, help="0: none")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the call; 0: none")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     wanted = parser.parse_args()

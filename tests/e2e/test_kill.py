@@ -4,11 +4,13 @@ What was acknowledged is written down by the clients, outside both nodes: messag
 and the chunks of speech that both nodes had signed when the process died. All of it is there
 afterwards, on both sides, in logs that are hashed anew by code of the tests' own.
 
-`make test` kills 20 times, `make soak` 300 times. The seed is printed; TELCON_SEED repeats a plan.
+`make test` kills 50 times, of two pairs of nodes side by side; `make soak` 1,000 times. The seed is
+printed; TELCON_SEED repeats a plan.
 """
 
 import asyncio
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from faults.pair import paired_nodes
 pytestmark = pytest.mark.process
 
 KILLS = int(os.environ.get("TELCON_KILLS", KILLS_IN_TEST))
+PAIRS = 2
 SEED = int(os.environ.get("TELCON_SEED", "20261122"))
 
 
@@ -28,14 +31,22 @@ SEED = int(os.environ.get("TELCON_SEED", "20261122"))
 def test_nothing_acknowledged_is_lost_when_nodes_are_killed(tmp_path: Path) -> None:
     plan = plan_of(SEED, KILLS)
     print(f"seed {SEED}: {', '.join(map(str, plan))}")
-    nodes = paired_nodes(tmp_path)
-    try:
-        asyncio.run(Killing.run(nodes, plan))
-        for node in nodes:
-            assert node.stop() == 0
-    finally:
-        for node in nodes:
-            node.kill()
+    with ExitStack() as started:
+        pairs = []
+        for number in range(PAIRS):
+            nodes = paired_nodes(tmp_path / str(number))
+            for node in nodes:
+                started.callback(node.kill)
+            pairs.append(nodes)
+
+        async def kill_all() -> None:
+            parts = (plan[number::PAIRS] for number in range(PAIRS))
+            await asyncio.gather(*map(Killing.run, pairs, parts))
+
+        asyncio.run(kill_all())
+        for nodes in pairs:
+            for node in nodes:
+                assert node.stop() == 0
 
 
 def test_a_seed_gives_the_same_plan_again_and_kills_each_and_both() -> None:

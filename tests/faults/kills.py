@@ -13,7 +13,7 @@ from faults.pair import FaultyNode, People, until
 from telcon.node.record.journal import How
 from telcon.node.record.place import RecordPlace
 
-KILLS_IN_TEST = 20
+KILLS_IN_TEST = 50
 WHO = (("arcadia",), ("borealis",), ("arcadia", "borealis"))
 SHORT_S, LONG_S = (0.1, 0.8), (5.2, 6.5)  # a chunk of speech is signed after five seconds
 LONG_EACH = 10  # kills
