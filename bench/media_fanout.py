@@ -5,6 +5,9 @@ its own. CPU is what the scheduler charged the node's process, kernel time inclu
 between two readings: also answering checks and reports of all listeners. A packet that is not
 delivered makes the bench fail.
 
+The same is measured once more while the speaker is recorded: every packet hashed, its chunks ended
+each five seconds, its blocks sealed to a record-keeper and the node, and synced to the disk.
+
 Two things stand beside it, measured in the same run by turns. *Bare* is what the node's process
 needs for encrypting and sending as many packets in the same rhythm with nothing around it. *Janus*
 is its videoroom under the same load (`bench.janus`), where the Debian package is installed.
@@ -16,8 +19,12 @@ import asyncio
 import multiprocessing
 import os
 import socket
+import tempfile
 import time
+from contextlib import ExitStack
+from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from bench.fan_load import LISTENERS, PACKETS_A_SECOND, PAYLOAD_BYTES, Load, Run
@@ -29,6 +36,11 @@ from telcon.node.media.plane import MediaPlane
 from telcon.node.media.rtp import RtpPacket, format_rtp
 from telcon.node.media.source import Source
 from telcon.node.media.srtp import AEAD_AES_256_GCM, Protector
+from telcon.node.record.journal import Head, Packet
+from telcon.node.record.place import RecordPlace
+from telcon.node.record.recorder import CallRecorder
+from telcon.node.record.sealing import PrivateKey
+from telcon.node.record.shelf import Shelf
 
 __all__ = ["run"]
 
@@ -37,6 +49,50 @@ BARE_BURSTS = 100
 SECONDS = 8
 RUNS = 3
 LIMIT_US, LIMIT_SHARE, LIMIT_P50_MS, LIMIT_P95_MS = 16.0, 0.5, 1.0, 10.0
+RECORDED_LIMIT_US = 30.0
+LOOK_S = 0.25  # as the node looks after its recorders
+OWN = "arcadia.example/line/" + "ab" * 16
+THEIRS = "borealis.example/line/" + "ab" * 16
+
+
+class Recording:
+    """Records the speaker while it is switched on."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin a record in `folder`, sealed for one record-keeper and for the node."""
+        head = Head("cd" * 16, OWN, THEIRS, time.time_ns() // 1_000)
+        make = partial(RecordPlace.of(folder, "1", "2").begin, head, [PrivateKey.generate().reader])
+        now = time.monotonic()
+        self.is_on = False
+        self._shelf = Shelf("record", make, now)
+        self._recorder = CallRecorder(self._shelf, OWN, now=now, random_bytes=os.urandom)
+        self._recorder.add_track((OWN, 1), now)
+        self._index = 0
+        self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def take(self, packet: RtpPacket) -> None:
+        """Hear a packet of the speaker."""
+        if self.is_on:
+            taken = Packet(self._index, self._index * 960, packet.payload)
+            self._recorder.write((OWN, 1), taken, time.monotonic())
+            self._index += 1
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._recorder.due(time.monotonic())
+
+    async def close(self) -> None:
+        """End the record.
+
+        Raises:
+            SystemExit: the disk has not taken all of it.
+        """
+        self._looking.cancel()
+        self._recorder.close(time.monotonic())
+        await self._shelf.close(time.monotonic())
+        if self._recorder.next_event() is not None or not self._index:
+            raise SystemExit("nothing, or not all, was recorded")
 
 
 def serve(pipe: Connection, core: int | None) -> None:
@@ -51,6 +107,8 @@ async def _serve(pipe: Connection) -> None:
     plane = MediaPlane.open(HOST, 0, [HOST])
     legs: list[Leg] = []
     speakers: list[Source] = []
+    opened = ExitStack()
+    recording = Recording(Path(opened.enter_context(tempfile.TemporaryDirectory())))
 
     def answer(offer: str) -> str:
         leg = plane.open_leg(None, lambda _: None)
@@ -58,6 +116,8 @@ async def _serve(pipe: Connection) -> None:
         source = leg.admit()
         if speakers:
             leg.slots[0].map(speakers[0])
+        else:
+            source.add_tap(recording.take)
         speakers.append(source)
         legs.append(leg)
         return answered
@@ -71,6 +131,9 @@ async def _serve(pipe: Connection) -> None:
                 pipe.send(time.process_time())
             case "bare":
                 pipe.send(bare_us())
+            case "record":
+                recording.is_on = what[1] == "on"
+                pipe.send(None)
             case _:
                 done.set()
 
@@ -78,6 +141,8 @@ async def _serve(pipe: Connection) -> None:
     await done.wait()
     loop.remove_reader(pipe.fileno())
     plane.close()
+    await recording.close()
+    opened.close()
 
 
 def bare_us() -> float:
@@ -124,10 +189,20 @@ class NodeProcess:
         """Return what the node's process needs for a packet with nothing around it."""
         return float(self._ask("bare"))
 
+    def record(self, *, on: bool) -> None:
+        """Record the speaker from now on, or no more."""
+        self._ask("record", "on" if on else "off")
+
     def stop(self) -> None:
-        """End the process."""
+        """End the process.
+
+        Raises:
+            SystemExit: it has failed.
+        """
         self._pipe.send(("end", ""))
         self._process.join()
+        if self._process.exitcode:
+            raise SystemExit("the node's process failed; it says why above")
 
     def _ask(self, what: str, about: str = "") -> Any:
         self._pipe.send((what, about))
@@ -139,9 +214,13 @@ async def measure(node: NodeProcess, janus: JanusElsewhere | None) -> dict[str, 
     load = Load(node, host=HOST)
     await load.connect()
     await load.speak(1)
-    found: dict[str, list[Any]] = {"node": [], "bare": [], "janus": []}
+    found: dict[str, list[Any]] = {"node": [], "recorded": [], "bare": [], "janus": []}
     for number in range(RUNS):
         found["node"].append(await load.speak(SECONDS))
+        node.record(on=True)
+        found["recorded"].append(await load.speak(SECONDS))
+        node.record(on=False)
+        print(f"run {number + 1}: {found['recorded'][-1]}, recorded", flush=True)
         found["bare"].append(node.bare_us())
         print(f"run {number + 1}: {found['node'][-1]}, bare {found['bare'][-1]:.1f} us", flush=True)
         if janus is not None:
@@ -174,9 +253,15 @@ def run() -> list[Row]:
             janus.stop()
     runs: list[Run] = found["node"]
     print(f"worst: {max(runs, key=lambda one: one.cpu_us)}")
-    if any(one.delivered != one.expected for one in runs):
+    if any(one.delivered != one.expected for one in runs + found["recorded"]):
         raise SystemExit("a packet was lost")
-    return list(_rows(runs, found["bare"], found["janus"]))
+    recorded = [one.cpu_us for one in found["recorded"]]
+    beside = f"{median([one.cpu_us for one in runs]):.1f} µs where nothing is recorded"
+    name = f"{LISTENERS} listeners, recorded, hashed and sealed: node's CPU a delivered packet"
+    return [
+        *_rows(runs, found["bare"], found["janus"]),
+        at_most(name, median(recorded), "µs", RECORDED_LIMIT_US, beside, recorded),
+    ]
 
 
 def _rows(runs: list[Run], bare: list[float], janus: list[Run]) -> list[Row]:
