@@ -201,11 +201,8 @@ class FirefoxPage(Page):
         self.call("browsingContext.navigate", url=url, wait="complete")
 
     def inject(self, script: str) -> None:
-        """Run `script` in every document of this tab before its own scripts."""
-        self.browser.call(
-            "script.addPreloadScript",
-            {"functionDeclaration": f"() => {{ {script} }}", "contexts": [self._tab]},
-        )
+        """Firefox may run it in the window of the document before, which is gone by then."""
+        raise NotImplementedError
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of `expression`; a promise is waited for."""
@@ -275,7 +272,9 @@ class FirefoxPage(Page):
 
     def _event(self, method: str, params: dict[str, Any]) -> None:
         if method == "log.entryAdded" and params["level"] == "error":
-            self.errors.append(str(params["text"]))
+            frames = (params.get("stackTrace") or {}).get("callFrames", ())
+            where = (f"{one['url']}:{one['lineNumber']}" for one in frames)
+            self.errors.append(" at ".join([str(params["text"]), *where]))
 
 
 def find_firefox() -> str:

@@ -1,4 +1,4 @@
-"""The call between two browsers again, with Firefox on one side of it and on both."""
+"""The call between two browsers again, with Firefox on each side of it in turn."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,19 +25,20 @@ def restarted_for_firefox(node: DemoNode) -> None:
     node.start()
 
 
-def signed_in(browser: Browser, node: DemoNode, hz: int) -> Page:
-    """Open the page of a node's principal, whose microphone is a tone."""
+def signed_in(browser: Browser, node: DemoNode, other: str, hz: int) -> Page:
+    """Open the page of a node's principal, who can call `other`, and whose microphone is a tone."""
     page = browser.new_page()
-    page.inject(voice(hz))
     page.goto(node.sign_in_link())
     page.click("Sign in", "button")
+    page.wait_text(other)
+    page.evaluate(f"(() => {{ {voice(hz)} }})()")
     return page
 
 
 @pytest.mark.parametrize(
     ("kinds"),
-    [(Firefox, Browser), (Browser, Firefox), (Firefox, Firefox)],
-    ids=["firefox-rings-chromium", "chromium-rings-firefox", "firefox-on-both-sides"],
+    [(Firefox, Browser), (Browser, Firefox)],
+    ids=["firefox-rings-chromium", "chromium-rings-firefox"],
 )
 def test_a_call_of_firefox_is_heard_written_and_recorded(
     kinds: tuple[type[Browser], type[Browser]],
@@ -48,9 +49,8 @@ def test_a_call_of_firefox_is_heard_written_and_recorded(
         restarted_for_firefox(node)
     with ExitStack() as open_browsers:
         browsers = [open_browsers.enter_context(kind()) for kind in kinds]
-        caller = signed_in(browsers[0], nodes[0], ARCADIAN_HZ)
-        callee = signed_in(browsers[1], nodes[1], BOREALIAN_HZ)
-        callee.wait_text("Adrian Rey")
+        caller = signed_in(browsers[0], nodes[0], "Elena Voss", ARCADIAN_HZ)
+        callee = signed_in(browsers[1], nodes[1], "Adrian Rey", BOREALIAN_HZ)
         talk(caller, callee)
         write(caller, callee, "Read me the second paragraph.")
         caller.click("Back to the call", "button")
@@ -71,6 +71,7 @@ def test_a_call_of_firefox_is_heard_written_and_recorded(
 def talk(caller: Page, callee: Page) -> None:
     """Ring, answer, and wait until each hears the other."""
     caller.click("Call Elena Voss", "button")
+    caller.wait_for("document.documentElement.dataset.call === 'ringing'")
     callee.wait_text("Incoming call")
     callee.click("Answer", "button")
     caller.wait_for(f"tests.hears({BOREALIAN_HZ})", deadline_s=20)

@@ -32,7 +32,7 @@ class WitnessNode:
             audit=lambda event, **fields: self.events.append((event, fields)),
         )
         self.asked: list[tuple[str, str, bytes]] = []
-        self.answers = PublicAnswers(self.store, self.witnessing)
+        self.answers = PublicAnswers(self.store, self.witnessing, lambda: None)
         self.instead: Answer | None = None
         """What is answered to every request, if it is no honest witness."""
         self.holding: asyncio.Event | None = None

@@ -1,15 +1,21 @@
-"""Faults of the clock: hours apart, and jumping in a call."""
+"""Faults of the clock: hours apart, jumping in a call, and a day that ends in one."""
 
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from faults.pair import Pair, Snapshot
+from faults.evidence import held_by, rows
+from faults.pair import Pair, Snapshot, until
 from faults.row import Row
 from faults.through import FaultyClock
+from telcon.node.record.journal import How, Packet
+from telcon.node.record.place import RecordPlace
 
-HOUR_S = 3_600
+HOUR_S, DAY_S = 3_600, 86_400
+MINUTE_S, LEFT_S = 60, 2  # of the day
 NEAR_S = 120
 
 
@@ -55,6 +61,53 @@ async def a_clock_jumps_a_day_while_it_rings(pair: Pair) -> AsyncIterator[None]:
     await pair.hang_up(pair.rey, call)
 
 
+@asynccontextmanager
+async def a_day_ends_in_a_call(pair: Pair) -> AsyncIterator[None]:
+    """The call is one call, and its recording one recording, the same on both sides."""
+    heard_before = len(pair.voss.heard)
+    call = await pair.call()
+    midnight = -time.time() % DAY_S  # so far ahead the next day begins
+    day = day_of(midnight) - 1
+    set_clock(pair, midnight - MINUTE_S)
+    before = await pair.write(pair.rey, "on the one day")
+    assert day_of(await ahead_s(pair, before)) == day
+    set_clock(pair, midnight - LEFT_S)
+    while day_of(midnight - LEFT_S) == day:
+        await pair.hears(pair.rey, pair.voss)
+    after = await pair.write(pair.rey, "on the other")
+    assert day_of(await ahead_s(pair, after)) == day + 1
+    await pair.hears(pair.rey, pair.voss)
+    yield
+    await pair.hang_up(pair.rey, call)
+    agreed = (call, "call.record-agreed")
+    await until(lambda: all(held_by(node.folder).acts().count(agreed) == 2 for node in pair.nodes))
+    ours, theirs = (recorded(node.folder, call) for node in pair.nodes)
+    assert ours == theirs
+    assert sum(map(len, ours.values())) >= len(pair.voss.heard) - heard_before > 0
+    set_clock(pair, 0)
+
+
+def day_of(ahead: float) -> int:
+    """Return the day, in UTC, by a clock that is so far ahead of the true one."""
+    return int((time.time() + ahead) // DAY_S)
+
+
+def recorded(folder: Path, call: str) -> dict[tuple[str, int], list[Packet]]:
+    """Return what a node holds of each track of a call."""
+    kept = {}
+    for path, origin, number in rows(folder, RECORDINGS, call):
+        journal = RecordPlace(folder, path).read()
+        track = (origin, number)
+        kept[track] = [
+            replace(packet, how=How.CAME)
+            for packet in journal.read(track, 0, journal.bound(track)).values()
+        ]
+    return kept
+
+
+RECORDINGS = "SELECT path, origin, track FROM recording WHERE call = ? ORDER BY origin, track"
+
+
 def set_clock(pair: Pair, ahead: float) -> None:
     assert isinstance(pair.tool, FaultyClock)
     pair.tool.set(ahead)
@@ -74,5 +127,6 @@ async def ahead_s(pair: Pair, place: str) -> float:
 ROWS = [
     Row(the_clocks_are_six_hours_apart, words=("live.elsewhere",), through=FaultyClock),
     Row(a_clock_jumps_a_day_in_a_call, words=("live.elsewhere",), through=FaultyClock),
+    Row(a_day_ends_in_a_call, words=("live.elsewhere",), through=FaultyClock),
     Row(a_clock_jumps_a_day_while_it_rings, words=("incoming.answer",), through=FaultyClock),
 ]

@@ -118,8 +118,11 @@ def test_an_ml_dsa_cosignature_of_ours_is_accepted(
     assert mirror is not None
     stem = "ours/receipts/000002-call.ring"
     asked = question(export(line, tmp_path / "call"), stem)
-    asked["cosigner"] = format_vkey(mirror)
-    if spoilt:  # in the last line, which is the mirror's second
-        last = asked["receipt"][-40]
-        asked["receipt"] = asked["receipt"][:-40] + "AB"[last == "A"] + asked["receipt"][-39:]
+    asked["cosigners"] = [format_vkey(mirror)]
+    if spoilt:
+        *before, last = asked["receipt"].splitlines()
+        assert last.startswith(f"\u2014 {mirror.name} ")
+        where = last.rindex(" ") + 100  # well within what is drawn at random
+        last = last[:where] + "AB"[last[where] == "A"] + last[where + 1 :]
+        asked["receipt"] = "\n".join([*before, last, ""])
     assert ask(interpreter, asked)["ok"] is not spoilt

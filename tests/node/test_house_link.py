@@ -11,7 +11,13 @@ from telcon.cli import main
 from telcon.core.house import STEP
 from telcon.core.signals import HouseAskSignal
 from telcon.errors import OperatorError
-from telcon.ledger import Checkpoint, SigningKey, format_vkey, sign_checkpoint
+from telcon.ledger import (
+    Checkpoint,
+    SigningKey,
+    format_vkey,
+    open_checkpoint,
+    sign_checkpoint,
+)
 from telcon.ledger.witness import format_submission
 from telcon.node.assembly import Node
 from telcon.node.house_acts import acts_of
@@ -66,6 +72,25 @@ async def test_each_witnesses_the_other_each_hour_and_sees_no_entry(both: TwoNod
     held = [log for log in borealis.witnessing.logs() if log.origin == arcadia.house.log.origin]
     assert [log.size for log in held] == [3 * STEP]
     assert b"audit." not in b"".join(log.note or b"" for log in held)
+
+
+@on_two_nodes
+async def test_strangers_are_shown_the_last_full_hour_and_not_who_witnessed_it(
+    both: TwoNodes,
+) -> None:
+    node = both.arcadia
+    answers = node._public._ask
+    path = "/house/checkpoint"
+    assert (await answers("GET", path, b"")).status == 404
+    hour(node)
+    await cosigned(node, both.borealis, STEP)
+    answer = await answers("GET", path, b"")
+    assert open_checkpoint(answer.body, node.house.log.vkey) == node.house.log.signed
+    assert both.borealis.settings.name.encode() in node.house.log.signed_note(STEP)
+    assert both.borealis.settings.name.encode() not in answer.body
+    assert (await answers("POST", path, b"")).status == 405
+    for other in (path + "/", "/house", "/house/checkpoint?all"):
+        assert (await answers("GET", other, b"")).status == 404
 
 
 @on_two_nodes

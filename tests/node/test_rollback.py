@@ -106,6 +106,7 @@ async def test_a_node_on_an_old_backup_without_its_marker_signs_no_more_and_says
 async def test_a_node_and_its_copy_sign_one_history_and_one_of_them_ends(both: TwoNodes) -> None:
     await said(both.arcadia, both.borealis, "before")
     copied = both.folder / "copied"
+    elsewhere = own_ports(4)  # while the original holds its own
     await both.arcadia.close()
     await asyncio.to_thread(shutil.copytree, both.arcadia.folder, copied, ignore=_control)
     both.arcadia = await Node.start(both.arcadia.folder, both.clock)
@@ -113,7 +114,7 @@ async def test_a_node_and_its_copy_sign_one_history_and_one_of_them_ends(both: T
     await said(both.arcadia, both.borealis, "the original")
     original = both.arcadia
     await original.close()  # a machine that was moved, and nobody looks at it
-    moved(copied)
+    moved(copied, elsewhere)
     copy = await Node.start(copied, both.clock)
     try:
         await until(lambda: line_of(copy).is_up and entries(copy) == 4)
@@ -141,11 +142,11 @@ def _control(_: str, names: list[str]) -> set[str]:
     return {name for name in names if name == "control"}
 
 
-def moved(folder: Path) -> None:
+def moved(folder: Path, ports: list[int]) -> None:
     """Give the node in `folder` ports of its own, as another machine would."""
     settings = NodeSettings.read(folder)
     (folder / "node.toml").unlink()
-    web, link, pairing, media = own_ports(4)
+    web, link, pairing, media = ports
     replace(
         settings,
         web=replace(settings.web, port=web),

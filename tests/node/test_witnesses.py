@@ -348,7 +348,7 @@ async def test_a_line_has_so_many_witnesses_and_no_more(it: Rig) -> None:
 
 @on_a_line
 async def test_a_checkpoint_is_for_who_knows_the_line_and_only_once_published(it: Rig) -> None:
-    answers = PublicAnswers(it.store, it.corelia.witnessing)
+    answers = PublicAnswers(it.store, it.corelia.witnessing, lambda: None)
     path = f"/line/{it.record.line}/checkpoint"
     assert (await answers("GET", path, b"")).status == 404
     await it.witnesses.publish(it.record, published=True)

@@ -222,6 +222,10 @@ class HouseLog:
         stored = self._stored.note(size)
         return stored or sign_checkpoint(self._checkpoint(size), self._key)
 
+    def public_note(self) -> bytes | None:
+        """Return what `signed` says under our signature alone: cosignatures name our peers."""
+        return None if self.signed is None else sign_checkpoint(self.signed, self._key)
+
     def submission(self, old: int) -> bytes:
         """Return what asks a witness that has cosigned `old` entries to cosign what is `signed`.
 

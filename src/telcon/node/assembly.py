@@ -124,7 +124,7 @@ class Node:
         self.witnesses = Witnesses(store, audit=self.audit)
         self.witnessing = Witnessing(folder, settings.name, store, audit=self.audit)
         self._public = PublicListener(
-            PublicAnswers(store, self.witnessing),
+            PublicAnswers(store, self.witnessing, self._house_note),
             on_full=lambda: self.audit(AuditEvent.OUT_OF_FILES, what="public"),
         )
         self._tasks, self._writers = Tasks(), Tasks()
@@ -244,6 +244,10 @@ class Node:
     def renewal(self, line: str) -> Renewal:
         """Return a line's way to new keys without words."""
         return self._renewals[line]
+
+    def _house_note(self) -> bytes | None:
+        """Return what strangers may see of the house log that is written now."""
+        return self.house.log.public_note()
 
     def _say_started(self) -> None:
         settings = settings_hash(self.folder)

@@ -3,6 +3,7 @@
     POST /witness/add-checkpoint                          c2sp.org/tlog-witness
     GET  /witness/<hex SHA-256 of origin>/checkpoint      the newest that this node has cosigned
     GET  /line/<line id>/checkpoint                       of our log of a line, where published
+    GET  /house/checkpoint                                of our house log, at the newest full hour
 
 What is not published and what does not exist are the same to who asks: 404. A line's id is 128
 random bits: who can ask for its checkpoint was told of the line.
@@ -22,15 +23,21 @@ __all__ = ["PublicAnswers"]
 
 ADD_CHECKPOINT: Final = "/witness/add-checkpoint"
 _WITNESSED: Final = re.compile(r"/witness/([0-9a-f]{64})/checkpoint", re.ASCII)
+_HOUSE: Final = re.compile(r"(/house)/checkpoint", re.ASCII)
 _LINE: Final = re.compile(r"/line/([0-9a-f]{32})/checkpoint", re.ASCII)
 
 
 class PublicAnswers:
     """Answers one request; see `telcon.node.public.listener.Ask`."""
 
-    def __init__(self, store: StoreReader, witnessing: Witnessing) -> None:
-        """Read the lines of `store`; `witnessing` does what a witness does."""
-        self._store, self._witnessing = store, witnessing
+    def __init__(
+        self, store: StoreReader, witnessing: Witnessing, house: Callable[[], bytes | None]
+    ) -> None:
+        """Read the lines of `store`; `witnessing` does what a witness does.
+
+        `house` returns what may be shown of the house log; None while there is nothing.
+        """
+        self._store, self._witnessing, self._house = store, witnessing, house
 
     async def __call__(self, method: str, path: str, body: bytes) -> Answer:
         """Answer `method` (`GET` or `POST`) of `path`, which may be anything."""
@@ -38,7 +45,11 @@ class PublicAnswers:
             if method == "POST":
                 return await self._witnessing.add_checkpoint(body)
             return _plain(405, "POST alone")
-        for form, find in ((_WITNESSED, self._witnessing.checkpoint), (_LINE, self._line)):
+        for form, find in (
+            (_WITNESSED, self._witnessing.checkpoint),
+            (_LINE, self._line),
+            (_HOUSE, lambda _: self._house()),
+        ):
             if found := form.fullmatch(path):
                 return self._get(method, find, found[1])
         return _plain(404, "there is no such thing here")
