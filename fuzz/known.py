@@ -86,14 +86,15 @@ def _certificate(name: str, seed: bytes) -> bytes:
     return builder.sign(key, None).public_bytes(serialization.Encoding.DER)
 
 
-def _node(name: str, seed: int, version: int) -> Node:
+def _node(name: str, seed: int, version: int, line: str = LINE, was: int | None = None) -> Node:
+    """Return a node with keys of `seed`; `was`: the seed of the certificate, if it is another."""
     log, mirror = SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 1]) * 32)
-    certificate = _certificate(name, bytes([seed + 2]) * 32)
+    certificate = _certificate(name, bytes([(seed if was is None else was) + 2]) * 32)
     card = KeyCard(
         name=name,
-        line=LINE,
-        log=VerifierKey(log_origin(name, LINE), ED25519, log.public),
-        mirror=VerifierKey(mirror_name(name, LINE), COSIGNATURE_ED25519, mirror.public),
+        line=line,
+        log=VerifierKey(log_origin(name, line), ED25519, log.public),
+        mirror=VerifierKey(mirror_name(name, line), COSIGNATURE_ED25519, mirror.public),
         tls=certificate_hash(certificate),
     )
     if version == 2:
@@ -117,6 +118,10 @@ def _node(name: str, seed: int, version: int) -> Node:
 ARCADIA: Final = _node("arcadia.example", 10, 2)
 BOREALIS: Final = _node("borealis.example", 20, 1)
 """Its key card is of version 1, Arcadia's of version 2: so both are read in a pairing."""
+NEXT_LINE: Final = "89abcdef01234567" * 2
+"""Takes the place of `LINE`."""
+NEXT_ARCADIA: Final = _node("arcadia.example", 30, 2, NEXT_LINE, 10)
+NEXT_BOREALIS: Final = _node("borealis.example", 40, 2, NEXT_LINE, 20)
 
 INVITATION: Final[Invitation] = make_invitation(
     ARCADIA.own.card, ("192.0.2.1:7444",), now_us=NOW_US, random=bytes

@@ -29,6 +29,8 @@ from fuzz.known import (
     ML_DSA_KEY,
     ML_DSA_LINE,
     ML_DSA_NOTE,
+    NEXT_BOREALIS,
+    NEXT_LINE,
     NOW_US,
     POLICY,
     RECEIPT,
@@ -74,6 +76,7 @@ from telcon.core.seal import (
     format_text,
 )
 from telcon.core.signals import (
+    RENEW_S,
     AskSignal,
     GiveSignal,
     HintSignal,
@@ -81,6 +84,9 @@ from telcon.core.signals import (
     HouseAskSignal,
     HouseSignal,
     RecorderSignal,
+    RenewCardSignal,
+    RenewHashSignal,
+    RenewSignal,
     ReturnedSignal,
     ReturnSignal,
     TrunkSignal,
@@ -110,7 +116,7 @@ from telcon.ledger.fork import MAX_PATH_HASHES
 from telcon.ledger.note import COSIGNATURE_ED25519
 from telcon.ledger.witness import format_submission
 from telcon.node.link.invitation import format_invitation
-from telcon.node.link.pairing import AccepterMachine, InviterMachine
+from telcon.node.link.pairing import AccepterMachine, InviterMachine, OwnSide
 from telcon.node.media.oggopus import OggOpusWriter
 from telcon.node.media.rtcp import (
     Goodbye,
@@ -324,6 +330,16 @@ def _core() -> dict[str, Files]:
             "on": format_signal(RecorderSignal(True, 20)),
             "off": format_signal(RecorderSignal(False, None)),
         },
+        "renew_signal": {
+            "wish": format_signal(RenewSignal(RENEW_S)),
+            "none": format_signal(RenewSignal(0)),
+        },
+        "renew_card_signal": {
+            "card": format_signal(
+                RenewCardSignal(NEXT_LINE, NEXT_BOREALIS.own.card, NEXT_BOREALIS.own.statement)
+            ),
+        },
+        "renew_hash_signal": {"hash": format_signal(RenewHashSignal(NEXT_LINE, bytes(32)))},
     } | _house()
 
 
@@ -393,6 +409,8 @@ def _pairing() -> dict[str, Files]:
         "certificate": {"arcadia": ARCADIA.certificate, "borealis": BOREALIS.certificate},
         "statement": statements,
         "invitation": {"arcadia": format_invitation(INVITATION)},
+        "stated": {"borealis": _stated(BOREALIS.own)},
+        "renewed": {"borealis": _stated(NEXT_BOREALIS.own)},
         "pairing_inviter": {
             "whole": format_bundle(to_inviter),
             "refused": format_bundle([refused]),
@@ -402,6 +420,10 @@ def _pairing() -> dict[str, Files]:
             "refused": format_bundle([refused]),
         },
     }
+
+
+def _stated(side: OwnSide) -> bytes:
+    return format_bundle([side.card, side.statement])
 
 
 def _media() -> dict[str, Files]:

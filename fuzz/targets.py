@@ -26,6 +26,8 @@ from fuzz.known import (
     ML_DSA_COSIGNED_AT,
     ML_DSA_KEY,
     ML_DSA_NOTE,
+    NEXT_ARCADIA,
+    NEXT_LINE,
     NOW_US,
     POLICY,
     RECEIPT,
@@ -78,6 +80,9 @@ from telcon.core.signals import (
     parse_record_return_untrusted,
     parse_record_returned_untrusted,
     parse_recorder_untrusted,
+    parse_renew_card_untrusted,
+    parse_renew_hash_untrusted,
+    parse_renew_untrusted,
     parse_trunk_untrusted,
 )
 from telcon.errors import (
@@ -143,7 +148,14 @@ from telcon.node.link.invitation import (
     format_invitation,
     parse_invitation_untrusted,
 )
-from telcon.node.link.pairing import AccepterMachine, InviterMachine, OwnSide, Paired
+from telcon.node.link.pairing import (
+    AccepterMachine,
+    InviterMachine,
+    OwnSide,
+    Paired,
+    check_peer_untrusted,
+)
+from telcon.node.link.renewing import check_renewed_untrusted, is_another
 from telcon.node.link.statement import (
     MAX_STATEMENT_OCTETS,
     format_statement,
@@ -440,6 +452,38 @@ def _check_paired(own: OwnSide, data: bytes, paired: Paired | None) -> None:
     assert len(paired.words) == 6
 
 
+def _state(data: bytes) -> OwnSide:
+    """Read a card and a statement, as the other side states them in a pairing."""
+    stated = _side(data)
+    check_peer_untrusted(ARCADIA.own, stated)
+    return stated
+
+
+def _side(data: bytes) -> OwnSide:
+    card, statement = [*pieces(data), b"", b""][:2]
+    return OwnSide(card, statement)
+
+
+def _check_stated(data: bytes, stated: OwnSide) -> None:
+    assert parse_key_card(stated.card).line == LINE
+    assert stated != ARCADIA.own
+
+
+def _renew(data: bytes) -> OwnSide:
+    """Read the same for a line that takes the place of `LINE`."""
+    stated = _side(data)
+    known = {key.public for one in (ARCADIA, BOREALIS) for key in one.card.keys}
+    check_renewed_untrusted(NEXT_ARCADIA.own, stated, BOREALIS.own, known)
+    return stated
+
+
+def _check_renewed(data: bytes, stated: OwnSide) -> None:
+    card = parse_key_card(stated.card)
+    assert card.line == NEXT_LINE
+    assert is_another(BOREALIS.own, stated) is None
+    assert not {key.public for key in card.keys} & {key.public for key in BOREALIS.card.keys}
+
+
 # Media.
 
 
@@ -639,6 +683,15 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     "recorder_signal": Target(
         parse_recorder_untrusted, _reads_again(parse_recorder_untrusted, format_signal)
     ),
+    "renew_signal": Target(
+        parse_renew_untrusted, _reads_again(parse_renew_untrusted, format_signal)
+    ),
+    "renew_card_signal": Target(
+        parse_renew_card_untrusted, _reads_again(parse_renew_card_untrusted, format_signal)
+    ),
+    "renew_hash_signal": Target(
+        parse_renew_hash_untrusted, _reads_again(parse_renew_hash_untrusted, format_signal)
+    ),
     "house_signal": Target(
         parse_house_untrusted, _reads_again(parse_house_untrusted, format_signal)
     ),
@@ -666,6 +719,8 @@ TARGETS: Final[dict[str, Target[Any]]] = {
     ),
     "pairing_inviter": Target(_invite, partial(_check_paired, ARCADIA.own), (InvitationError,)),
     "pairing_accepter": Target(_accept, partial(_check_paired, BOREALIS.own), (InvitationError,)),
+    "stated": Target(_state, _check_stated),
+    "renewed": Target(_renew, _check_renewed),
     "stun": Target(parse_stun_untrusted, _check_stun, limit=1_280, mend=with_stun_fingerprint),
     "rtp": Target(
         parse_rtp_untrusted, _reads_again(parse_rtp_untrusted, format_rtp), limit=MAX_RTP_OCTETS

@@ -68,6 +68,40 @@ def test_a_line_is_tested_then_frozen_and_the_page_shows_it(
     asyncio.run(run())
 
 
+def test_two_operators_renew_the_keys_of_a_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            names = [node.settings.name for node in both.nodes]
+            old = line_of(both.arcadia).identity.line
+            assert await telcon(both.arcadia, "line", "test", names[1]) == 0
+            capfd.readouterr()
+            asking = asyncio.create_task(telcon(both.arcadia, "line", "renew", names[1]))
+            await until(lambda: both.borealis.renewal(old).wanted_by == "theirs")
+            assert await telcon(both.arcadia, "line", "list") == 0
+            said = capfd.readouterr().out
+            assert "waits for borealis.example to renew the keys too" in said
+            assert await telcon(both.borealis, "line", "list") == 0
+            wants = "arcadia.example wants to renew the keys: telcon line renew arcadia.example"
+            assert wants in capfd.readouterr().out
+            assert await telcon(both.borealis, "line", "renew", names[0]) == 0
+            assert await asking == 0
+            new = line_of(both.arcadia).identity.line
+            said += capfd.readouterr().out
+            assert "ten minutes to give: telcon line renew arcadia.example. Waiting" in said
+            assert f"The line to borealis.example has new keys: line {new}." in said
+            await both.up()
+            assert await telcon(both.borealis, "line", "list") == 0
+            listed = capfd.readouterr().out
+            assert f"a newer line has taken its place: {new}" in listed
+            assert "their log goes on from" in listed
+            assert await telcon(both.arcadia, "line", "renew", old) == 2
+            assert "frozen already" in capfd.readouterr().err
+
+    asyncio.run(run())
+
+
 def test_a_sign_in_link_is_for_the_principal_alone(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ ASKING = [
     ["line", "freeze", "borealis.example", "--reason", "no reason"],
     ["line", "acknowledge", "borealis.example", "--reason", "no reason"],
     ["line", "renew", "borealis.example", "--out", "invitation"],
+    ["line", "renew", "borealis.example"],
     ["link", "Adrian Rey"],
     ["card", "borealis.example", "--out", "card"],
     ["coverage", "set", "borealis.example"],

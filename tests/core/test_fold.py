@@ -135,6 +135,24 @@ def test_nothing_has_effect_after_the_line_was_frozen(logs: TwoLogs) -> None:
     assert logs.fold_all().is_frozen
 
 
+def test_a_side_may_freeze_a_line_that_the_other_has_frozen_once_and_moves_nothing(
+    live: TwoLogs,
+) -> None:
+    first = live.arcadia.freeze()
+    live.borealis.see()
+    _, second = live.borealis.freeze()
+    assert live.borealis.judged() is None
+    live.borealis.freeze()
+    assert live.borealis.judged() is Void.LINE_FROZEN
+    live.arcadia.see()
+    live.arcadia.freeze()
+    assert live.arcadia.judged() is Void.LINE_FROZEN
+    fold = live.fold_all()
+    assert fold.line.frozen_by == {ARCADIA}
+    assert fold.calls[X].ended_by == (first,)
+    assert (fold.frozen_at(ARCADIA), fold.frozen_at(BOREALIS)) == (first[1], second)
+
+
 def test_evidence_is_acknowledged_on_a_frozen_line_and_frees_nothing(logs: TwoLogs) -> None:
     assert logs.fold_all().line.acknowledged == {ARCADIA: frozenset(), BOREALIS: frozenset()}
     logs.arcadia.freeze()

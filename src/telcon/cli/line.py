@@ -49,11 +49,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     freeze.set_defaults(run=_freeze)
 
     renew = parts.add_parser(
-        "renew", help="new keys: announce it in the line, freeze it, and invite to a new one"
+        "renew", help="new keys: the old line vouches for them once both operators give this"
     )
     renew.add_argument("name", help="the other node, like borealis.example")
     renew.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="a new file, to be handed over"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="freeze the line at once, and invite to a new one by words: a file to be handed over",
     )
     renew.set_defaults(run=_renew)
 
@@ -97,6 +100,10 @@ def _invite(arguments: argparse.Namespace) -> int:
 
 
 def _renew(arguments: argparse.Namespace) -> int:
+    if arguments.out is None:
+        answer = _ask(arguments, {"do": "renew-unworded", "peer": arguments.name})
+        print(f"The line to {answer['peer']} has new keys: line {answer['line']}.")
+        return 0
     out = str(arguments.out.absolute())
     _show_words(arguments, _ask(arguments, {"do": "renew", "peer": arguments.name, "out": out}))
     return 0
@@ -178,6 +185,10 @@ def _list(arguments: argparse.Namespace) -> int:
             print(f"  {line['broken']}")
         if line["frozen"] and newest[line["peer"]] != line["line"]:
             print(f"  a newer line has taken its place: {newest[line['peer']]}")
+        if line["wanted_by"] == "theirs":
+            print(f"  {line['peer']} wants to renew the keys: telcon line renew {line['peer']}")
+        if line["wanted_by"] == "ours":
+            print(f"  waits for {line['peer']} to renew the keys too")
         if line["previous"]:
             print(f"  {_previous(line['previous'])}")
         if line["forked"] and not line["noted"]:

@@ -164,6 +164,10 @@ class LineFold:
         """Whether either side has frozen the line."""
         return any(log.frozen is not None for log in self._logs.values())
 
+    def frozen_at(self, origin: str) -> int | None:
+        """Return where the log `origin` freezes the line; None if it does not."""
+        return self._logs[origin].froze_at
+
     def going_on(self) -> list[CallState]:
         """Return the calls that ring or live, the first rung first."""
         return self.calls.going_on()
@@ -241,7 +245,7 @@ class LineFold:
         if void is not None:
             return void
         past = {origin: log.size, self._other[origin]: entry.seen[0]}
-        if self._frozen(past) and not isinstance(entry, LineAcknowledged):
+        if self._frozen(past) and not _has_a_say(log, entry):
             return Void.LINE_FROZEN
         if isinstance(entry, LineOpened | LineTerms):
             return Phase.NONE
@@ -333,8 +337,11 @@ class LineFold:
         """Let an entry take effect that moves calls, if it is one."""
         act = Act(origin, self._logs[origin].size, entry.seen[0], entry.TYPE, to, entry.time)
         if isinstance(entry, LineFrozen):
-            self._logs[origin].frozen = act
-            self.calls.touch_all()
+            log = self._logs[origin]
+            log.froze_at = act.index
+            if not self._frozen({origin: act.index, self._other[origin]: act.seen}):
+                log.frozen = act
+                self.calls.touch_all()
         elif isinstance(entry, CallRing):
             self._take_ring(entry, act)
         elif (call_id := call_of(entry)) is not None:
@@ -364,6 +371,16 @@ class LineFold:
         if entry.glare:
             call.own_ring = entry.re[1]
             self._rings[call.own_ring].merges.append((act, call))
+
+
+def _has_a_say(log: Log, entry: Entry) -> bool:
+    """Return whether `entry` has effect on a frozen line; it frees nothing there.
+
+    Each side may freeze once, also where the other has: so that it can say why, or to what end.
+    """
+    if isinstance(entry, LineFrozen):
+        return log.froze_at is None
+    return isinstance(entry, LineAcknowledged)
 
 
 def _judge_opening(log: Log, entry: Entry) -> Void | None:

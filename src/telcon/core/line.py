@@ -41,7 +41,7 @@ class LineState:
     """The line as both logs tell it."""
 
     opened: frozenset[str]  # the sides whose log is opened
-    frozen_by: frozenset[str]  # the sides that froze it
+    frozen_by: frozenset[str]  # the sides that froze it while it was not, to their knowledge
     terms: Mapping[str, Terms]  # each side's newest, by origin
     acknowledged: Mapping[str, frozenset[str]]  # evidence that each side took note of, by origin
 
@@ -54,7 +54,8 @@ class Log:
     seen: tuple[int, str] = (0, "")  # the newest that was right
     is_open: bool = False
     terms: list[Terms] = field(default_factory=list)
-    frozen: Act | None = None
+    frozen: Act | None = None  # which moves calls; of two, the later has nothing left to move
+    froze_at: int | None = None  # its `line.frozen`, whether or not the other side froze before
     acknowledged: set[str] = field(default_factory=set)
     kinds: bytearray = field(default_factory=bytearray)
 

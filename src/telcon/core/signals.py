@@ -16,6 +16,7 @@ __all__ = [
     "MAX_LEAVES",
     "MAX_PACKET_OCTETS",
     "MAX_RUNS",
+    "RENEW_S",
     "AskSignal",
     "GiveSignal",
     "HintKind",
@@ -24,6 +25,9 @@ __all__ = [
     "HouseAskSignal",
     "HouseSignal",
     "RecorderSignal",
+    "RenewCardSignal",
+    "RenewHashSignal",
+    "RenewSignal",
     "ReturnSignal",
     "ReturnedSignal",
     "TrunkSignal",
@@ -37,6 +41,9 @@ __all__ = [
     "parse_record_return_untrusted",
     "parse_record_returned_untrusted",
     "parse_recorder_untrusted",
+    "parse_renew_card_untrusted",
+    "parse_renew_hash_untrusted",
+    "parse_renew_untrusted",
     "parse_trunk_untrusted",
 ]
 
@@ -47,6 +54,9 @@ MAX_GIVEN = 256  # packets in one give
 MAX_PACKET_OCTETS = 1_338  # of payload: what fits on the trunk
 HASH_OCTETS = 32
 MAX_VKEY_OCTETS = 2_048  # a name of 255 octets and an ML-DSA-44 key of 1,312
+RENEW_S = 600  # for which an operator's wish to renew the keys stands
+MAX_CARD_OCTETS = 6_000  # four keys under names of 255 octets take 5,500
+MAX_STATED_OCTETS = 10_000  # and with the card within what a signal may bear
 MAX_HOUSE_OCTETS = 12_000  # two keys beside it, and it is within what a signal may bear
 
 HintKind = Literal["hang-up", "cancel", "decline", "mute", "unmute", "leave"]
@@ -86,6 +96,7 @@ Number = Annotated[int, msgspec.Meta(ge=1, le=255)]
 Run = tuple[Index, Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)]]
 Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 Payload = Annotated[bytes, msgspec.Meta(max_length=MAX_PACKET_OCTETS)]
+Line = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Leaf = Annotated[bytes, msgspec.Meta(min_length=HASH_OCTETS, max_length=HASH_OCTETS)]
 
 
@@ -148,6 +159,33 @@ class HouseAnswerSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     body: Annotated[bytes, msgspec.Meta(max_length=MAX_HOUSE_OCTETS)]
 
 
+class RenewSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether the sender's operator wants this line to have new keys, as `telcon line renew` says.
+
+    Sent whenever the line is up too: who sends it knows renewals without words.
+    """
+
+    for_s: Annotated[int, msgspec.Meta(ge=0, le=RENEW_S)]
+    """Seconds for which the wish still stands; 0: there is none, or no more."""
+
+
+class RenewCardSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sender states for the line that is to take the place of this one."""
+
+    line: Line
+    """The new line, as the node says whose name sorts first."""
+    card: Annotated[bytes, msgspec.Meta(max_length=MAX_CARD_OCTETS)]
+    statement: Annotated[bytes, msgspec.Meta(max_length=MAX_STATED_OCTETS)]
+
+
+class RenewHashSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sender has stored what both have stated, and this is the hash of it all."""
+
+    line: Line
+    """The new line."""
+    hash: Leaf
+
+
 class ReturnSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sender's node was killed, and asks for its own packets of a track from there on."""
 
@@ -176,6 +214,9 @@ Body = (
     | GiveSignal
     | ReturnSignal
     | ReturnedSignal
+    | RenewSignal
+    | RenewCardSignal
+    | RenewHashSignal
     | HouseSignal
     | HouseAskSignal
     | HouseAnswerSignal
@@ -188,6 +229,9 @@ _ask = msgspec.msgpack.Decoder(AskSignal)
 _give = msgspec.msgpack.Decoder(GiveSignal)
 _return = msgspec.msgpack.Decoder(ReturnSignal)
 _returned = msgspec.msgpack.Decoder(ReturnedSignal)
+_renew = msgspec.msgpack.Decoder(RenewSignal)
+_renew_card = msgspec.msgpack.Decoder(RenewCardSignal)
+_renew_hash = msgspec.msgpack.Decoder(RenewHashSignal)
 _house = msgspec.msgpack.Decoder(HouseSignal)
 _house_ask = msgspec.msgpack.Decoder(HouseAskSignal)
 _house_answer = msgspec.msgpack.Decoder(HouseAnswerSignal)
@@ -286,6 +330,42 @@ def parse_record_returned_untrusted(data: bytes) -> ReturnedSignal:
         return _returned.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"record-returned signal: {error}") from error
+
+
+def parse_renew_untrusted(data: bytes) -> RenewSignal:
+    """Read the body of a `renew` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _renew.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"renew signal: {error}") from error
+
+
+def parse_renew_card_untrusted(data: bytes) -> RenewCardSignal:
+    """Read the body of a `renew-card` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members, or over their limits.
+    """
+    try:
+        return _renew_card.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"renew-card signal: {error}") from error
+
+
+def parse_renew_hash_untrusted(data: bytes) -> RenewHashSignal:
+    """Read the body of a `renew-hash` signal.
+
+    Raises:
+        MalformedError: anything but one map of exactly these members.
+    """
+    try:
+        return _renew_hash.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"renew-hash signal: {error}") from error
 
 
 def parse_house_untrusted(data: bytes) -> HouseSignal:

@@ -45,8 +45,10 @@ from telcon.node.link.server import LinkServer
 from telcon.node.link.tls import load_or_make_certificate
 from telcon.node.media.plane import MediaPlane
 from telcon.node.opening import identity_of, link_peer_of, open_log
+from telcon.node.pairings import begun
 from telcon.node.people import SignIn
 from telcon.node.public import PublicAnswers, PublicListener
+from telcon.node.renewal import Renewal
 from telcon.node.restraint import Restraint
 from telcon.node.running import Site
 from telcon.node.settings import NodeSettings, settings_hash
@@ -129,8 +131,9 @@ class Node:
         self.push = self._push() if settings.push.services else None
         self._desks: dict[str, LineDesk] = {}  # by line, the one confirmed last comes last
         self._house_links: dict[str, HouseLink] = {}  # by line
+        self._renewals: dict[str, Renewal] = {}  # by line
         self._telling: asyncio.Handle | None = None
-        self._is_started = self._is_housed = False
+        self._is_started = self._is_housed = self._is_ending = False
         self._plane: MediaPlane
         self._parts = AsyncExitStack()  # what is to be ended, the first begun last
 
@@ -238,6 +241,10 @@ class Node:
         """Return what a line's two nodes tell each other of their house logs."""
         return self._house_links[line]
 
+    def renewal(self, line: str) -> Renewal:
+        """Return a line's way to new keys without words."""
+        return self._renewals[line]
+
     def _house_note(self) -> bytes | None:
         """Return what strangers may see of the house log that is written now."""
         return self.house.log.public_note()
@@ -253,6 +260,7 @@ class Node:
 
     async def close(self) -> None:
         """End calls, links and listeners, finish what is being written, let go of the folder."""
+        self._is_ending = True
         await self._parts.aclose()
         if self._telling is not None:
             self._telling.cancel()
@@ -313,6 +321,16 @@ class Node:
             audit=self.audit,
             spawn=self._tasks.spawn,
         )
+        self._renewals[record.line] = Renewal(
+            desk,
+            record,
+            self.store,
+            self.witnesses,
+            begun=lambda new: begun(self.settings, self._certificate, new, invited=False),
+            confirmed=self.confirmed,
+            audit=self.audit,
+            spawn=self._tasks.spawn,
+        )
         self.desk.add(desk)
         self._writers.spawn(self._run(desk))
         board.resume()
@@ -320,6 +338,13 @@ class Node:
         self._tasks.spawn(open_log(line, self.store, record, stopped))
         self._link.add_line(link_peer_of(record), line)
         self.witnesses.start_line(record)
+        self._renewals[record.line].look()  # it may have been announced before a restart
+
+    def confirmed(self, record: LineRecord) -> None:
+        """Run a line that was stored just now, and say so; a node that ends runs it next time."""
+        if not self._is_ending:
+            self.start_line(record)
+        self.audit(AuditEvent.LINE_CONFIRMED, line=record.line, peer=record.peer_name)
 
     def _site(self) -> Site:
         return Site(
@@ -399,6 +424,7 @@ class Node:
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
         desk.board.event(event)
         self._house_links[line].event(event)
+        self._renewals[line].event(event)
 
     def _opened(self, desk: LineDesk) -> None:
         """Hold what their new log says of the one before against what is kept of that."""

@@ -83,6 +83,8 @@ class AuditEvent(StrEnum):
     INVITATION_REUSED = "audit.pairing.invitation-reused"
     PAIRING_REFUSED = "audit.pairing.refused"
     """The steps or the words did not fit: line, reason."""
+    RENEWAL_ASKED = "audit.pairing.renewal-asked"
+    """The operator wants new keys for a line, without words: line, peer."""
     LINE_CONFIRMED = "audit.pairing.line-confirmed"
     """line, peer."""
 

@@ -22,6 +22,7 @@ from telcon.node.pairings import peer_name
 from telcon.node.people import SignIn
 from telcon.node.record.keepers import parse_keeper_untrusted
 from telcon.node.record.sealing import Reader
+from telcon.node.renewal import Renewal, require_renewable
 from telcon.node.running import Audit
 from telcon.node.settings import NodeSettings
 from telcon.node.store import Store
@@ -64,8 +65,11 @@ class Host(Protocol):
     def desks(self) -> list[LineDesk]:
         """Return the lines, those in use last."""
 
-    def start_line(self, record: LineRecord) -> None:
-        """Run a line that was stored just now."""
+    def renewal(self, line: str) -> Renewal:
+        """Return a line's way to new keys without words."""
+
+    def confirmed(self, record: LineRecord) -> None:
+        """Run a line that was stored just now, and say so."""
 
 
 class Commands:
@@ -86,6 +90,7 @@ class Commands:
             "freeze": self._freeze,
             "acknowledge": self._acknowledge,
             "renew": self._renew,
+            "renew-unworded": self._renew_unworded,
             "link": self._sign_in_link,
             "sign-out": self._sign_out,
             "card": self._card,
@@ -123,16 +128,7 @@ class Commands:
     async def _renew(self, request: Answer, progress: Progress) -> Answer:
         """Invite to a new line, and announce it in the old one by the entry that freezes it."""
         desk = self._desk(request["peer"])
-        if desk.evidence.is_open or desk.line.machine.fold.is_frozen:
-            raise OperatorError(
-                f"the line to {request['peer']} is frozen already",
-                advice="Pair anew with: telcon line invite --out FILE",
-            )
-        if desk.board.calls.current() is not None:
-            raise OperatorError(
-                f"a call with {request['peer']} is going on, and renewing would cut it",
-                advice="Renew once it is over.",
-            )
+        require_renewable(desk)
         line = await self._invited(request, progress)
         await desk.freeze(RENEWED.format(line=line))
         await desk.line.wait_cosigned(TOLD_S)
@@ -140,14 +136,19 @@ class Commands:
             progress({"say": f"{request['peer']} has not heard of it yet, and refuses until then."})
         return _words(await self._node.introductions.wait_accepted(line))
 
+    async def _renew_unworded(self, request: Answer, progress: Progress) -> Answer:
+        """Renew the keys as the old line vouches for the new ones, if the other side asks too."""
+        desk = self._desk(request["peer"])
+        identity = desk.line.identity
+        line = await self._node.renewal(identity.line).ask(progress)
+        return {"line": line, "peer": identity.peer_name}
+
     async def _accept(self, request: Answer, progress: Progress) -> Answer:
         return _words(await self._node.introductions.accept(request["invitation"]))
 
     async def _confirm(self, request: Answer, progress: Progress) -> Answer:
-        node = self._node
-        record = await node.introductions.confirm(request["peer"], request["words"])
-        node.start_line(record)
-        node.audit(AuditEvent.LINE_CONFIRMED, line=record.line, peer=record.peer_name)
+        record = await self._node.introductions.confirm(request["peer"], request["words"])
+        self._node.confirmed(record)
         return {"line": record.line}
 
     # -- lines
@@ -155,8 +156,27 @@ class Commands:
     async def _lines(self, request: Answer, progress: Progress) -> Answer:
         waiting = self._node.introductions.waiting()
         return {
-            "lines": [_report(desk) for desk in self._node.desks()],
+            "lines": [self._report(desk) for desk in self._node.desks()],
             "pairings": [{"peer": peer_name(one), "words": one.words} for one in waiting],
+        }
+
+    def _report(self, desk: LineDesk) -> Answer:
+        """Return how a line stands."""
+        machine, identity, view = desk.line.machine, desk.line.identity, desk.view()
+        return {
+            "line": identity.line,
+            "peer": identity.peer_name,
+            "up": view["up"],
+            "since_us": view["since_us"],
+            "frozen": view["frozen"],
+            "broken": view["broken"],
+            "forked": view["forked"],
+            "noted": view["noted"],
+            "previous": None if desk.succession is None else asdict(desk.succession),
+            "wanted_by": self._node.renewal(identity.line).wanted_by,
+            "own_size": machine.fold.size(identity.own_card.log.name),
+            "cosigned": machine.cosigned_by_peer,
+            "their_size": machine.fold.size(identity.peer_card.log.name),
         }
 
     async def _test(self, request: Answer, progress: Progress) -> Answer:
@@ -333,22 +353,3 @@ def _reason(request: Answer) -> str:
 
 def _words(paired: Paired) -> Answer:
     return {"words": " ".join(paired.words), "peer": paired.peer_card.name}
-
-
-def _report(desk: LineDesk) -> Answer:
-    """Return how a line stands."""
-    machine, identity, view = desk.line.machine, desk.line.identity, desk.view()
-    return {
-        "line": identity.line,
-        "peer": identity.peer_name,
-        "up": view["up"],
-        "since_us": view["since_us"],
-        "frozen": view["frozen"],
-        "broken": view["broken"],
-        "forked": view["forked"],
-        "noted": view["noted"],
-        "previous": None if desk.succession is None else asdict(desk.succession),
-        "own_size": machine.fold.size(identity.own_card.log.name),
-        "cosigned": machine.cosigned_by_peer,
-        "their_size": machine.fold.size(identity.peer_card.log.name),
-    }

@@ -45,6 +45,7 @@ HOUSE_ACTS: Final[Mapping[AuditEvent, By]] = {
     AuditEvent.INVITATION_EXPIRED: "stranger",
     AuditEvent.INVITATION_REUSED: "stranger",
     AuditEvent.PAIRING_REFUSED: "stranger",
+    AuditEvent.RENEWAL_ASKED: "operator",
     AuditEvent.LINE_CONFIRMED: "operator",
     AuditEvent.UNKNOWN_PEER_KEY: "stranger",
     AuditEvent.WRONG_PEER_KEY: "stranger",

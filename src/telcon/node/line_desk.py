@@ -65,7 +65,7 @@ class LineDesk:
         """Trust the line no more: nobody is heard on it from now on, whatever the disk does.
 
         Raises:
-            IllegalActError: the line is frozen already, or has ended.
+            IllegalActError: this side has frozen the line already, or it has ended.
         """
         for running in self.board.calls.running.values():
             running.cut()

@@ -17,13 +17,15 @@ from telcon.ledger import (
     parse_key_card,
 )
 from telcon.ledger.keycard import log_origin, mirror_name
+from telcon.node.link.pairing import OwnSide
+from telcon.node.link.renewing import renewal_hash
 from telcon.node.link.statement import Statement, Terms, format_statement, parse_statement_untrusted
 from telcon.node.link.tls import NodeCertificate
 from telcon.node.settings import NodeSettings
 from telcon.node.store.invitations import InvitationRecord
 from telcon.node.store.records import LineRecord
 
-__all__ = ["begun", "emptied", "line_of", "peer_name", "words_of"]
+__all__ = ["begun", "emptied", "line_of", "peer_name", "renewal_hash_of", "words_of"]
 
 SEED_OCTETS = 32
 
@@ -113,6 +115,20 @@ def line_of(record: InvitationRecord, own_name: str, now_us: int) -> LineRecord:
         log_ml_dsa_seed=record.log_ml_dsa_seed,
         mirror_ml_dsa_seed=record.mirror_ml_dsa_seed,
     )
+
+
+def renewal_hash_of(record: InvitationRecord, replaced: str) -> bytes:
+    """Return the hash of all that both sides stated for a line that takes the place of `replaced`.
+
+    Raises:
+        InvitationError: the exchange has not taken place.
+    """
+    if record.peer_card is None or record.peer_statement is None:
+        raise InvitationError("nothing has come of this exchange yet")
+    ours = OwnSide(record.own_card, record.own_statement)
+    theirs = OwnSide(record.peer_card, record.peer_statement)
+    is_first = parse_key_card(record.own_card).name < peer_name(record)
+    return renewal_hash(replaced, record.line, (ours, theirs) if is_first else (theirs, ours))
 
 
 def peer_name(record: InvitationRecord) -> str:

@@ -24,7 +24,14 @@ from telcon.node.link.statement import Statement, parse_statement_untrusted
 from telcon.node.link.tls import certificate_hash
 from telcon.node.link.words import six_words, words_match
 
-__all__ = ["NONCE_OCTETS", "AccepterMachine", "InviterMachine", "OwnSide", "Paired"]
+__all__ = [
+    "NONCE_OCTETS",
+    "AccepterMachine",
+    "InviterMachine",
+    "OwnSide",
+    "Paired",
+    "check_peer_untrusted",
+]
 
 NONCE_OCTETS: Final = 32
 _CONTEXT = b"telcon pairing v1"
@@ -156,22 +163,9 @@ class _Machine:
     def _read_peer(self, frame: _Card, own: OwnSide) -> tuple[KeyCard, Statement]:
         """Check what the other side states against itself and against ours."""
         try:
-            theirs = parse_key_card(frame.card)  # also refuses weak keys and foreign names
-            statement = parse_statement_untrusted(frame.statement)
+            return check_peer_untrusted(own, OwnSide(frame.card, frame.statement))
         except MalformedError as error:
             self.refuse(str(error))
-        ours = parse_key_card(own.card)
-        if theirs.line != ours.line:
-            self.refuse("the key cards are of different lines")
-        if theirs.name == ours.name:
-            self.refuse(f"both nodes are named {ours.name}")
-        # One key on both sides would let its holder write both logs.
-        keys = [key.public for card in (ours, theirs) for key in card.keys]
-        if len(set(keys)) != len(keys):
-            self.refuse("one key stands in both key cards")
-        if theirs.tls == ours.tls or theirs.tls != certificate_hash(statement.certificate_der):
-            self.refuse("the certificate stated is not that of the key card")
-        return theirs, statement
 
     def _finish(self, own: OwnSide, frame: _Card, peer_nonce: bytes) -> Paired:
         card, statement = self._read_peer(frame, own)
@@ -278,6 +272,28 @@ class AccepterMachine(_Machine):
         card, _ = self._read_peer(frame, self._own)
         if (card.name, card.tls) != (self._invitation.node, self._invitation.tls):
             self.refuse("the key card is not that of the node that invited")
+
+
+def check_peer_untrusted(own: OwnSide, stated: OwnSide) -> tuple[KeyCard, Statement]:
+    """Check what the other side has `stated` against itself and against ours.
+
+    Raises:
+        MalformedError: it cannot be read, or does not fit; it says why.
+    """
+    theirs = parse_key_card(stated.card)  # also refuses weak keys and foreign names
+    statement = parse_statement_untrusted(stated.statement)
+    ours = parse_key_card(own.card)
+    if theirs.line != ours.line:
+        raise MalformedError("the key cards are of different lines")
+    if theirs.name == ours.name:
+        raise MalformedError(f"both nodes are named {ours.name}")
+    # One key on both sides would let its holder write both logs.
+    keys = [key.public for card in (ours, theirs) for key in card.keys]
+    if len(set(keys)) != len(keys):
+        raise MalformedError("one key stands in both key cards")
+    if theirs.tls == ours.tls or theirs.tls != certificate_hash(statement.certificate_der):
+        raise MalformedError("the certificate stated is not that of the key card")
+    return theirs, statement
 
 
 def _refused_by_peer(frame: _Refused) -> InvitationError:

@@ -1,4 +1,4 @@
-"""Pairings under way as rows, on the side that invited and on the side that accepts.
+"""Pairings under way as rows, on the side that invited and on the side that accepts; renewals too.
 
 Functions take a connection, as in `telcon.node.store.records`. The row goes when the line is
 confirmed (`records.add_line`) or the invitation has run out.
@@ -6,7 +6,7 @@ confirmed (`records.add_line`) or the invitation has run out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -15,6 +15,7 @@ from telcon.node.store import tables
 from telcon.node.store.tables import HOUSE
 
 __all__ = [
+    "UNTIL_DONE_US",
     "InvitationRecord",
     "add_invitation",
     "change_invitation",
@@ -24,6 +25,9 @@ __all__ = [
     "require_invitation",
     "use_invitation",
 ]
+
+UNTIL_DONE_US: Final = (1 << 62) - 1
+"""When a renewal expires: never, for a log may name its line, and both sides must get there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class InvitationRecord:
     """Secret: ML-DSA-44 seed of our log key; None on a line paired with a card of version 1."""
     mirror_ml_dsa_seed: bytes | None = field(default=None, repr=False)
     """Secret: ML-DSA-44 seed of our mirror key, or None as above."""
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether the old line vouches for it; see `telcon.node.renewal`. There are no words."""
+        return self.expires_at_us == UNTIL_DONE_US
 
 
 _FIELDS = tuple(InvitationRecord.__dataclass_fields__)
