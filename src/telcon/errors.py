@@ -80,7 +80,8 @@ class IllegalActError(MisuseError):
 
     def __init__(self, act: str, reason: str) -> None:
         """Name the `act` (entry type) and the fold's `reason`."""
-        super().__init__(f"{act} would be void: {reason}")
+        advice = "The line does not allow that now; how it stands: telcon line list"
+        super().__init__(f"{act} would be void: {reason}", advice=advice)
         self.act = act
         self.reason = reason
 

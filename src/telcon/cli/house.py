@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,7 +131,7 @@ def _export(arguments: argparse.Namespace) -> int:
         record = _record(store.house_logs(), arguments.log)
         out = str(arguments.out)
         event, index = AuditEvent.HOUSE_EXPORTED, arguments.entry
-        note(arguments.data, event, origin=record.origin, index=index, folder=out)
+        told = partial(note, arguments.data, event, origin=record.origin, index=index, folder=out)
         path, signers = export_house(
             store.stored_house(record),
             _vkey(record),
@@ -138,6 +139,7 @@ def _export(arguments: argparse.Namespace) -> int:
             index,
             arguments.out,
             is_opened=arguments.show == "content",
+            told=told,
         )
     print(f"{arguments.out}: entry {index} of {record.origin}, cosigned by {', '.join(signers)}")
     print(f"Check it with: telcon verify --policy POLICY {arguments.out / path}")

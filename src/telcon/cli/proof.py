@@ -468,7 +468,9 @@ def _list_tracks(
     found = survey_record(logs[0], logs[1], call, progress=progress)
     for track in [] if found is None else found.tracks():
         packets = 0 if found is None else found.count(track)
-        print(f"{track[0].partition('/')[0]}:{track[1]}  {packets} packets")
+        print(
+            f"{track[0].partition('/')[0]}:{track[1]}  {packets} packets, as its node logged them"
+        )
     return 0
 
 

@@ -69,6 +69,22 @@ def verified(receipt: Path, policy: Path) -> VerifyReport:
     return verify_paths([receipt], policy=policy)
 
 
+def test_what_cannot_be_exported_is_told_nobody(tmp_path: Path) -> None:
+    house, told = House(), list[str]()
+    for index, reason in ((house.stored.size, "no entry"), (house.stored.size - 1, "cosigned")):
+        with pytest.raises(OperatorError, match=reason):
+            export_house(
+                house.stored,
+                house.kept.log.vkey,
+                house.keys,
+                index,
+                tmp_path / "out",
+                is_opened=True,
+                told=lambda: told.append("told"),
+            )
+    assert told == []
+
+
 def test_an_act_is_proven_under_the_keys_of_all_that_cosigned_it(tmp_path: Path) -> None:
     receipt = House().export(tmp_path / "out")
     report = verified(receipt, tmp_path / "out" / "policy.txt")

@@ -119,9 +119,9 @@ class AbsenceCheck(FolderCheck[AbsenceAccount]):
         begin, end = utc_from_us(summary.from_us), utc_from_us(summary.to_us)
         names = f"{summary.ours} and {summary.theirs}"
         self.also.append(
-            f"Neither log of the line between {names} has a call in the time from {begin} to {end},"
-            " by the clock of either. If one of the two nodes told the truth and its clock was"
-            " right, none was rung, answered or held on this line in that time."
+            f"Neither log of the line {summary.line} between {names} has a call in the time from"
+            f" {begin} to {end}, by the clock of either. If one of the two nodes told the truth and"
+            " its clock was right, none was rung, answered or held on this line in that time."
         )
         if found.void_rings:
             self.also.append(

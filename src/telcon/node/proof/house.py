@@ -6,7 +6,7 @@
 The entries beside it stay unseen: of them the proof holds hashes, which nobody can guess from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -84,11 +84,13 @@ def export_house(
     out: Path,
     *,
     is_opened: bool,
+    told: Callable[[], None] = lambda: None,
 ) -> tuple[str, tuple[str, ...]]:
     """Write the receipt of entry `index` of `log` to `out`, whole or not at all.
 
     `vkey` is the log's key, `witnesses` are all that may have cosigned it; the policy names those
-    that have. `is_opened`: with what opens its seal.
+    that have. `is_opened`: with what opens its seal. `told` is called before anything is written,
+    once it is clear what; nothing is written if it raises.
 
     Returns:
         The receipt's path in the folder, and the names of the keys that cosigned it.
@@ -114,6 +116,7 @@ def export_house(
     verify_tlog_proof(proof, data, policy)  # as a stranger would
     path = f"{layout.RECEIPTS}/{layout.receipt_stem(index, _kind(data))}"
     openings = [opening for _, opening in log.openings(index, 1)] if is_opened else []
+    told()
     with FolderWriter(out) as writer:
         writer.write(layout.README, _README.format(name=organisation(vkey.name)).encode())
         writer.write(layout.POLICY, format_policy(policy))
