@@ -65,22 +65,29 @@ class NodePage:
             await asyncio.wrap_future(self._answer)
 
 
-@pytest.fixture
-def talking(pages: Served) -> Iterator[tuple[Page, NodePage]]:
-    """Give a page with a voice of 880 Hz, and the page in the node's place with one of 660 Hz."""
-    # One machine without multicast: names instead of addresses would not be found.
+@pytest.fixture(scope="module")
+def near() -> Iterator[Browser]:
+    """Give a browser that tells its addresses: names would not be found without multicast."""
     with Browser("--disable-features=WebRtcHideLocalIpsWithMdns") as browser:
-        other = browser.new_page()
-        other.inject(LISTENING_JS)
-        other.goto(f"{pages.address}/sign-in")
-        other.evaluate(f"{NODE_JS}; 0")
-        page = browser.new_page()
-        page.inject(voice(880))
-        page.goto(f"{pages.address}/sign-in#{GOOD_SECRET}")
-        page.click("Sign in", "button")
-        page.wait_text("Elena Voss")
-        yield page, NodePage(other, pages)
-        assert page.errors == []
+        yield browser
+
+
+@pytest.fixture
+def talking(near: Browser, pages: Served) -> Iterator[tuple[Page, NodePage]]:
+    """Give a page with a voice of 880 Hz, and the page in the node's place with one of 660 Hz."""
+    other = near.new_page()
+    other.inject(LISTENING_JS)
+    other.goto(f"{pages.address}/sign-in")
+    other.evaluate(f"{NODE_JS}; 0")
+    page = near.new_page()
+    page.inject(voice(880))
+    page.goto(f"{pages.address}/sign-in#{GOOD_SECRET}")
+    page.click("Sign in", "button")
+    page.wait_text("Elena Voss")
+    yield page, NodePage(other, pages)
+    assert page.errors == []
+    page.close()
+    other.close()
 
 
 def answer(page: Page, node: NodePage, pages: Served, **changes: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from browser.cdp import Page
+from browser.cdp import Browser, Page
 from fakes.desk import idle, in_call, over
 from web.asking import live, read, request
 from web.serving import Served
@@ -90,7 +91,11 @@ class Worker:
         while not self._registrations:
             page.evaluate("1")
         targets = page.browser.call("Target.getTargets")["targetInfos"]
-        (target,) = [one for one in targets if one["url"] == f"{self.origin}/sw.js"]
+        (target,) = [
+            one
+            for one in targets
+            if (one["url"], one.get("browserContextId")) == (f"{self.origin}/sw.js", page.context)
+        ]
         attached = page.browser.call(
             "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
         )
@@ -138,6 +143,14 @@ class Worker:
         if method == "ServiceWorker.workerRegistrationUpdated":
             self._registrations += params["registrations"]
         self.page._event(method, params)
+
+
+@pytest.fixture
+def profile(browser: Browser) -> Iterator[Page]:
+    """Give a profile of its own to each test: a worker of the one before may be ending still."""
+    profile = browser.new_page()
+    yield profile
+    profile.close()
 
 
 @pytest.fixture

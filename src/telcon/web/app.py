@@ -28,10 +28,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 
 from telcon.web.course import CoursePage
 from telcon.web.desk_protocol import Audit, Desk, SignIn
+from telcon.web.files import Files
 from telcon.web.guard import Guard
 from telcon.web.live import LiveEnd
 from telcon.web.modules import modules_of
@@ -76,12 +76,13 @@ def build_app(
         Route("/sw.js", shell.worker),
         Route("/manifest.webmanifest", shell.manifest),
         WebSocketRoute("/live", bell.beside(live.serve)),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", Files(STATIC)),
     ]
     guard = Middleware(Guard, hosts=tuple(hosts), address=address, audit=audit)
     return Starlette(routes=routes, middleware=[guard], exception_handlers={404: _not_found})
 
 
+@cache  # what is compiled once serves every node of a process
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("telcon.web", "templates"),
