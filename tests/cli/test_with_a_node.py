@@ -282,7 +282,8 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
             capfd.readouterr()
             excerpt = ("excerpt", "--call", call)
             assert await telcon(both.arcadia, *excerpt) == 0
-            listed = ["arcadia.example:1  20 packets", "borealis.example:1  20 packets"]
+            names = ("arcadia.example", "borealis.example")
+            listed = [f"{name}:1  20 packets, as its node logged them" for name in names]
             assert capfd.readouterr().out.splitlines() == listed
             span = ("--track", "borealis.example:1", "--from", "0.1", "--to", "0:00.3")
             assert await telcon(both.arcadia, *excerpt, *span) == 2

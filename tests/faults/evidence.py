@@ -100,12 +100,12 @@ def require_whole(folder: Path) -> None:
 def _require_cosigned(folder: Path) -> None:
     """Hold each log's root, computed here, against its newest cosigned checkpoint."""
     for number, origin in rows(folder, "SELECT id, origin FROM log"):
-        datas = [bytes(data) for (data,) in rows(folder, ENTRIES, number)]
         ((size, note),) = rows(
             folder,
             "SELECT size, note FROM note WHERE log = ? AND cosigned ORDER BY size DESC LIMIT 1",
             number,
         )
+        datas = [bytes(data) for (data,) in rows(folder, ENTRIES, number)]
         lines = bytes(note).decode().split("\n")
         assert (lines[0], int(lines[1])) == (origin, size)
         assert base64.b64decode(lines[2]) == root(datas[:size])

@@ -18,7 +18,7 @@ from demo.device import ScriptedDevice
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
 from fakes.ports import own_ports
 from fakes.quiet import let_lines_be_tested
-from faults.evidence import Held, held_by, open_recordings, require_whole
+from faults.evidence import Disk, Held, held_by, open_recordings, require_whole
 from faults.through import Tool
 
 VOICE = Path(__file__).parents[2] / "demo" / "voices" / "arcadia.opus"
@@ -159,18 +159,25 @@ class People:
     # -- what is left of it
 
     async def agree(self) -> None:
-        """Wait until both nodes hold the same; an entry may still be on its way."""
-        await until(lambda: held_by(self.arcadia.folder).logs == held_by(self.borealis.folder).logs)
+        """Wait until both nodes hold the same, and all of what was acknowledged.
+
+        An entry may still be on its way: what was recorded is agreed on after the call.
+        """
+        disks: list[Disk] = []
+
+        def is_same() -> bool:
+            disks[:] = [held_by(node.folder) for node in self.nodes]
+            return disks[0].logs == disks[1].logs
+
+        await until(is_same)
+        for disk in disks:
+            disk.require(self.held)
 
     def whole(self) -> None:
-        """Hold both nodes' disks against what was acknowledged."""
+        """See that nothing on the disk of either node is half-written."""
         for node in self.nodes:
             require_whole(node.folder)
             node.audited()
-        ours, theirs = (held_by(node.folder) for node in self.nodes)
-        assert ours.logs == theirs.logs, "the mirrors differ"
-        for kept in (ours, theirs):
-            kept.require(self.held)
 
     async def start(self, node: FaultyNode) -> None:
         """Start a node that does not run, and let its device in again."""

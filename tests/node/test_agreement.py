@@ -24,6 +24,7 @@ from fakes.two_nodes import (
 from telcon.cli import main
 from telcon.core.call import CallState, Recording
 from telcon.core.entry import RecordHeld, parse_entry_untrusted
+from telcon.core.signals import ReturnSignal
 from telcon.errors import MalformedError, OperatorError, SealedError
 from telcon.node.assembly import Node
 from telcon.node.media.rtp import RtpPacket
@@ -294,3 +295,14 @@ async def test_a_record_keepers_file_opens_what_the_node_cannot(both: TwoNodes) 
     assert (opened / "recordings" / "arcadia.example-1.opus").read_bytes() in files
     assert await telcon(both.arcadia, "verify", str(opened)) == 3
     assert len(audited(both.arcadia, "audit.record.unsealed")) == 2
+
+
+@on_two_nodes
+async def test_what_is_given_back_after_a_kill_is_all_that_was_heard(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    said = voice("Rey", 20)  # less than the recorder keeps in memory
+    await rey.say(said)
+    await voss.hears(said)
+    agreement = desk_of(both.borealis).board.calls.agreements._open[call]
+    (returned,) = await agreement.giving._returns(ReturnSignal(1, 0))
+    assert [payload for _, _, payload in returned.packets] == said

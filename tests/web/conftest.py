@@ -15,22 +15,22 @@ import pytest
 
 from browser.audio import voice
 from browser.cdp import Browser, Page
-from fakes.ports import own_ports
-from web.serving import Served, served
+from web.serving import Host, Served, hosted
 
 STORED = "cookies,local_storage,indexeddb,service_workers,cache_storage"
 
 
 @pytest.fixture(scope="session")
-def port() -> int:
-    """Give the port that all pages of this process have, one after the other."""
-    return own_ports(1)[0]
+def host() -> Iterator[Host]:
+    """Give the port at which all pages of this process are served, one after the other."""
+    with hosted() as host:
+        yield host
 
 
 @pytest.fixture
-def pages(port: int) -> Iterator[Served]:
+def pages(host: Host) -> Iterator[Served]:
     """Give the pages of a node over a fake desk."""
-    with served(port) as it:
+    with host.serve() as it:
         yield it
 
 

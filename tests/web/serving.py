@@ -1,4 +1,8 @@
-"""Serves the pages over a fake desk, on a loop in a thread of its own, for tests that block."""
+"""Serves the pages over a fake desk, on a loop in a thread of its own, for tests that block.
+
+A host may serve the pages of one test after the other: what a browser keeps of them, connections
+too, stays good.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fakes.desk import FakeAudit, FakeDesk, FakeSignIn
@@ -23,14 +28,14 @@ NAME = "arcadia.example"
 class Served:
     """The pages of one node, with handles on everything behind them."""
 
-    def __init__(self, port: int = 0) -> None:
-        """Begin with fakes that a test may change before and after starting."""
+    def __init__(self, port: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin with fakes that a test may change."""
         self.desk = FakeDesk()
         self.sign_in = FakeSignIn()
         self.audit = FakeAudit()
         self.port = port
         self.push = FakePush()
-        self.loop = asyncio.new_event_loop()
+        self.loop = loop
 
     @property
     def address(self) -> str:
@@ -57,49 +62,76 @@ class Served:
         self.sign_in.tokens.add("token-of-tests")
         return f"telcon-{NAME}=token-of-tests"
 
+    def app(self) -> ASGIApp:
+        """Return what answers; the names a node answers to hold its port."""
+        return build_app(
+            self.desk,
+            self.sign_in,
+            self.audit,
+            name=NAME,
+            hosts=[self.host, f"127.0.0.1:{self.port}"],
+            address=f"{self.address}/",
+            organisation="Arcadia",
+            push=self.push,
+        )
+
+
+class Host:
+    """A port, and the pages that are served there now."""
+
+    def __init__(self, port: int) -> None:
+        """Serve at `port`; 0 takes any. See `hosted`."""
+        self.port = port
+        self.loop = asyncio.new_event_loop()
+        self._app: ASGIApp = PlainTextResponse("nothing is served here now", 503)
+        self._started: Future[int] = Future()
+
+    @contextmanager
+    def serve(self) -> Iterator[Served]:
+        """Serve the pages of a new node until the block ends."""
+        it, before = Served(self.port, self.loop), self._app
+        self._app = it.app()
+        try:
+            yield it
+        finally:
+            self._app = before
+
+    def wait(self) -> None:
+        """Wait until it listens."""
+        self.port = self._started.result(10)
+
+    def run(self) -> None:
+        """Run the loop until it is stopped."""
+        loop = self.loop
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._app(scope, receive, send)
+
+        started = self._started.set_result
+        serving = loop.create_task(serve(app, "127.0.0.1", self.port, started=started))
+        loop.run_forever()
+        serving.cancel()
+        loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
 
 @contextmanager
-def served(port: int = 0) -> Iterator[Served]:
-    """Serve until the block ends; 0 takes any port."""
-    it = Served(port)
-    started: Future[int] = Future()
-    thread = threading.Thread(target=_run, args=(it, started))
+def hosted(port: int = 0) -> Iterator[Host]:
+    """Listen until the block ends; 0 takes any port."""
+    host = Host(port)
+    thread = threading.Thread(target=host.run)
     thread.start()
     try:
-        it.port = started.result(10)
-        yield it
+        host.wait()
+        yield host
     finally:
-        it.loop.call_soon_threadsafe(it.loop.stop)
+        host.loop.call_soon_threadsafe(host.loop.stop)
         thread.join()
 
 
-def _run(it: Served, started: Future[int]) -> None:
-    loop = it.loop
-    built: list[ASGIApp] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await built[0](scope, receive, send)
-
-    def know(port: int) -> None:  # the names a node answers to hold its port
-        hosts = [f"arcadia.localhost:{port}", f"127.0.0.1:{port}"]
-        address = f"http://{hosts[0]}/"
-        built.append(
-            build_app(
-                it.desk,
-                it.sign_in,
-                it.audit,
-                name=NAME,
-                hosts=hosts,
-                address=address,
-                organisation="Arcadia",
-                push=it.push,
-            )
-        )
-        started.set_result(port)
-
-    serving = loop.create_task(serve(app, "127.0.0.1", it.port, started=know))
-    loop.run_forever()
-    serving.cancel()
-    loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+@contextmanager
+def served(port: int = 0) -> Iterator[Served]:
+    """Serve the pages of one node alone until the block ends; 0 takes any port."""
+    with hosted(port) as host, host.serve() as it:
+        yield it

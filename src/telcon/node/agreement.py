@@ -108,7 +108,7 @@ class Agreement:
         self._left: dict[Track, list[tuple[int, int]]] = {}
         self.flush: Callable[[], None] = lambda: None
         """Puts what a recorder still holds on the shelf; set while one runs."""
-        self.giving = Giving(call, line, shelf, store, audit)
+        self.giving = Giving(call, line, shelf, store, audit, self._put_all)
         """What the other side asks for."""
         self.bringing_back = BringingBack(call, line, shelf)
         """What a kill took of our own tracks; run by whoever takes up the record."""
@@ -249,6 +249,9 @@ class Agreement:
             held = drafts.record_held(self.call, (author, index), held_tracks(tracks))
             await self._act(held)
         self._done[author] = at + 1
+
+    def _put_all(self) -> None:
+        self.flush()
 
     async def _settle(self, claims: Sequence[Claim]) -> None:
         """Give the network and the disk the time they take; all that came is on the disk then.

@@ -20,8 +20,11 @@ MAX_RETURNED_SAMPLES: Final = 2 * 48_000
 """How much time MAX_RETURNED packets take, with what the disk may hesitate."""
 
 RETURN_AGAIN_S: Final = 1.0
+LINKED_WITHIN_S: Final = 30.0
+"""For the link to be up after a kill; without it the record is closed as it is."""
+
 BRING_BACK_S: Final = 10.0
-"""For the other node to be there after a kill; without it the record is closed as it is."""
+"""For the other node to answer, from then on."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class BringingBack:
         self._shelf = shelf
         self._own = line.identity.own_card.log.name
         self._returning: _Returning | None = None
+        self._until = 0.0  # monotonic
+        self._was_up = False  # since it asks
 
     def take(self, returned: ReturnedSignal) -> None:
         """Take packets of our own that the other side gives back; others are left."""
@@ -63,22 +68,24 @@ class BringingBack:
     async def run(self) -> None:
         """Ask for what lacks at the end of each own track, and keep what is given.
 
-        Without an answer in BRING_BACK_S the record goes on without it.
+        Where no link or no answer comes in time, the record goes on without it.
         """
-        deadline = time.monotonic() + BRING_BACK_S
+        self._until = time.monotonic() + LINKED_WITHIN_S
         for track in self._shelf.tracks():
             if track[0] == self._own:
-                await self._bring_back(track, deadline)
+                await self._bring_back(track)
 
-    async def _bring_back(self, track: Track, deadline: float) -> None:
+    async def _bring_back(self, track: Track) -> None:
         first = self._shelf.bound(track)
         last = await self._shelf.read(track, first - 1, 1)
         after = last[first - 1].timestamp
         self._returning = back = _Returning(track, first, after)
         body = format_signal(ReturnSignal(track[1], back.first))
         try:
-            while not back.done.is_set() and time.monotonic() < deadline:
+            while not back.done.is_set() and time.monotonic() < self._until:
                 if self._line.is_up:
+                    if not self._was_up:
+                        self._was_up, self._until = True, time.monotonic() + BRING_BACK_S
                     self._line.signal("record-return", self._call, body)
                 try:
                     await asyncio.wait_for(back.done.wait(), RETURN_AGAIN_S)

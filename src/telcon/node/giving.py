@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -42,14 +43,24 @@ class Giving:
     """Answers what the other side asks of one call's record."""
 
     def __init__(
-        self, call: str, line: Line, shelf: Shelf, store: Store, audit: Callable[..., None]
+        self,
+        call: str,
+        line: Line,
+        shelf: Shelf,
+        store: Store,
+        audit: Callable[..., None],
+        flush: Callable[[], None],
     ) -> None:
-        """Give what is on `shelf` and in the chunks that our log in `store` has of `call`."""
+        """Give what is on `shelf` and in the chunks that our log in `store` has of `call`.
+
+        `flush` puts on the shelf what the recorder still holds.
+        """
         self._call = call
         self._line = line
         self._shelf = shelf
         self._store = store
         self._audit = audit
+        self._flush = flush
         self._own = line.identity.own_card.log.name
         self._other = line.identity.peer_card.log.name
         self._asks: asyncio.Queue[AskSignal | ReturnSignal] = asyncio.Queue(maxsize=1)
@@ -102,6 +113,8 @@ class Giving:
 
     async def _returns(self, ask: ReturnSignal) -> list[ReturnedSignal]:
         """Return what we hold of a track of the other side from some index on, without a hole."""
+        self._flush()
+        await self._shelf.wait_kept(time.monotonic())
         held = await self._shelf.read((self._other, ask.track), ask.first, MAX_RETURNED)
         packets: list[tuple[int, int, bytes]] = []
         returns: list[ReturnedSignal] = []
