@@ -15,7 +15,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev .venv-interop/.done
 	@bash scripts/need chromium firefox-esr pulseaudio ffmpeg faketime
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev
 	@$(PY) -m ruff format --check src tests demo bench simulate soak fuzz scripts

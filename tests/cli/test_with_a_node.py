@@ -279,6 +279,13 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
             own = line_of(both.arcadia).identity.own_card.log.name
             fold = line_of(both.borealis).machine.fold
             await voss.wait(lambda _: own in fold.calls[call].sealed)
+            for phone in (rey, voss):  # agreed on, and signed to be so
+                calls = line_of(phone.node).machine.fold.calls
+                await phone.wait(
+                    lambda shown, calls=calls: (  # type: ignore[misc]
+                        calls[call].is_agreed and shown["lines"][0]["waiting"] == 0
+                    )
+                )
             capfd.readouterr()
             excerpt = ("excerpt", "--call", call)
             assert await telcon(both.arcadia, *excerpt) == 0

@@ -21,16 +21,16 @@ STORED = "cookies,local_storage,indexeddb,service_workers,cache_storage"
 
 
 @pytest.fixture(scope="session")
-def host() -> Iterator[Host]:
+def hosting() -> Iterator[Host]:
     """Give the port at which all pages of this process are served, one after the other."""
     with hosted() as host:
         yield host
 
 
 @pytest.fixture
-def pages(host: Host) -> Iterator[Served]:
+def pages(hosting: Host) -> Iterator[Served]:
     """Give the pages of a node over a fake desk."""
-    with host.serve() as it:
+    with hosting.serve() as it:
         yield it
 
 

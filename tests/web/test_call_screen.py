@@ -60,7 +60,7 @@ def test_a_ring_that_sounds_elsewhere_already_sounds_here_at_once(
 ) -> None:
     pages.show(rings_in(0))
     hearing.wait_for("window.sounds.length")
-    assert hearing.evaluate("sounds[0].inS") == 0
+    assert hearing.evaluate("sounds[0].inS") <= 0  # the moment it was scheduled for has passed
 
 
 def test_a_slip_taken_back_in_time_wakes_nobody(hearing: Page, pages: Served) -> None:
