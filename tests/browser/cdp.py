@@ -442,6 +442,8 @@ class Page:
             self.errors.append(" ".join(str(a.get("value", a)) for a in params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             entry = params["entry"]
+            if entry.get("url") == "about:blank":
+                return  # the tab has left the page; its icon was still on its way
             self.errors.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}".strip())
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])

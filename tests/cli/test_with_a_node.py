@@ -264,6 +264,15 @@ def test_one_message_of_three_is_shown(tmp_path: Path, capfd: pytest.CaptureFixt
     asyncio.run(run())
 
 
+def is_told(node: Node, call: str) -> bool:
+    """Say whether a record is agreed on, and both sides have signed all that says so."""
+    identity = line_of(node).identity
+    origins = (identity.own_card.log.name, identity.peer_card.log.name)
+    logs = [node.store.stored_log(origin) for origin in origins]
+    is_signed = all(log.cosigned_note_over(log.size - 1) is not None for log in logs)
+    return is_signed and line_of(node).machine.fold.calls[call].is_agreed
+
+
 def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,13 +288,7 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
             own = line_of(both.arcadia).identity.own_card.log.name
             fold = line_of(both.borealis).machine.fold
             await voss.wait(lambda _: own in fold.calls[call].sealed)
-            for phone in (rey, voss):  # agreed on, and signed to be so
-                calls = line_of(phone.node).machine.fold.calls
-                await phone.wait(
-                    lambda shown, calls=calls: (  # type: ignore[misc]
-                        calls[call].is_agreed and shown["lines"][0]["waiting"] == 0
-                    )
-                )
+            await until(lambda: all(is_told(node, call) for node in both.nodes))
             capfd.readouterr()
             excerpt = ("excerpt", "--call", call)
             assert await telcon(both.arcadia, *excerpt) == 0

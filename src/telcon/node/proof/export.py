@@ -390,9 +390,18 @@ def write_log(
 
 
 def write_receipt(
-    writer: FolderWriter, side: Side, index: int, entry: Entry, members: frozenset[str]
+    writer: FolderWriter,
+    side: Side,
+    index: int,
+    entry: Entry,
+    members: frozenset[str],
+    *,
+    until: int | None = None,
 ) -> str | None:
     """Write the receipt of an entry, checked as a stranger would, and the openings of `members`.
+
+    `until` is the size to which the log itself is shown, if it is: it may have grown since, and a
+    receipt under a later checkpoint would not fit it.
 
     Returns:
         Its path without suffix; None, and nothing is written, if nobody has cosigned it yet.
@@ -402,6 +411,8 @@ def write_receipt(
         PeerError: what is stored is not what it should be.
     """
     second = side.log.seconded_note_over(index)
+    if second is not None and until is not None and second[0] > until:
+        second = None
     note = second or side.log.cosigned_note_over(index)
     if note is None:
         return None
