@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fakes.desk import FakeAudit, FakeDesk, FakeSignIn
@@ -83,18 +82,17 @@ class Host:
         """Serve at `port`; 0 takes any. See `hosted`."""
         self.port = port
         self.loop = asyncio.new_event_loop()
-        self._app: ASGIApp = PlainTextResponse("nothing is served here now", 503)
+        self._app: ASGIApp | None = None
+        self._has_app = asyncio.Event()
         self._started: Future[int] = Future()
 
     @contextmanager
     def serve(self) -> Iterator[Served]:
-        """Serve the pages of a new node until the block ends."""
-        it, before = Served(self.port, self.loop), self._app
+        """Serve the pages of a new node, in place of the one before; who came early has waited."""
+        it = Served(self.port, self.loop)
         self._app = it.app()
-        try:
-            yield it
-        finally:
-            self._app = before
+        self.loop.call_soon_threadsafe(self._has_app.set)
+        yield it
 
     def wait(self) -> None:
         """Wait until it listens."""
@@ -105,6 +103,8 @@ class Host:
         loop = self.loop
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._has_app.wait()
+            assert self._app is not None
             await self._app(scope, receive, send)
 
         started = self._started.set_result
