@@ -306,3 +306,6 @@ async def test_what_is_given_back_after_a_kill_is_all_that_was_heard(both: TwoNo
     agreement = desk_of(both.borealis).board.calls.agreements._open[call]
     (returned,) = await agreement.giving._returns(ReturnSignal(1, 0))
     assert [payload for _, _, payload in returned.packets] == said
+    await rey.say(voice("more", 5))
+    agreement.shelf.flush = lambda: pytest.fail("whoever asks all the time is not served each time")
+    await agreement.giving._returns(ReturnSignal(1, 0))

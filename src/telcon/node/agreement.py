@@ -106,9 +106,7 @@ class Agreement:
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._stated_for: Mapping[Track, ChunkSum] | None = None
         self._left: dict[Track, list[tuple[int, int]]] = {}
-        self.flush: Callable[[], None] = lambda: None
-        """Puts what a recorder still holds on the shelf; set while one runs."""
-        self.giving = Giving(call, line, shelf, store, audit, self._put_all)
+        self.giving = Giving(call, line, shelf, store, audit)
         """What the other side asks for."""
         self.bringing_back = BringingBack(call, line, shelf)
         """What a kill took of our own tracks; run by whoever takes up the record."""
@@ -250,9 +248,6 @@ class Agreement:
             await self._act(held)
         self._done[author] = at + 1
 
-    def _put_all(self) -> None:
-        self.flush()
-
     async def _settle(self, claims: Sequence[Claim]) -> None:
         """Give the network and the disk the time they take; all that came is on the disk then.
 
@@ -262,7 +257,7 @@ class Agreement:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._recorded.wait(), SETTLE_S)
-            self.flush()
+            self.shelf.flush()
             await self.shelf.wait_kept(time.monotonic())
             if self._recorded.is_set() or self._is_closing:
                 return

@@ -35,6 +35,9 @@ GIVES_AN_ASK: Final = 4
 GIVE_OCTETS: Final = 15_000
 """Of packets in one signal, which has 16 KiB."""
 
+FLUSH_EACH_S: Final = 1.0
+"""Who asks all the time does not have each packet written and synced by itself."""
+
 PACKET_COST: Final = 24
 """Octets of one packet in a signal besides its payload."""
 
@@ -43,24 +46,15 @@ class Giving:
     """Answers what the other side asks of one call's record."""
 
     def __init__(
-        self,
-        call: str,
-        line: Line,
-        shelf: Shelf,
-        store: Store,
-        audit: Callable[..., None],
-        flush: Callable[[], None],
+        self, call: str, line: Line, shelf: Shelf, store: Store, audit: Callable[..., None]
     ) -> None:
-        """Give what is on `shelf` and in the chunks that our log in `store` has of `call`.
-
-        `flush` puts on the shelf what the recorder still holds.
-        """
+        """Give what is on `shelf` and in the chunks that our log in `store` has of `call`."""
         self._call = call
         self._line = line
         self._shelf = shelf
         self._store = store
         self._audit = audit
-        self._flush = flush
+        self._flushed_at = -FLUSH_EACH_S  # monotonic
         self._own = line.identity.own_card.log.name
         self._other = line.identity.peer_card.log.name
         self._asks: asyncio.Queue[AskSignal | ReturnSignal] = asyncio.Queue(maxsize=1)
@@ -113,8 +107,11 @@ class Giving:
 
     async def _returns(self, ask: ReturnSignal) -> list[ReturnedSignal]:
         """Return what we hold of a track of the other side from some index on, without a hole."""
-        self._flush()
-        await self._shelf.wait_kept(time.monotonic())
+        now = time.monotonic()
+        if now - self._flushed_at >= FLUSH_EACH_S:
+            self._flushed_at = now
+            self._shelf.flush()
+            await self._shelf.wait_kept(now)
         held = await self._shelf.read((self._other, ask.track), ask.first, MAX_RETURNED)
         packets: list[tuple[int, int, bytes]] = []
         returns: list[ReturnedSignal] = []

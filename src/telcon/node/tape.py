@@ -78,7 +78,7 @@ class Tape:
         self._recorder = CallRecorder(
             self._shelf, own_origin, now=time.monotonic(), random_bytes=os.urandom
         )
-        agreement.flush = lambda: self._recorder.flush(time.monotonic())
+        self._shelf.flush = lambda: self._recorder.flush(time.monotonic())
 
     def add_track(self, origin: str, number: int) -> None:
         """Record a track from now on; its record-on follows. Known tracks are left alone."""

@@ -35,6 +35,8 @@ class Shelf:
         self._journal: Journal | None = None
         self.newest_on_disk: float | None = None
         """Arrival of the newest packet on the disk; None before the first."""
+        self.flush: Callable[[], None] = lambda: None
+        """Puts here what a recorder still holds; set while one runs."""
         self._disk.give(now, partial(self._make, make))
 
     @property
