@@ -5,7 +5,7 @@ The link says who sent them; nothing here is proof. Parsers take foreign bytes a
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -58,6 +58,8 @@ RENEW_S = 600  # for which an operator's wish to renew the keys stands
 MAX_CARD_OCTETS = 6_000  # four keys under names of 255 octets take 5,500
 MAX_STATED_OCTETS = 10_000  # and with the card within what a signal may bear
 MAX_HOUSE_OCTETS = 12_000  # two keys beside it, and it is within what a signal may bear
+
+T = TypeVar("T")
 
 HintKind = Literal["hang-up", "cancel", "decline", "mute", "unmute", "leave"]
 Handle = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
@@ -248,16 +250,20 @@ def format_signal(body: Body) -> bytes:
     return msgspec.msgpack.encode(body)
 
 
+def _read(decoder: msgspec.msgpack.Decoder[T], kind: str, data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"{kind} signal: {error}") from error
+
+
 def parse_trunk_untrusted(data: bytes) -> TrunkSignal:
     """Read the body of a `trunk` signal.
 
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _trunk.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"trunk signal: {error}") from error
+    return _read(_trunk, "trunk", data)
 
 
 def parse_hint_untrusted(data: bytes) -> HintSignal:
@@ -266,10 +272,7 @@ def parse_hint_untrusted(data: bytes) -> HintSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _hint.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"hint signal: {error}") from error
+    return _read(_hint, "hint", data)
 
 
 def parse_recorder_untrusted(data: bytes) -> RecorderSignal:
@@ -278,10 +281,7 @@ def parse_recorder_untrusted(data: bytes) -> RecorderSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _recorder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"recorder signal: {error}") from error
+    return _read(_recorder, "recorder", data)
 
 
 def parse_record_ask_untrusted(data: bytes) -> AskSignal:
@@ -290,10 +290,7 @@ def parse_record_ask_untrusted(data: bytes) -> AskSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _ask.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"record-ask signal: {error}") from error
+    return _read(_ask, "record-ask", data)
 
 
 def parse_record_give_untrusted(data: bytes) -> GiveSignal:
@@ -302,10 +299,7 @@ def parse_record_give_untrusted(data: bytes) -> GiveSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _give.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"record-give signal: {error}") from error
+    return _read(_give, "record-give", data)
 
 
 def parse_record_return_untrusted(data: bytes) -> ReturnSignal:
@@ -314,10 +308,7 @@ def parse_record_return_untrusted(data: bytes) -> ReturnSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _return.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"record-return signal: {error}") from error
+    return _read(_return, "record-return", data)
 
 
 def parse_record_returned_untrusted(data: bytes) -> ReturnedSignal:
@@ -326,10 +317,7 @@ def parse_record_returned_untrusted(data: bytes) -> ReturnedSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _returned.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"record-returned signal: {error}") from error
+    return _read(_returned, "record-returned", data)
 
 
 def parse_renew_untrusted(data: bytes) -> RenewSignal:
@@ -338,10 +326,7 @@ def parse_renew_untrusted(data: bytes) -> RenewSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _renew.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"renew signal: {error}") from error
+    return _read(_renew, "renew", data)
 
 
 def parse_renew_card_untrusted(data: bytes) -> RenewCardSignal:
@@ -350,10 +335,7 @@ def parse_renew_card_untrusted(data: bytes) -> RenewCardSignal:
     Raises:
         MalformedError: anything but one map of exactly these members, or over their limits.
     """
-    try:
-        return _renew_card.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"renew-card signal: {error}") from error
+    return _read(_renew_card, "renew-card", data)
 
 
 def parse_renew_hash_untrusted(data: bytes) -> RenewHashSignal:
@@ -362,10 +344,7 @@ def parse_renew_hash_untrusted(data: bytes) -> RenewHashSignal:
     Raises:
         MalformedError: anything but one map of exactly these members.
     """
-    try:
-        return _renew_hash.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"renew-hash signal: {error}") from error
+    return _read(_renew_hash, "renew-hash", data)
 
 
 def parse_house_untrusted(data: bytes) -> HouseSignal:
@@ -374,10 +353,7 @@ def parse_house_untrusted(data: bytes) -> HouseSignal:
     Raises:
         MalformedError: anything but one map of exactly these members, or over their limits.
     """
-    try:
-        return _house.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"house signal: {error}") from error
+    return _read(_house, "house", data)
 
 
 def parse_house_ask_untrusted(data: bytes) -> HouseAskSignal:
@@ -386,10 +362,7 @@ def parse_house_ask_untrusted(data: bytes) -> HouseAskSignal:
     Raises:
         MalformedError: anything but one map of exactly these members, or over their limits.
     """
-    try:
-        return _house_ask.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"house-ask signal: {error}") from error
+    return _read(_house_ask, "house-ask", data)
 
 
 def parse_house_answer_untrusted(data: bytes) -> HouseAnswerSignal:
@@ -398,7 +371,4 @@ def parse_house_answer_untrusted(data: bytes) -> HouseAnswerSignal:
     Raises:
         MalformedError: anything but one map of exactly these members, or over their limits.
     """
-    try:
-        return _house_answer.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"house-answer signal: {error}") from error
+    return _read(_house_answer, "house-answer", data)
