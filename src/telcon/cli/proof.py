@@ -35,6 +35,11 @@ LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands of this module to `commands`."""
+    for add in (_add_export, _add_evidence, _add_attest, _add_excerpt, _add_verify):
+        add(commands)
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     export = commands.add_parser("export", help="write the proof folder of a call")
     which = export.add_mutually_exclusive_group(required=True)
     which.add_argument("--call", metavar="ID", help="32 hex digits, at the foot of its timeline")
@@ -54,6 +59,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--whole-log", action="store_true", help="all entries of the line as tiles")
     export.set_defaults(run=_export)
 
+
+def _add_evidence(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     evidence = commands.add_parser(
         "evidence", help="write what shows that a log has two histories, for others to check"
     )
@@ -65,6 +72,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     evidence.set_defaults(run=_evidence)
 
+
+def _add_attest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     attest = commands.add_parser(
         "attest", help="write the proof that a line had no call in a time, from both whole logs"
     )
@@ -79,6 +88,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     attest.set_defaults(run=_attest)
 
+
+def _add_excerpt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     excerpt = commands.add_parser(
         "excerpt",
         help="write the proof of one message, or of some seconds of a recording, and of how much"
@@ -113,6 +124,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     excerpt.add_argument("--out", type=Path, metavar="FOLDER", help="a new or empty folder")
     excerpt.set_defaults(run=_excerpt)
 
+
+def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verify = commands.add_parser("verify", help="check proof folders and receipts, offline")
     verify.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="proof folders or single receipts"
