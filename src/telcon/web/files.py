@@ -1,8 +1,7 @@
 """Static files, of which modules and styles are served from memory.
 
-A page asks for some sixty of them when it is opened. From the disk each costs the loop three turns
-in a thread, 5 ms together; from memory it is a fifth of one. Sounds, pictures and fonts stay on the
-disk, where a player can ask for a part of one.
+A page asks for some sixty of them when it is opened, and from the disk each costs the loop several
+turns in a thread. Sounds, pictures and fonts stay on the disk, where a player can ask for a part.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ KEPT = frozenset({".js", ".css", ".svg"})
 
 
 class Files(StaticFiles):
-    """The files below a folder, as they were when the first was asked for."""
+    """The files below a folder; modules and styles as they were when the node was started."""
 
     def __init__(self, folder: Path) -> None:
         """Serve what lies in `folder`."""

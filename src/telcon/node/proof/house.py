@@ -84,7 +84,7 @@ def export_house(
     out: Path,
     *,
     is_opened: bool,
-    told: Callable[[], None] = lambda: None,
+    told: Callable[[], None],
 ) -> tuple[str, tuple[str, ...]]:
     """Write the receipt of entry `index` of `log` to `out`, whole or not at all.
 

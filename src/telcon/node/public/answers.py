@@ -11,6 +11,7 @@ random bits: who can ask for its checkpoint was told of the line.
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from telcon.errors import StorageError
@@ -22,8 +23,8 @@ from telcon.node.witnessing import Witnessing
 __all__ = ["PublicAnswers"]
 
 ADD_CHECKPOINT: Final = "/witness/add-checkpoint"
+HOUSE: Final = "/house/checkpoint"
 _WITNESSED: Final = re.compile(r"/witness/([0-9a-f]{64})/checkpoint", re.ASCII)
-_HOUSE: Final = re.compile(r"(/house)/checkpoint", re.ASCII)
 _LINE: Final = re.compile(r"/line/([0-9a-f]{32})/checkpoint", re.ASCII)
 
 
@@ -45,20 +46,18 @@ class PublicAnswers:
             if method == "POST":
                 return await self._witnessing.add_checkpoint(body)
             return _plain(405, "POST alone")
-        for form, find in (
-            (_WITNESSED, self._witnessing.checkpoint),
-            (_LINE, self._line),
-            (_HOUSE, lambda _: self._house()),
-        ):
+        if path == HOUSE:
+            return self._get(method, self._house)
+        for form, find in ((_WITNESSED, self._witnessing.checkpoint), (_LINE, self._line)):
             if found := form.fullmatch(path):
-                return self._get(method, find, found[1])
+                return self._get(method, partial(find, found[1]))
         return _plain(404, "there is no such thing here")
 
-    def _get(self, method: str, find: Callable[[str], bytes | None], name: str) -> Answer:
+    def _get(self, method: str, find: Callable[[], bytes | None]) -> Answer:
         if method != "GET":
             return _plain(405, "GET alone")
         try:
-            note = find(name)
+            note = find()
         except StorageError:
             return _plain(503, "it cannot be read now")
         if note is None:
