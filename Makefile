@@ -6,6 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
+# The tests start hundreds of nodes: without kept bytecode each would compile all of telcon again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo test check pictures bench simulate soak fuzz tidy
 
 install: $(VENV)/.run

@@ -12,6 +12,7 @@ import pytest
 from fakes.two_nodes import until, voice
 from telcon.core.gate import CLOSED, Gate
 from telcon.errors import MalformedError, OperatorError, PinError
+from telcon.node.device import Device
 from telcon.node.floor import Floor, Speaker
 from telcon.node.media.client import DeviceLeg
 from telcon.node.media.mux import Address
@@ -48,6 +49,7 @@ class Side:
 
     origin: str
     floor: Floor
+    plane: MediaPlane
     lost: list[bool]
     legs: dict[str, DeviceLeg] = field(default_factory=dict)
     heard: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
@@ -88,6 +90,17 @@ class Both:
         self.there.floor.apply(gate, speakers, {"voss": VOSS.handle})
 
 
+def came(device: Device) -> int:
+    """Return how many packets of `device` have come to its node."""
+    assert device.source is not None
+    return device.source.statistics().packets
+
+
+def dropped(plane: MediaPlane) -> int:
+    """Return how many packets came for which nobody waits."""
+    return plane.statistics().mux.refused["srtp"]
+
+
 def on_floors(test: Callable[[Both], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     """Run a test on two floors whose trunk stands and whose devices are armed."""
 
@@ -104,7 +117,7 @@ def on_floors(test: Callable[[Both], Coroutine[Any, Any, None]]) -> Callable[[],
                 clock=time.monotonic,
                 lost=lambda lost=lost: lost.append(True),  # type: ignore[misc]
             )
-            sides.append(Side(origin, floor, lost))
+            sides.append(Side(origin, floor, plane, lost))
         both = Both(*sides)
         both.here.floor.set_peer(both.there.floor.trunk_signal())
         both.there.floor.set_peer(both.here.floor.trunk_signal())
@@ -230,12 +243,12 @@ async def test_a_closed_gate_lets_nothing_in_or_out_at_once(both: Both) -> None:
     both.here.floor.apply(CLOSED, ALL, {"rey": REY.handle})
     await both.here.say("rey", voice("late", 3))
     await both.there.say("voss", voice("Voss", 3))
-    await asyncio.sleep(0.05)
-    assert both.there.payloads("voss") == said
-    assert both.here.payloads("rey") == []
     device = both.here.floor.device("rey")
     assert device is not None
-    assert device.leg.statistics().refused["armed"] == 3
+    await until(lambda: device.leg.statistics().refused["armed"] == 3)
+    await until(lambda: both.here.floor.trunk_statistics().received == 3)
+    assert both.there.payloads("voss") == said
+    assert both.here.payloads("rey") == []
 
 
 @on_floors
@@ -248,8 +261,10 @@ async def test_who_answered_hears_before_they_are_heard_and_who_joined_does_not(
     said = voice("Voss", 3)
     await both.there.say("voss", said)
     await until(lambda: both.here.payloads("rey") == said)
+    device = both.here.floor.device("rey")
+    assert device is not None
     await both.here.say("rey", voice("Rey", 3))
-    await asyncio.sleep(0.05)
+    await until(lambda: came(device) == 3)
     assert both.here.payloads("ada") == []
     assert both.there.payloads("voss") == []
 
@@ -261,8 +276,9 @@ async def test_cutting_is_for_ever(both: Both) -> None:
     both.open(*ALL)
     assert both.here.floor.gate == CLOSED
     assert both.here.floor.device("rey") is None
+    before = dropped(both.here.plane)
     await both.there.say("voss", voice("Voss", 3))
-    await asyncio.sleep(0.05)
+    await until(lambda: dropped(both.here.plane) >= before + 3)
     assert both.here.payloads("rey") == []
     both.here.floor.cut()  # again changes nothing
 

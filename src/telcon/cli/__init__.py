@@ -23,16 +23,23 @@ def main(arguments: list[str] | None = None) -> int:
     Whatever goes wrong, 1 is never returned for it: of `verify` that would mean "not proven".
     """
     try:
+        return _run(arguments)
+    except MemoryError:  # or there was none left to tell what was wrong
+        print("telcon: there is not enough memory for this", file=sys.stderr)
+        print("        Nothing was found out. Try again with more memory.", file=sys.stderr)
+        return 2
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
         parsed = _parser().parse_args(arguments)
         return int(parsed.run(parsed))
+    except MemoryError:
+        raise
     except TelconError as error:
         print(f"telcon: {error}", file=sys.stderr)
         if error.advice():
             print(f"        {error.advice()}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print("telcon: there is not enough memory for this", file=sys.stderr)
-        print("        Nothing was found out. Try again with more memory.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -345,19 +345,24 @@ def test_backup_programs_find_the_tag(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
-def test_a_reader_sees_a_running_store_as_it_was_when_first_asked(tmp_path: Path) -> None:
+def test_a_reader_sees_a_running_store_as_it_was_when_it_was_opened(tmp_path: Path) -> None:
     log = GrowingLog(OWN)
 
     async def test(store: Store) -> None:
         await commit_line(store, LINE, log.commit(3))
+        await commit_line(store, LINE, notes(Note(OWN, 2, b"2", cosigned=True)))
         with Store.open_read_only(tmp_path) as reader:
-            held = reader.stored_log(OWN)
             await commit_line(store, LINE, log.commit(3))
+            await commit_line(store, LINE, notes(Note(OWN, 6, b"6", cosigned=True)))
+            held = reader.stored_log(OWN)
             assert held.size == 3
             assert len(held.entries(0, 10**6)) == 3
+            assert held.newest_note() == held.cosigned_note_over(1) == (2, b"2")
+            assert held.cosigned_note_over(2) is None
             assert reader.lines() == [a_line()]
         with Store.open_read_only(tmp_path) as reader:
             assert reader.stored_log(OWN).size == 6
+            assert reader.stored_log(OWN).cosigned_note_over(2) == (6, b"6")
 
     run(tmp_path, test)
 

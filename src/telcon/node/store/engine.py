@@ -3,8 +3,9 @@
 SQLite with a write-ahead log and `synchronous=FULL`: a COMMIT returns after one sync of that log,
 so what it wrote survives a power loss. The writer begins each transaction itself with BEGIN
 IMMEDIATE (the driver's own transactions of Python 3.11 begin late and would meet a lock half way).
-Readers open the file read-only and take each statement as its own snapshot: they never hold up the
-writer nor a checkpoint.
+Readers open the file read-only. The node's own take each statement as its own snapshot; a command
+reads one state from its beginning to its end, which keeps the write-ahead log from being written
+anew, and holds up nobody.
 """
 
 import os

@@ -169,13 +169,15 @@ class Store(StoreReader):
     def open_read_only(folder: Path) -> StoreReader:
         """Open the store in `folder` for reading, on this thread, while a node may run on it.
 
-        Logs keep the size they have when first asked for, so what is read stays whole.
+        All that is read is of one moment, this one: an entry, and the checkpoint that covers it.
+        The node goes on beside it; what it writes meanwhile stays in its write-ahead log.
 
         Raises:
             StorageError: there is no store, or its tables are not of this version.
         """
         reader = Reader(connect_reader(folder / DATABASE))
         try:
+            reader.rows("BEGIN")
             reader.run(lambda connection: require_newest(connection, folder / DATABASE))
         except BaseException:
             reader.close()
