@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,11 @@ class Phone:
 
 @dataclass
 class Wire:
-    """What a line of ours sends to the other node, held back or sorted out on its way."""
+    """What a line of ours sends to the other node, held back or sorted out on its way.
+
+    Of two connections that the nodes dialled at once the earlier may end: the next goes this way
+    too, until it is let go.
+    """
 
     line: Line
     drops: Callable[[Frame], bool] = lambda frame: False
@@ -174,6 +179,11 @@ class Wire:
     def __post_init__(self) -> None:
         self._send = self.line._send
         self.line._send = self._pass
+        self.line.link_up = self._link_up  # type: ignore[method-assign]
+
+    def let_go(self) -> None:
+        """Have nothing to do with the next connection."""
+        self.line.link_up = partial(Line.link_up, self.line)  # type: ignore[method-assign]
 
     def hold(self) -> None:
         """Let nothing through until `release`."""
@@ -184,6 +194,10 @@ class Wire:
         held, self._held = self._held or [], None
         for frame in held:
             self._pass(frame)
+
+    def _link_up(self, send: Callable[[bytes], None], close: Callable[[str], None]) -> None:
+        self._send, self._held = send, None if self._held is None else []
+        Line.link_up(self.line, self._pass, close)
 
     def _pass(self, data: bytes) -> None:
         if self._held is not None:

@@ -505,10 +505,12 @@ class Cut:
     def __init__(self, node: Node, falls: Callable[[Frame], bool]) -> None:
         self.has_fallen = False
         self._falls = falls
-        Wire(line_of(node), self._drops)
+        self._wire = Wire(line_of(node), self._drops)
 
     def _drops(self, frame: Frame) -> bool:
-        self.has_fallen = self.has_fallen or self._falls(frame)
+        if not self.has_fallen and self._falls(frame):
+            self.has_fallen = True
+            self._wire.let_go()
         return self.has_fallen
 
 
