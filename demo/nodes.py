@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
 
 READY = "ready"
 STOP_TIMEOUT_S = 20
@@ -30,6 +31,30 @@ BOREALIS = Party(
 )
 
 
+class Process(Protocol):
+    """What is asked of a command that runs, as `subprocess.Popen` does it."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """What it prints."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its exit status."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal to it."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait for its end; return what it printed, and its errors if these were asked for."""
+
+
 class DemoNode:
     """One node: its folder, its commands, its process."""
 
@@ -38,7 +63,7 @@ class DemoNode:
         self.party = party
         self.folder = folder
         self.web_port = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
 
     def set_up(self, ports: list[int]) -> None:
         """Write settings with these four ports, unless the folder has some from an earlier run."""
@@ -60,13 +85,8 @@ class DemoNode:
 
     def start(self) -> None:
         """Start the node's process and wait until it says that it is ready."""
-        self._process = subprocess.Popen(
-            [*self._command(), "node", "run"],
-            stdout=subprocess.PIPE,
-            stderr=None,
-            text=True,
-            start_new_session=True,  # Ctrl-C reaches us alone; we end the nodes in order
-        )
+        # Ctrl-C reaches us alone; we end the nodes in order
+        self._process = self._spawn("node", "run", own_session=True)
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if found := re.search(r"page: http://[^:]+:(\d+)/", line):
@@ -116,20 +136,30 @@ class DemoNode:
 
     def telcon(self, *arguments: str) -> str:
         """Run one telcon command on this node's folder; return what it printed."""
-        done = subprocess.run(
-            [*self._command(), *arguments], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise SystemExit(f"telcon {' '.join(arguments)}: {done.stderr or done.stdout}")
-        return done.stdout
+        command = self._spawn(*arguments, stderr=subprocess.PIPE)
+        printed, errors = command.communicate()
+        if command.wait() != 0:
+            raise SystemExit(f"telcon {' '.join(arguments)}: {errors or printed}")
+        return printed
 
-    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+    def begin(self, *arguments: str) -> Process:
         """Start one telcon command that takes its time."""
-        return subprocess.Popen([*self._command(), *arguments], stdout=subprocess.PIPE, text=True)
+        return self._spawn(*arguments)
 
     def sign_in_link(self) -> str:
         """Return a fresh one-time link for the principal."""
         return self.telcon("link", self.party.principal).strip()
+
+    def _spawn(
+        self, *arguments: str, own_session: bool = False, stderr: int | None = None
+    ) -> Process:
+        return subprocess.Popen(
+            [*self._command(), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=own_session,
+        )
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "telcon.cli", "--data", str(self.folder)]

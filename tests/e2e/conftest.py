@@ -8,12 +8,13 @@ import pytest
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, pair
 from fakes.ports import own_ports
 from fakes.quiet import let_lines_be_tested
+from fakes.warm import WarmNode
 
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[tuple[DemoNode, DemoNode]]:
     ports = own_ports(8)
-    pair_of = (DemoNode(ARCADIA, tmp_path / "arcadia"), DemoNode(BOREALIS, tmp_path / "borealis"))
+    pair_of = (WarmNode(ARCADIA, tmp_path / "arcadia"), WarmNode(BOREALIS, tmp_path / "borealis"))
     try:
         for number, node in enumerate(pair_of):
             node.set_up(ports[4 * number : 4 * number + 4])

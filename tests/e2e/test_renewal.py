@@ -16,6 +16,7 @@ LOOK_S = 0.001
 
 STORED = "SELECT 1 FROM invitation WHERE peer_card IS NOT NULL"
 FROZEN = """SELECT 1 FROM entry WHERE CAST(data AS TEXT) LIKE '{"type":"line.frozen"%'"""
+UNSIGNED = "SELECT 1 FROM log WHERE id NOT IN (SELECT log FROM note WHERE cosigned)"
 MOMENTS = {"stored": STORED, "announced": FROZEN}
 
 
@@ -60,6 +61,7 @@ def test_a_node_killed_in_a_renewal_leaves_the_old_line_or_the_new(
     assert names[0] == names[1]
     assert len(names[0]) == 2
     until(lambda: all("their log goes on from" in node.telcon("line", "list") for node in nodes))
+    until(lambda: not any(rows(node.folder, UNSIGNED) for node in nodes))  # stored a little later
     for node in nodes:
         assert "BREAK" not in node.telcon("line", "list")
         require_whole(Path(node.folder))

@@ -15,6 +15,7 @@ from demo.device import ScriptedDevice
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
 from fakes.ports import own_ports
 from fakes.quiet import let_lines_be_tested
+from fakes.warm import WarmNode
 from stranger.tlog import VerifierKey, cosignature_in, open_checkpoint, open_cosignature
 from telcon.cli import main
 from telcon.ledger import format_vkey, parse_key_card
@@ -34,7 +35,7 @@ class Three:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         parties = {"arcadia": ARCADIA, "borealis": BOREALIS, "corelia": CORELIA}
-        self.nodes = {name: DemoNode(party, folder / name) for name, party in parties.items()}
+        self.nodes = {name: WarmNode(party, folder / name) for name, party in parties.items()}
         self.public: dict[str, int] = {}
 
     def start(self) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from browser.cdp import Browser, Page
 from demo.device import ScriptedDevice
-from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, pair
+from demo.nodes import ARCADIA, BOREALIS, DemoNode, Party, Process, pair
 from fakes.ports import own_ports
 from fakes.quiet import let_lines_be_tested
+from fakes.warm import WarmNode
 from faults.evidence import Disk, Held, held_by, open_recordings, require_whole
 from faults.through import Tool
 
@@ -28,10 +29,16 @@ LOOK_S = 0.05
 Snapshot = Any
 
 
-class FaultyNode(DemoNode):
+class FaultyNode(WarmNode):
     """A node whose process can be started through other programs, such as one that moves clocks."""
 
     through: Sequence[str] = ()
+
+    def _spawn(
+        self, *arguments: str, own_session: bool = False, stderr: int | None = None
+    ) -> Process:
+        kind = DemoNode if self.through else WarmNode
+        return kind._spawn(self, *arguments, own_session=own_session, stderr=stderr)
 
     def _command(self) -> list[str]:
         return [*self.through, *super()._command()]

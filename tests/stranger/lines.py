@@ -11,6 +11,7 @@ from demo.device import ScriptedDevice
 from demo.nodes import DemoNode, Party
 from fakes.ports import own_ports
 from fakes.quiet import let_lines_be_tested
+from fakes.warm import WarmNode
 from stranger.entries import TYPES
 from stranger.node import Line
 from stranger.pairing import Invitation, Paired, Self, accept, knock
@@ -22,7 +23,7 @@ OURS = {"lang": "en", "name": "Sam Doe", "office": "Nobody you know", "organisat
 @contextmanager
 def started(party: Party, folder: Path) -> Iterator[DemoNode]:
     """Run a node of its own process."""
-    node = DemoNode(party, folder)
+    node = WarmNode(party, folder)
     node.set_up(own_ports(4))
     let_lines_be_tested(folder, 0)
     node.start()
