@@ -1,7 +1,9 @@
 """A recorder that somebody switches off: who sees it, what is kept, and what the log says."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,38 @@ async def test_a_recorder_is_switched_off_with_a_reason_and_on_again(both: TwoNo
     assert sum(count for _, _, count in story) == 30
     assert "The minister asked" in await wait_audited(both.arcadia, "audit.record.switched-off")
     assert audited(both.arcadia, "audit.record.unlogged") == []
+
+
+@pytest.mark.parametrize("is_on_again", [False, True])
+def test_what_came_while_it_was_off_is_not_asked_for_after_a_restart(
+    is_on_again: bool, tmp_path: Path
+) -> None:
+    @on_two_nodes
+    async def run(both: TwoNodes) -> None:
+        rey, voss, call = await both.call()
+        await recorders(True, rey, voss)
+        first = await talk(rey, voss, "first")
+        await rey.do("recorder", call=call, reason="in private")
+        await voss.wait(lambda shown: not shown["call"]["recorders"]["theirs"]["on"])
+        await talk(rey, voss, "second")
+        third: Sequence[list[bytes]] = ([], [])
+        if is_on_again:
+            await rey.do("recorder", call=call, reason=None)
+            await recorders(True, rey, voss)
+            third = await talk(rey, voss, "third")
+        rey.gone()
+        again = await both.restart(both.arcadia)
+        rey = both.phone(again)
+        await both.up()
+        own, peer = (line_of(node).identity.own_card.log.name for node in both.nodes)
+        await rey.wait(lambda _: own in state_of(rey, call).agreed)
+        said = state_of(rey, call).chunks[peer, 1].count
+        assert said == 30 if is_on_again else 20
+        assert state_of(rey, call).held[own].absent == 10
+        kept = [packet.payload for packet in held(again, call, both.borealis)]
+        assert kept == first[1] + third[1]
+
+    run(tmp_path)
 
 
 @on_two_nodes

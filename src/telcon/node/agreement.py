@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from telcon.core import draft as drafts
@@ -44,6 +45,7 @@ from telcon.node.record.journal import How, Packet, Track
 from telcon.node.record.place import RecordPlace
 from telcon.node.record.shelf import Shelf
 from telcon.node.store import Store
+from telcon.node.store.records import ALL_TRACKS, find_left_out, leave_out
 
 __all__ = ["Agreement"]
 
@@ -58,6 +60,9 @@ ASK_FOR_S: Final = 60.0
 
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
+
+FOREVER: Final = (1 << 63) - 1
+"""An index that no track comes to."""
 
 LEFT_APART: Final = 500
 """Indexes, ten seconds: packets left on purpose that lie closer are one span."""
@@ -105,7 +110,9 @@ class Agreement:
         self._other = line.identity.peer_card.log.name
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._stated_for: Mapping[Track, ChunkSum] | None = None
-        self._left: dict[Track, list[tuple[int, int]]] = {}
+        self._left: dict[Track, list[tuple[int, int]]] = {}  # by first index
+        for track, first, last in store.read(partial(find_left_out, call=call)):
+            self._left.setdefault(track, []).append((first, last))
         self.giving = Giving(call, line, shelf, store, audit)
         """What the other side asks for."""
         self.bringing_back = BringingBack(call, line, shelf)
@@ -166,6 +173,28 @@ class Agreement:
             spans[-1] = (min(spans[-1][0], index), max(spans[-1][1], index))
         else:
             spans.append((index, index))
+
+    async def keep_left(self, *, is_off: bool) -> None:
+        """Store what is left, for the next start; while the recorder `is_off`, all that may come.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        bounds: dict[Track, int] = {}
+        if is_off:
+            self.shelf.flush()
+            await self.shelf.wait_kept(time.monotonic())
+            theirs = {track for track in self.shelf.tracks() if track[0] == self._other}
+            bounds = {track: self.shelf.bound(track) for track in theirs | self._left.keys()}
+            bounds[self._other, ALL_TRACKS] = 0
+        spans = [(track, first, FOREVER) for track, first in bounds.items()]
+        spans += [
+            (track, first, last)
+            for track, kept in self._left.items()
+            for first, last in kept
+            if first < bounds.get(track, FOREVER)
+        ]
+        await self._store.commit(partial(leave_out, call=self.call, spans=spans))
 
     # -- work
 
@@ -271,7 +300,7 @@ class Agreement:
         deadline = time.monotonic() + ASK_FOR_S
         try:
             if self.shelf.failure is None:
-                left = self._left.get(claim.track, ())
+                left = self._left_of(claim.track)
                 lacking = lambda: _without(missing(claim, held), asking, left)  # noqa: E731
                 await self._ask(asking, lacking, deadline)
             given = dict(asking.packets)
@@ -285,6 +314,9 @@ class Agreement:
         finally:
             self._asking = None
         return claim, finding
+
+    def _left_of(self, track: Track) -> Sequence[tuple[int, int]]:
+        return self._left.get(track, self._left.get((track[0], ALL_TRACKS), []))
 
     async def _ask(
         self,

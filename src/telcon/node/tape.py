@@ -67,6 +67,7 @@ class Tape:
         self._audit = audit
         self._failed: str | None = None
         self._off: Text | None = None
+        self._is_left_kept = False  # what comes while `_off` is left, and the store knows
         self._is_paused = False
         self._is_closed = False
         self._is_over = False
@@ -166,6 +167,7 @@ class Tape:
     async def _follow(self) -> None:
         """Log what has come about since the last time."""
         await self._append_chunks()
+        await self._keep_left()
         if self._is_paused or self._off is not None:
             await self._close_for_now()
         else:
@@ -173,6 +175,17 @@ class Tape:
         self._chunks += self._recorder.due(time.monotonic())
         await self._append_chunks()
         await self._notice_failure()
+
+    async def _keep_left(self) -> None:
+        """Store what is left on purpose, before the log says that the recorder is off, or on."""
+        is_off = self._off is not None
+        if is_off == self._is_left_kept:
+            return
+        self._is_left_kept = is_off
+        try:
+            await self._agreement.keep_left(is_off=is_off)
+        except StorageError as error:  # what may come is left while this node runs
+            self._audit(AuditEvent.RECORDER_FAILED, call=self._call, why=str(error))
 
     async def _announce(self) -> None:
         """Say of each track that it is recorded, unless that is said already."""

@@ -7,7 +7,7 @@ Functions take a connection: writing ones are works for `Store.commit`, reading 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -17,15 +17,26 @@ from telcon.node.store import tables
 from telcon.node.store.tables import HOUSE
 
 __all__ = [
+    "ALL_TRACKS",
     "LineRecord",
     "RecordingRecord",
+    "Span",
     "add_line",
     "close_recording",
     "find_all_recordings",
+    "find_left_out",
     "find_lines",
     "find_recordings",
+    "leave_out",
     "open_recording",
 ]
+
+
+ALL_TRACKS = 0
+"""In the place of a track's number: each track that is not named besides."""
+
+Span: TypeAlias = tuple[tuple[str, int], int, int]
+"""A track, by its log and number, and the first and last index of packets in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +190,27 @@ def find_recordings(connection: Connection, call: str) -> list[RecordingRecord]:
 def find_all_recordings(connection: Connection) -> list[RecordingRecord]:
     """Return all recordings; those never closed have no hash."""
     return _recordings(connection.execute(select(tables.recording)).all())
+
+
+def leave_out(connection: Connection, call: str, spans: Sequence[Span]) -> None:
+    """Store what of `call` is not recorded on purpose, in place of what was stored of it before."""
+    table = tables.left_out
+    connection.execute(delete(table).where(table.c.call == call))
+    if spans:
+        rows = [
+            {"call": call, "origin": origin, "track": track, "first": first, "last": last}
+            for (origin, track), first, last in spans
+        ]
+        connection.execute(insert(table).values(house=HOUSE), rows)
+
+
+def find_left_out(connection: Connection, call: str) -> list[Span]:
+    """Return what `leave_out` stored of `call`, by log, track and index."""
+    table = tables.left_out
+    found = connection.execute(
+        select(table).where(table.c.call == call).order_by(*table.primary_key)
+    )
+    return [((row.origin, row.track), row.first, row.last) for row in found]
 
 
 def _recordings(rows: Sequence[Any]) -> list[RecordingRecord]:

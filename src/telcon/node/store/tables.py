@@ -32,6 +32,7 @@ __all__ = [
     "house_pin",
     "invitation",
     "keeper",
+    "left_out",
     "line",
     "line_public",
     "line_witness",
@@ -167,6 +168,19 @@ recording = Table(
     Column("opened_at_us", BigInteger, nullable=False),
     Column("sha256", LargeBinary),  # NULL while open
     Column("size_octets", BigInteger),  # NULL while open
+)
+
+# Packets of the other side that came while our recorder was switched off: never to be asked for.
+# Track 0 stands for each track that has no row of its own.
+left_out = Table(
+    "left_out",
+    METADATA,
+    _house(),
+    Column("call", Text, primary_key=True),
+    Column("origin", Text, ForeignKey("log.origin"), primary_key=True),
+    Column("track", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
 )
 
 # Whoever opens the records of a line; its private key is nowhere here.
