@@ -5,12 +5,14 @@ the tree, and it notices a store whose entries are not those that were signed.
 """
 
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
+from telcon.core.entry import read_entry_untrusted
 from telcon.core.fold import Applied, LineFold
 from telcon.core.stored import StoredLog
-from telcon.errors import StorageError
+from telcon.core.void import Void
+from telcon.errors import MisuseError, StorageError
 from telcon.ledger import EMPTY_FRONTIER, Frontier, leaf_hash
 
 __all__ = ["replayed_fold"]
@@ -26,12 +28,12 @@ class _Reader:
         self.origin = stored.origin
         self.frontier = EMPTY_FRONTIER
         self.recent: dict[int, Frontier] = {}
+        self.size = stored.size
         self._stored = stored
-        self._size = stored.size
         self._piece: deque[bytes] = deque()
 
     def peek(self) -> bytes | None:
-        if self.frontier.size >= self._size:
+        if self.frontier.size >= self.size:
             return None
         if not self._piece:
             self._piece.extend(self._stored.entries(self.frontier.size, READ_OCTETS))
@@ -44,6 +46,10 @@ class _Reader:
             del self.recent[next(iter(self.recent))]
 
 
+_Head: TypeAlias = tuple[_Reader, bytes]
+"""A log, and the next of its entries."""
+
+
 def replayed_fold(
     own: StoredLog,
     theirs: StoredLog,
@@ -52,8 +58,9 @@ def replayed_fold(
 ) -> LineFold:
     """Return the fold of all stored entries; `on_applied` is told of each, with its place.
 
-    An entry of theirs that claims to have seen what was never there is given when nothing else is
-    left to wait for; it is void in any order. The fold asks `root_of` for roots from then on.
+    Which log is whose makes no difference. Where each waits for the other, one claims to have seen
+    what is not there, for each would hold a hash over the other: that one is given, and is void in
+    any order. The fold asks `root_of` for roots from then on.
 
     Raises:
         StorageError: the entries of a log are not those of its stored tree.
@@ -70,7 +77,7 @@ def replayed_fold(
         if not heads:
             break
         ready = (head for head in heads if fold.is_ready(head[0].origin, head[1]))
-        reader, data = next(ready, heads[-1])
+        reader, data = next(ready, None) or _untrue(heads, readers, root_of)
         index = reader.frontier.size
         on_applied(reader.origin, index, fold.apply(reader.origin, index, data))
         reader.skip()
@@ -78,6 +85,24 @@ def replayed_fold(
         _check(reader, root_of)
         reader.recent.clear()
     return fold
+
+
+def _untrue(
+    heads: Sequence[_Head],
+    readers: Mapping[str, _Reader],
+    root_of: Callable[[str, int], bytes | None],
+) -> _Head:
+    """Return the entry, of those that wait for each other, that has seen what is not there."""
+    for reader, data in heads:
+        (other,) = (one for one in readers.values() if one is not reader)
+        read = read_entry_untrusted(data)
+        if isinstance(read, Void):
+            continue  # it waits for nothing
+        size, root = read.seen
+        known = root_of(other.origin, size) if size <= other.size else None
+        if known is None or known.hex() != root:
+            return reader, data
+    raise MisuseError("two entries have each seen the other")
 
 
 def _check(reader: _Reader, root_of: Callable[[str, int], bytes | None]) -> None:

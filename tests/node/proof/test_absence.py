@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes.signed_line import ADA, CALL, SignedLine, handle
+from fakes.signed_line import ADA, CALL, Node, SignedLine, handle
 from node.proof.rig import card_keys, check, check_forged, read_folder
 from telcon.core import draft as drafts
 from telcon.core.coverage import ALWAYS, read_hours
+from telcon.core.draft import compose
 from telcon.errors import OperatorError
 from telcon.ledger import Checkpoint, log_files, root_at
 from telcon.node.proof import Verdict, VerifyReport, attest_none, format_words
@@ -49,12 +50,26 @@ def hologram(line: SignedLine) -> None:
     line.write_bytes(line.arcadia, b'{"type":"call.hologram","v":1}')
 
 
-def attest(line: SignedLine, out: Path) -> dict[str, bytes]:
+def claim(line: SignedLine, size: int) -> None:
+    """Let Borealis say that it has seen so much of Arcadia's log, which is not there."""
+    data, openings, _ = compose(
+        drafts.line_test(),
+        origin=line.borealis.log.origin,
+        time_us=line.now_us,
+        seen=(size, b"\x77" * 32),
+        random=line.random.randbytes,
+    )
+    line.write_bytes(line.borealis, data, openings)
+
+
+def attest(line: SignedLine, out: Path, own: Node | None = None) -> dict[str, bytes]:
+    own = own or line.arcadia
+    peer = line.other(own)
     attest_none(
-        line.arcadia.log,
-        line.borealis.log,
-        own_card=line.arcadia.card,
-        peer_card=line.borealis.card,
+        own.log,
+        peer.log,
+        own_card=own.card,
+        peer_card=peer.card,
         from_us=FROM_US,
         to_us=TO_US,
         out=out,
@@ -204,6 +219,17 @@ def test_a_liar_cannot_move_its_call_out_of_the_time(tmp_path: Path) -> None:
 
 
 # -- logs that do not reach so far, and forged ones
+
+
+@pytest.mark.parametrize("size", [14, 1 << 40])
+@pytest.mark.parametrize("who", ["arcadia.example", "borealis.example"])
+def test_who_claims_to_have_seen_what_is_not_there_hides_no_call(
+    who: str, size: int, tmp_path: Path
+) -> None:
+    line = day(acts={3.5: lambda line: claim(line, size), 5.25: call})
+    own = next(node for node in (line.arcadia, line.borealis) if node.name == who)
+    with pytest.raises(OperatorError, match="a call touches that time"):
+        attest(line, tmp_path / "out", own)
 
 
 @pytest.mark.parametrize("until", [3, 7])

@@ -67,7 +67,9 @@ class World:
         return self
 
     def act(self) -> None:
-        if self.random.random() < 0.6:
+        if self.random.random() < 0.1:
+            self.claim(self.honest.log.size + self.random.choice((1, 2, 5, 1 << 40)))
+        elif self.random.random() < 0.6:
             self._seen = self.random.randint(self._seen, self.honest.log.size)
             lie_us = self.random.choice(LIES_H) * HOUR_US
             self.write(self.liar, self.draft(self.liar), self._seen, lie_us)
@@ -79,6 +81,18 @@ class World:
                 self.write(
                     self.honest, drafts.ringing(state.call, state.rung, 1), self.liar.log.size
                 )
+
+    def claim(self, seen: int) -> None:
+        """Let the liar say that it has seen what is not there yet, or never."""
+        data, *_ = compose(
+            self.draft(self.liar),
+            origin=self.liar.log.origin,
+            time_us=self.line.now_us,
+            seen=(seen, self.random.randbytes(32)),
+            random=self.random.randbytes,
+        )
+        self.liar.log.fill([data])
+        self.apply(self.liar.log.origin)
 
     def write(self, node: Node, draft: Draft, seen: int, lie_us: int = 0) -> None:
         other = self.line.other(node).log
@@ -127,8 +141,9 @@ class World:
                 Until(random.randint(0, size), 2**40),
             ),
         }
-        cut = CutLog(liar, random.randint(after[0], liar.size)), CutLog(honest, size)
-        found = survey(*cut, bounds, FROM_US, TO_US)
+        cut = [CutLog(liar, random.randint(after[0], liar.size)), CutLog(honest, size)]
+        ours, theirs = random.sample(cut, 2)
+        found = survey(ours, theirs, bounds, FROM_US, TO_US)
         return not (found.touching or found.short or found.unread)
 
 

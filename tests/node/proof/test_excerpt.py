@@ -6,6 +6,7 @@ import pytest
 
 from fakes.signed_line import ADA, BORIS, CALL, Node, SignedLine, handle
 from node.proof.rig import card_keys, check, check_forged, read_folder
+from node.proof.test_absence import claim
 from telcon.core import draft as drafts
 from telcon.core.seal import Text
 from telcon.errors import OperatorError
@@ -81,6 +82,19 @@ def test_a_message_of_no_call_is_counted_among_those_of_no_call() -> None:
     place = PLACES["borealis.example None 1 of 4"]
     found = talk_around(LINE.arcadia.log, LINE.borealis.log, place)
     assert found == Talk("", before=1, after=2, other_before=3, other_after=0)
+
+
+@pytest.mark.parametrize("who", ["arcadia.example", "borealis.example"])
+def test_who_claims_to_have_seen_what_is_not_there_hides_no_message(who: str) -> None:
+    line = SignedLine().open()
+    claim(line, 1 << 40)
+    for number in range(5):
+        line.write(line.arcadia, drafts.message(ADA, BORIS, Text("en", f"no {number}")))
+    place = line.write(line.borealis, drafts.message(BORIS, ADA, Text("en", "then we agree")))
+    line.write(line.arcadia, drafts.message(ADA, BORIS, Text("en", "we do not")))
+    own = next(node for node in (line.arcadia, line.borealis) if node.name == who)
+    found = talk_around(own.log, line.other(own).log, place)
+    assert found == Talk("", before=0, after=0, other_before=5, other_after=1)
 
 
 def test_without_cards_it_is_only_consistent(files: dict[str, bytes]) -> None:
