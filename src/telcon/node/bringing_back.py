@@ -10,14 +10,11 @@ from typing import Final
 
 from telcon.core.signals import ReturnedSignal, ReturnSignal, format_signal
 from telcon.node.line import Line
-from telcon.node.record.claims import MAX_RETURNED
+from telcon.node.record.claims import MAX_RETURNED, following
 from telcon.node.record.packet import How, Packet, Track
 from telcon.node.record.shelf import Shelf
 
 __all__ = ["BringingBack"]
-
-MAX_RETURNED_SAMPLES: Final = 2 * 48_000
-"""How much time MAX_RETURNED packets take, with what the disk may hesitate."""
 
 RETURN_AGAIN_S: Final = 1.0
 LINKED_WITHIN_S: Final = 30.0
@@ -33,8 +30,6 @@ class _Returning:
 
     track: Track
     first: int
-    after: int
-    """Timestamp of the last that is here."""
     packets: dict[int, Packet] = field(default_factory=dict)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -58,8 +53,7 @@ class BringingBack:
         if back is None or (returned.track, returned.first) != (back.track[1], back.first):
             return
         for index, timestamp, payload in returned.packets:
-            is_next = back.first <= index < back.first + MAX_RETURNED
-            if is_next and back.after <= timestamp <= back.after + MAX_RETURNED_SAMPLES:
+            if back.first <= index < back.first + MAX_RETURNED:
                 packet = Packet(index, timestamp, payload, How.RETURNED)
                 back.packets.setdefault(index, packet)
         if returned.is_last:
@@ -77,9 +71,8 @@ class BringingBack:
 
     async def _bring_back(self, track: Track) -> None:
         first = self._shelf.bound(track)
-        last = await self._shelf.read(track, first - 1, 1)
-        after = last[first - 1].timestamp
-        self._returning = back = _Returning(track, first, after)
+        last = (await self._shelf.read(track, first - 1, 1))[first - 1]
+        self._returning = back = _Returning(track, first)
         body = format_signal(ReturnSignal(track[1], back.first))
         try:
             while not back.done.is_set() and time.monotonic() < self._until:
@@ -93,9 +86,7 @@ class BringingBack:
                     continue
         finally:
             self._returning = None
-        found: list[tuple[Track, Packet]] = []
-        while (packet := back.packets.get(back.first + len(found))) is not None:
-            found.append((track, packet))  # without a hole: a chunk has none
+        found = [(track, packet) for packet in following(last, back.packets)]
         if found:
             now = time.monotonic()
             self._shelf.put(found, None, now)

@@ -7,9 +7,11 @@ import pytest
 from telcon.node.record.chunks import OPUS, RETURNED, ChunkTree
 from telcon.node.record.claims import (
     MAX_RETURNED,
+    MAX_RETURNED_SAMPLES,
     Claim,
     Finding,
     claimed_leaves,
+    following,
     leaves_of,
     missing,
     runs,
@@ -150,6 +152,41 @@ def test_the_leaves_of_a_killed_author_are_found_by_who_knows_not_which_are_mark
     found = claimed_leaves(claimed, list(said().values()))
     assert found is not None
     assert [leaf[32] for leaf in found] == [OPUS] * (COUNT - back) + [RETURNED] * back
+
+
+LAST = Packet(9, 9 * 960, b"\xf8 9")  # 20 ms, as all of `speech`
+
+
+def speech(count: int, *, late: int = 0) -> dict[int, Packet]:
+    return {n: Packet(n, n * 960 + late, b"\xf8 %d" % n) for n in range(10, 10 + count)}
+
+
+def test_what_is_given_back_of_our_own_track_goes_on_where_it_ended() -> None:
+    given = speech(60)
+    assert following(LAST, given) == list(given.values())
+    assert following(LAST, speech(60, late=4_800)) == list(speech(60, late=4_800).values())
+    assert [one.index for one in following(LAST, {n: given[n] for n in given if n != 20})] == [
+        *range(10, 20)
+    ]
+
+
+def test_no_more_is_given_back_than_a_kill_can_take() -> None:
+    assert len(following(LAST, speech(500))) == 100  # two seconds
+    assert following(LAST, speech(1, late=MAX_RETURNED_SAMPLES)) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "apart"),
+    [
+        (b"\xfb\x06", 160),  # 120 ms each, said to come after 3 ms
+        (b"\xf8", 959),
+        (b"\xf9\x00", 960),  # no Opus
+        (b"", 960),
+    ],
+)
+def test_what_no_speech_is_like_is_not_taken_back(payload: bytes, apart: int) -> None:
+    given = {n: Packet(n, LAST.timestamp + 960 + n * apart, payload) for n in range(10, 610)}
+    assert len(following(LAST, given)) <= 1
 
 
 def test_no_leaves_are_found_of_what_differs_nor_of_more_than_a_kill_can_take() -> None:

@@ -135,6 +135,7 @@ class _CallCheck(FolderCheck[Summary]):
             if found:
                 self.signed.add(path)
                 self.also.append(f"{path}, {digest[1]} octets, {_recording_words(found)}.")
+                self.not_shown += [] if _RETURNED in self.not_shown else [_RETURNED]
             elif claimed.get(path) or any(one.name == name and one.is_own for one in hashed):
                 self.faults.append(f"{path} is not the recording whose hash was logged")
 
@@ -170,6 +171,12 @@ def _hashed_recordings(receipts: Iterable[ProvenReceipt]) -> list[_Hashed]:
                 name, digest = layout.recording_name((origin, number)), (sha256, size)
                 found.append(_Hashed(name, digest, receipt.path, author, is_own, is_agreed=True))
     return found
+
+
+_RETURNED: Final = (
+    "whether a node that was killed in the call got the end of its own recordings, two seconds at"
+    " most, back from the other side: its chunks say so, and an excerpt shows it"
+)
 
 
 def _recording_words(found: Sequence[_Hashed]) -> str:

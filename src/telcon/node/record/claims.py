@@ -13,17 +13,20 @@ from typing import Final
 from telcon.core.draft import Runs
 from telcon.core.entry import RecordChunk, parse_entry_untrusted
 from telcon.core.seal import Opening
-from telcon.errors import MisuseError
+from telcon.errors import MalformedError, MisuseError
 from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
+from telcon.node.media.opus import parse_opus_untrusted
 from telcon.node.record.chunks import OPUS, RETURNED, format_leaf
 from telcon.node.record.packet import How, Packet, Track
 
 __all__ = [
     "MAX_RETURNED",
+    "MAX_RETURNED_SAMPLES",
     "Claim",
     "Finding",
     "claimed_leaves",
     "claims_of",
+    "following",
     "leaves_of",
     "missing",
     "runs",
@@ -33,6 +36,9 @@ __all__ = [
 
 MAX_RETURNED: Final = 600
 """Packets that a kill can take of a track: what is 1.2 s old at most."""
+
+MAX_RETURNED_SAMPLES: Final = 2 * 48_000
+"""How much time they take together, with what the disk may hesitate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,35 @@ def claims_of(author: str, data: bytes, openings: Iterable[Opening]) -> list[Cla
 def missing(claim: Claim, held: Mapping[int, Packet]) -> Runs:
     """Return what of a claim is not held, however much is claimed."""
     return tuple(_between(claim, held))
+
+
+def following(last: Packet, given: Mapping[int, Packet]) -> list[Packet]:
+    """Return what was `given` back of a track of our own, as it may have come after `last`.
+
+    The other side says so, and may invent. Speech fills time: each packet begins where the one
+    before has ended, or later, and all are over within MAX_RETURNED_SAMPLES. None is missing in
+    between, for a chunk has no hole.
+    """
+    found: list[Packet] = []
+    end = last.timestamp + (_samples(last) or 0)
+    latest = end + MAX_RETURNED_SAMPLES
+    while len(found) < MAX_RETURNED:
+        packet = given.get(last.index + 1 + len(found))
+        samples = None if packet is None else _samples(packet)
+        if packet is None or samples is None or packet.timestamp < end:
+            break
+        end = packet.timestamp + samples
+        if end > latest:
+            break
+        found.append(packet)
+    return found
+
+
+def _samples(packet: Packet) -> int | None:
+    try:
+        return parse_opus_untrusted(packet.payload).samples
+    except MalformedError:
+        return None
 
 
 def runs(indexes: Iterable[int]) -> Runs:
