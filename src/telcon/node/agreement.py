@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,6 +45,7 @@ from telcon.node.record.held import held_tracks
 from telcon.node.record.journal import How, Packet, Track
 from telcon.node.record.place import RecordPlace
 from telcon.node.record.shelf import Shelf
+from telcon.node.record.spans import FOREVER, Spans
 from telcon.node.store import Store
 from telcon.node.store.records import ALL_TRACKS, find_left_out, leave_out
 
@@ -58,14 +60,11 @@ ASK_AGAIN_S: Final = 2.0
 ASK_FOR_S: Final = 60.0
 """For one track of a chunk, with the link up: a side that gives a packet at a time ends here."""
 
+GATHER_S: Final = 0.05
+"""After an answer, for the rest of it: what lacks is looked at once for all, and costs."""
+
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
-
-FOREVER: Final = (1 << 63) - 1
-"""An index that no track comes to."""
-
-LEFT_APART: Final = 500
-"""Indexes, ten seconds: packets left on purpose that lie closer are one span."""
 
 
 @dataclass(slots=True)
@@ -110,9 +109,9 @@ class Agreement:
         self._other = line.identity.peer_card.log.name
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._stated_for: Mapping[Track, ChunkSum] | None = None
-        self._left: dict[Track, list[tuple[int, int]]] = {}  # by first index
+        self._left: defaultdict[Track, Spans] = defaultdict(Spans)
         for track, first, last in store.read(partial(find_left_out, call=call)):
-            self._left.setdefault(track, []).append((first, last))
+            self._left[track].append(first, last)
         self.giving = Giving(call, line, shelf, store, audit)
         """What the other side asks for."""
         self.bringing_back = BringingBack(call, line, shelf)
@@ -168,11 +167,7 @@ class Agreement:
 
         What was lost on the way meanwhile is not asked for either.
         """
-        spans = self._left.setdefault(track, [])
-        if spans and abs(index - spans[-1][1]) < LEFT_APART:
-            spans[-1] = (min(spans[-1][0], index), max(spans[-1][1], index))
-        else:
-            spans.append((index, index))
+        self._left[track].add(index)
 
     async def keep_left(self, *, is_off: bool) -> None:
         """Store what is left, for the next start; while the recorder `is_off`, all that may come.
@@ -315,8 +310,8 @@ class Agreement:
             self._asking = None
         return claim, finding
 
-    def _left_of(self, track: Track) -> Sequence[tuple[int, int]]:
-        return self._left.get(track, self._left.get((track[0], ALL_TRACKS), []))
+    def _left_of(self, track: Track) -> Spans:
+        return self._left[track if track in self._left else (track[0], ALL_TRACKS)]
 
     async def _ask(
         self,
@@ -327,8 +322,8 @@ class Agreement:
         leaves: bool = False,
     ) -> None:
         """Ask until nothing lacks, nothing more comes, or the link was up past the deadline."""
-        tries = 0
-        while (wanted := lacking()) and tries < MAX_TRIES:
+        tries, wanted = 0, lacking()
+        while wanted and tries < MAX_TRIES:
             if not self._line.is_up:
                 began = time.monotonic()
                 await self._news()
@@ -346,8 +341,9 @@ class Agreement:
             except TimeoutError:
                 tries += 1
                 continue
-            if lacking() == wanted:  # an answer that brings nothing is none
-                tries += 1
+            await asyncio.sleep(GATHER_S)
+            asked, wanted = wanted, lacking()
+            tries += asked == wanted  # an answer that brings nothing is none
 
     async def _keep(self, findings: Sequence[Finding], claims: Sequence[Claim]) -> None:
         """Put the repairs on the shelf before anybody is told that they are held."""
@@ -394,11 +390,11 @@ class Agreement:
         await self._line.act(draft)
 
 
-def _without(lacking: Runs, asking: _Asking, left: Sequence[tuple[int, int]]) -> Runs:
+def _without(lacking: Runs, asking: _Asking, left: Spans) -> Runs:
     """Return what is lacking still, after what was given, is gone, or is `left` on purpose."""
     indexes = (index for first, count in lacking for index in range(first, first + count))
     rest = (i for i in indexes if i not in asking.packets and i not in asking.gone)
-    return runs(i for i in rest if not any(low <= i <= high for low, high in left))
+    return runs(i for i in rest if i not in left)
 
 
 def _unknown_leaves(claim: Claim, asking: _Asking) -> Runs:

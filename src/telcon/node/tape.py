@@ -98,7 +98,7 @@ class Tape:
             self._recorder.write((origin, number), packet, time.monotonic())
         elif origin == self._own_origin and not is_kept:
             self._recorder.hash_own(number, packet)
-        elif self._off is not None:
+        elif self._off is not None and self._recorder.expects(index, time.monotonic()):
             self._agreement.leave((origin, number), index)
 
     def pause(self) -> None:

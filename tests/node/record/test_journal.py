@@ -55,6 +55,16 @@ def test_each_reader_reads_what_was_written(tmp_path: Path) -> None:
         assert again.read((OWN, 7), 0, 10) == {}
 
 
+def test_an_index_far_away_costs_nothing(tmp_path: Path) -> None:
+    journal = begin(tmp_path)
+    far = Packet(1 << 47, 0, b"far")
+    journal.append([(THEIRS, one) for one in packets(0, 50)], 0.0)
+    journal.append([(THEIRS, far)], 1.0)
+    windows = list(journal.windows(THEIRS, journal.bound(THEIRS)))
+    assert [list(one.values()) for one in windows] == [packets(0, 50), [far]]
+    assert len(list(journal.windows(THEIRS, 1 << 40))) == 1
+
+
 def test_nothing_that_was_said_stands_in_the_file(tmp_path: Path) -> None:
     journal = begin(tmp_path)
     write(journal)

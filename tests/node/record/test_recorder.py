@@ -159,10 +159,20 @@ def test_more_than_anybody_speaks_is_not_kept(tmp_path: Path) -> None:
     for n in range(limit + 70):
         made.recorder.write(OTHERS, Packet(n, n, b"\xfc"), 100.0)
     assert made.recorder.dropped() == 70
-    for n in range(9_000, 9_070):
+    for n in range(2_100, 2_170):
         made.recorder.write(OTHERS, Packet(n, n, bytes(1_300)), 101.0)
     made.close()
     assert made.recorder.dropped() == 70
+
+
+def test_an_index_that_nobody_has_come_to_by_now_is_not_kept(tmp_path: Path) -> None:
+    made = Recording(tmp_path)
+    made.recorder.add_track(OTHERS, 100.0)
+    made.recorder.write(OTHERS, Packet(32_000, 0, b"\xfc"), 101.0)
+    assert made.recorder.dropped() == 1
+    made.recorder.write(OTHERS, Packet(32_000, 0, b"\xfc"), 161.0)  # a minute of silence, or lost
+    made.close()
+    assert made.recorder.dropped() == 1
 
 
 def test_the_lamp_shows_the_age_of_what_is_on_the_disk(tmp_path: Path) -> None:

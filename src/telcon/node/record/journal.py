@@ -214,11 +214,21 @@ class Journal:
     def windows(self, track: Track, bound: int) -> Iterator[dict[int, Packet]]:
         """Read what is kept of `track` below index `bound`, a minute at a time; raises as `read`.
 
-        `bound` may be any number that somebody claimed.
+        `bound` may be any number that somebody claimed, and so may the indexes: minutes of which
+        nothing is kept cost nothing.
         """
+        where = (self._sides[track[0]], track[1])
         end = min(bound, self.bound(track))
-        for first in range(0, end, WINDOW):
-            yield self.read(track, first, min(WINDOW, end - first))
+        kept = {
+            number
+            for block in list(self._blocks)
+            for *of, lowest, highest in block.spans
+            if tuple(of) == where
+            for number in range(lowest // WINDOW, highest // WINDOW + 1)
+        }
+        for first in (number * WINDOW for number in sorted(kept)):
+            if first < end:
+                yield self.read(track, first, min(WINDOW, end - first))
 
     def read(self, track: Track, first: int, count: int) -> dict[int, Packet]:
         """Return what is kept of `count` packets of `track` from index `first` on.

@@ -33,7 +33,8 @@ MAX_OCTETS_A_SECOND = 64 * 1024
 more; nobody can speak more."""
 
 BURST_S = 4.0
-"""So much of that may come at once, after a cut."""
+"""So much of that may come at once, after a cut. The index of a packet is bounded in the same way:
+who counts on faster than anybody speaks would have us look for what was never said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class CallRecorder:
         self._own_origin = own_origin
         self._random_bytes = random_bytes
         self._rooms: dict[Track, _Room] = {}
+        self._began = now
+        self._too_far = 0
         self._pending: list[tuple[Track, Packet]] = []
         self._pending_since = now
         self._arrived: float | None = None
@@ -118,7 +121,9 @@ class CallRecorder:
         """
         if track[0] == self._own_origin:
             self.hash_own(track[1], packet)
-        elif not self._rooms[track].take(len(packet.payload), now):
+        elif not self.expects(packet.index, now) or not self._rooms[track].take(
+            len(packet.payload), now
+        ):
             return
         if not self._pending:
             self._pending_since = now
@@ -126,6 +131,12 @@ class CallRecorder:
         self._arrived = now
         if now - self._pending_since >= BLOCK_S:
             self.flush(now)
+
+    def expects(self, index: int, now: float) -> bool:
+        """Say whether a received packet can bear `index` by now; count it as dropped if not."""
+        is_due = index < (now - self._began + BURST_S) * MAX_PACKETS_A_SECOND
+        self._too_far += not is_due
+        return is_due
 
     def hash_own(self, number: int, packet: Packet) -> None:
         """Put a packet of an own track into the chunk, whatever becomes of it on the disk."""
@@ -176,7 +187,7 @@ class CallRecorder:
 
     def dropped(self) -> int:
         """Return how many packets were more than anybody speaks."""
-        return sum(room.dropped for room in self._rooms.values())
+        return self._too_far + sum(room.dropped for room in self._rooms.values())
 
     def close(self, now: float) -> None:
         """Put the last on the shelf; nothing may follow. Take the last chunk before."""
