@@ -139,6 +139,23 @@ def test_what_nobody_here_takes_is_refused_unasked(bad: bytes, status: int) -> N
     test()
 
 
+@pytest.mark.parametrize(
+    "more", [b"Content-Length: 1\r\n\r\nx", b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n"]
+)
+def test_a_head_with_a_body_is_refused_and_leaves_nothing_in_the_log(
+    more: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    @on_a_listener()
+    async def test(it: Rig) -> None:
+        status, answer = await it.say(b"HEAD /a HTTP/1.1\r\nHost: x\r\n" + more)
+        assert status == 400
+        assert answer.endswith(b"\r\n\r\n")
+        assert it.asked == []
+
+    test()
+    assert caplog.records == []
+
+
 @on_a_listener(request_s=0.05)
 async def test_who_says_nothing_or_half_is_cut_off(it: Rig) -> None:
     for half in (b"", b"GET /a HTTP/1.1\r\nHo", post(b"abc")[:-1]):

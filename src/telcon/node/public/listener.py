@@ -14,7 +14,6 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 import h11
@@ -38,13 +37,6 @@ _LOG = logging.getLogger(__name__)
 
 Ask = Callable[[str, str, bytes], Awaitable[Answer]]
 """`ask(method, path, body)`; the method is `GET` or `POST`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: bytes
-    path: str
-    body: bytes
 
 
 class _RefusedError(Exception):
@@ -153,56 +145,66 @@ class PublicListener:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_OCTETS)
-        method = b"GET"
+        head: h11.Request | None = None
         try:
-            request = await _read(connection, reader, writer)
-            if request is None:
+            head = await _read_head(connection, reader)
+            if head is None:
                 return
-            method = request.method
             if not self._pace.take():
                 raise _RefusedError(429, "too many ask: try again in a minute")
-            asked = "POST" if method == b"POST" else "GET"
-            answer = await self._ask(asked, request.path, request.body)
+            if head.method not in METHODS:
+                raise _RefusedError(405, "GET, HEAD and POST alone")
+            body = await _read_body(connection, reader, writer, is_post=head.method == b"POST")
+            asked = "POST" if head.method == b"POST" else "GET"
+            answer = await self._ask(asked, head.target.decode("ascii", "replace"), body)
         except _RefusedError as refused:
             answer = refused.answer
         except h11.RemoteProtocolError as error:
             answer = Answer(error.error_status_hint, b"not HTTP as it should be\n", PLAIN_TYPE)
-        _write(connection, writer, answer, with_body=method != b"HEAD")
+        is_head = head is not None and head.method == b"HEAD"
+        _write(connection, writer, answer, with_body=not is_head)
         await writer.drain()
         await _wait_read(reader, writer)
 
 
-async def _read(
-    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> _Request | None:
-    """Return the request; None if there came none.
+async def _read_head(
+    connection: h11.Connection, reader: asyncio.StreamReader
+) -> h11.Request | None:
+    """Return the head of the request; None if there came none.
 
     Raises:
         h11.RemoteProtocolError: no HTTP, or too long a head.
-        _RefusedError: a method or a body that nobody here takes.
     """
-    head: h11.Request | None = None
-    body = b""
-    while True:
-        event = connection.next_event()
+    while (event := connection.next_event()) is h11.NEED_DATA:
+        connection.receive_data(await reader.read(READ_OCTETS))
+    return event if isinstance(event, h11.Request) else None
+
+
+async def _read_body(
+    connection: h11.Connection,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    *,
+    is_post: bool,
+) -> bytes:
+    """Return the body of the request, which is empty but for a POST.
+
+    Raises:
+        h11.RemoteProtocolError: no HTTP, or it ends before its body does.
+        _RefusedError: a body that nobody here takes.
+    """
+    body, most = b"", MAX_SUBMISSION_OCTETS if is_post else 0
+    while not isinstance(event := connection.next_event(), h11.EndOfMessage):
         if event is h11.NEED_DATA:
             if connection.they_are_waiting_for_100_continue:
                 go_on = h11.InformationalResponse(status_code=100, headers=[])
                 writer.write(connection.send(go_on) or b"")
             connection.receive_data(await reader.read(READ_OCTETS))
-        elif isinstance(event, h11.Request):
-            head = event
-            if head.method not in METHODS:
-                raise _RefusedError(405, "GET, HEAD and POST alone")
         elif isinstance(event, h11.Data):
             body += event.data
-            most = MAX_SUBMISSION_OCTETS if head and head.method == b"POST" else 0
             if len(body) > most:
                 raise _RefusedError(400, f"a body has at most {most} octets here")
-        elif isinstance(event, h11.EndOfMessage) and head is not None:
-            return _Request(head.method, head.target.decode("ascii", "replace"), body)
-        else:
-            return None
+    return body
 
 
 def _write(
