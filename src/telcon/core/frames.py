@@ -46,6 +46,8 @@ MAX_ENTRY_OCTETS: Final = 16_384
 MAX_CONTENT_OCTETS: Final = 8_192
 MAX_SIGNAL_OCTETS: Final = 16_384
 ENTRY_COST_OCTETS: Final = 256  # what an entry of one octet takes on the disk, and more in work
+REMEMBERED_COST: Final = 16  # of an entry that is kept in memory too, as calls and terms are
+_FORGOTTEN: Final = (b'{"type":"message"', b'{"type":"blank"')  # but for their places
 
 _Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 _Word = Annotated[str, msgspec.Meta(max_length=32)]
@@ -221,7 +223,8 @@ def parse_frame_untrusted(data: bytes) -> Frame:
 def cost_of(data: bytes) -> int:
     """Return what a frame counts towards what its sender may send, in octets; it may be broken.
 
-    An entry counts its row too, however short it is; a `refill` was asked for and counts nothing.
+    An entry counts its row too, however short it is, and one that is more than a message counts
+    many times, for the fold remembers it; a `refill` was asked for and counts nothing.
     """
     try:
         read = msgspec.msgpack.decode(data)
@@ -231,8 +234,15 @@ def cost_of(data: bytes) -> int:
         case ["refill", *_]:
             return 0
         case ["push", _, list(entries), *_]:
-            return len(data) + ENTRY_COST_OCTETS * len(entries)
+            return len(data) + sum(map(_entry_cost, entries))
     return len(data)
+
+
+def _entry_cost(entry: object) -> int:
+    """Return what an entry of a pushed frame counts beside the octets of the frame."""
+    if not isinstance(entry, bytes) or entry.startswith(_FORGOTTEN):
+        return ENTRY_COST_OCTETS
+    return ENTRY_COST_OCTETS + (REMEMBERED_COST - 1) * len(entry)
 
 
 def format_frame(frame: Frame) -> bytes:
