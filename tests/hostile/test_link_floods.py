@@ -109,7 +109,7 @@ def test_a_refill_costs_nothing_an_entry_its_row_and_what_is_remembered_its_memo
 ) -> None:
     charged: list[int] = []
     messages = [b'{"type":"message"', b'{"type":"blank"'] * 500
-    push = format_frame(Push(0, [*messages, *[b"x"] * 19_000], [], b""))
+    push = format_frame(Push(0, [*messages, *[b"x"] * 9_000], [], b""))
 
     async def attack() -> None:
         victim, villain, heard, sender = await victim_and_villain(tmp_path)
@@ -122,7 +122,7 @@ def test_a_refill_costs_nothing_an_entry_its_row_and_what_is_remembered_its_memo
         await asyncio.gather(victim.server.close(), villain.server.close())
 
     run(attack())
-    assert charged == [len(push) + 20_000 * 256 + 19_000 * 15, 4, 4_096]
+    assert charged == [len(push) + 10_000 * 256 + 9_000 * 15, 4, 4_096]
 
 
 def test_who_connects_without_end_is_turned_away(tmp_path: Path) -> None:

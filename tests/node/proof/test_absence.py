@@ -18,6 +18,7 @@ from telcon.errors import OperatorError
 from telcon.ledger import Checkpoint, log_files, root_at
 from telcon.node.proof import Verdict, VerifyReport, attest_none, format_words
 from telcon.node.proof import attest as attest_module
+from telcon.node.proof.absence import Bounds, Until, survey
 
 HOUR_US = 3_600_000_000
 MIDNIGHT_US = 1_790_035_200_000_000  # 2026-09-22 00:00:00 UTC
@@ -344,10 +345,33 @@ def test_a_line_that_is_younger_than_the_time_is_bounded_by_its_opening(tmp_path
 
 def test_what_a_later_version_wrote_cannot_be_told(tmp_path: Path) -> None:
     assert "does not know" not in words_of(
-        attest(line := day(acts={3.5: hologram}), tmp_path / "before"), line
+        attest(line := day(acts={3.5: hologram, 3.75: SignedLine.test}), tmp_path / "before"), line
     )
-    guilty = day(acts={5.5: hologram})
-    assert "of a kind that this version does not know" in refusal(guilty, tmp_path / "in")
+    # At 03:50 or at 04:00: between two entries that do tell their time, it may be of either.
+    for hour in (3.9, 5.5, 7.9):
+        guilty = day(acts={hour: hologram})
+        assert "of a kind that this version does not know" in refusal(guilty, tmp_path / "in")
+
+
+def test_a_later_version_of_the_terms_may_have_let_a_ring_have_effect(tmp_path: Path) -> None:
+    def terms(line: SignedLine) -> None:
+        line.write_bytes(line.arcadia, b'{"type":"line.terms","v":2}')
+
+    assert "does not know" in refusal(day(acts={1.5: terms}), tmp_path / "out")
+    assert "does not know" not in words_of(
+        attest(line := day(acts={9.5: terms}), tmp_path / "after"), line
+    )
+
+
+def test_a_false_cosignature_hides_nothing_that_cannot_be_read() -> None:
+    line = day(acts={7.5: hologram})
+    honest, liar = line.arcadia.log, line.borealis.log
+    index = next(n for n in range(honest.size) if b"hologram" in honest.entries(n, 1)[0])
+    bounds = {
+        honest.origin: Bounds(None, Until(index, TO_US // 1_000_000 + 60)),
+        liar.origin: Bounds(None, Until(liar.size, TO_US // 1_000_000 + 14_400)),
+    }
+    assert survey(honest, liar, bounds, FROM_US, TO_US).unread == {honest.origin: 1}
 
 
 # -- folders of a node that did not look

@@ -117,7 +117,7 @@ def survey(
     Raises:
         StorageError: the entries of a log are not those of its tree.
     """
-    reader = _Survey({log.origin: log.size for log in (ours, theirs)}, bounds, from_us, to_us)
+    reader = _Survey({log.origin: log for log in (ours, theirs)}, bounds, from_us, to_us)
     fold = fold_line(ours, theirs, reader.hear, progress)
     return reader.conclude(fold)
 
@@ -130,21 +130,24 @@ class _Side:
     """Index of its first entry of after the time, on its author's clock."""
     seen_before: int = 0
     """How much of the other log it had seen in its last entry of before the time."""
-    first_within: int | None = None
-    last_within: int | None = None
+    last_before: int = -1
+    """Index of its last entry before any that is not of before the time, on its author's clock."""
+    has_begun: bool = False
+    """Whether such a one was read."""
     unread: "array[int]" = field(default_factory=lambda: array("Q"))
 
 
 class _Survey:
     def __init__(
-        self, sizes: Mapping[str, int], bounds: Mapping[str, Bounds], from_us: int, to_us: int
+        self, logs: Mapping[str, StoredLog], bounds: Mapping[str, Bounds], from_us: int, to_us: int
     ) -> None:
-        first, second = sizes
-        self._sizes = sizes
+        first, second = logs
+        self._logs = logs
+        self._sizes = {origin: log.size for origin, log in logs.items()}
         self._other = {first: second, second: first}
         self._bounds = bounds
         self._from_us, self._to_us = from_us, to_us
-        self._sides = {origin: _Side() for origin in sizes}
+        self._sides = {origin: _Side() for origin in logs}
         self._acts: dict[str, dict[Place, tuple[int, str]]] = {}  # by call: time and type
         self._times: dict[Place, int] = {}  # of what can end a call
         self._rings: dict[Place, int] = {}  # how much each ring has seen
@@ -172,13 +175,12 @@ class _Survey:
         self._hear_act(origin, index, entry)
 
     def _hear_time(self, side: _Side, index: int, time_us: int) -> None:
-        if time_us >= self._to_us:
-            if side.first_after is None:
-                side.first_after = index
-        elif time_us >= self._from_us:
-            side.last_within = index
-            if side.first_within is None:
-                side.first_within = index
+        if time_us < self._from_us:
+            side.last_before = side.last_before if side.has_begun else index
+            return
+        side.has_begun = True
+        if time_us >= self._to_us and side.first_after is None:
+            side.first_after = index
 
     def _hear_test(self, origin: str, index: int, entry: Entry) -> None:
         if isinstance(entry, LineTest):
@@ -226,13 +228,22 @@ class _Survey:
         return found
 
     def _unread_within(self, origin: str, side: _Side) -> int:
-        """Count what nobody here can read, from the first bound of the time to the last."""
+        """Count what nobody here can read, from the first bound of the time to the last.
+
+        Either clock bounds it. What was said of the line itself before may have let a ring of the
+        time have effect.
+        """
         bounds = self._bounds[origin]
-        first = 0 if bounds.before is None else bounds.before.size
-        last = bounds.after.size
-        if side.first_within is not None and side.last_within is not None:
-            first, last = min(first, side.first_within), max(last, side.last_within + 1)
-        return sum(first <= index < last for index in side.unread)
+        first = min(0 if bounds.before is None else bounds.before.size, side.last_before + 1)
+        reached = self._sizes[origin] if side.first_after is None else side.first_after
+        last = max(bounds.after.size, reached)
+        return sum(
+            index < last and (index >= first or self._is_of_line(origin, index))
+            for index in side.unread
+        )
+
+    def _is_of_line(self, origin: str, index: int) -> bool:
+        return self._logs[origin].entries(index, 1)[0].startswith(b'{"type":"line.')
 
     def _is_before(self, state: CallState, origin: str) -> bool:
         """Say whether a call was over before the time on the clock of the side `origin`."""
