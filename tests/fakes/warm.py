@@ -112,23 +112,23 @@ def _fork(arguments: list[str], out: int, error: int, *, own_session: bool) -> i
 
 def _ask(request: dict[str, Any], files: list[int] | None = None) -> int:
     with _LOCK:
-        way = _way()
+        way, _ = _server()
         socket.send_fds(way, [json.dumps(request).encode()], files or [])
         return int(way.recv(64))
 
 
 @cache
-def _way() -> socket.socket:
+def _server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, "-m", "fakes.warm", str(theirs.fileno())],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C reaches the tests alone
         )
-    return ours
+    return ours, server
 
 
 # -- the process that forks

@@ -19,6 +19,7 @@ from fakes.two_nodes import (
     line_of,
     on_two_nodes,
     until,
+    voice,
     wait_audited,
 )
 from fakes.witness_node import WitnessNode
@@ -85,6 +86,11 @@ async def known(both: TwoNodes) -> None:
     """Wait until both nodes know that the other takes renewals."""
     await both.up()
     await until(lambda: all(renewal_of(node)._is_known.is_set() for node in both.nodes))
+
+
+def is_waiting(node: Node) -> bool:
+    """Say whether the record of a call is not agreed yet."""
+    return desk_of(node).board.calls.agreements.is_waiting(0)
 
 
 async def renewed(both: TwoNodes) -> str:
@@ -180,6 +186,7 @@ async def test_what_was_proven_on_the_old_line_stays_so(both: TwoNodes) -> None:
     rey, _, call = await both.call()
     await rey.do("hang-up", call=call)
     await rey.wait_past(call)
+    await until(lambda: not any(is_waiting(node) for node in both.nodes))
     (old,) = lines_of(both.arcadia)
     await renewed(both)
     out, cards = both.folder / "proof", [both.folder / name for name in NAMES]
@@ -446,6 +453,22 @@ async def test_a_node_that_knows_no_renewals_is_met_by_words(both: TwoNodes) -> 
             await asks(both.arcadia)
     both.relink()
     await known(both)
+    await renewed(both)
+
+
+@on_two_nodes
+async def test_a_record_is_agreed_on_before_its_line_ends(both: TwoNodes) -> None:
+    await known(both)
+    rey, voss, call = await both.call()
+    await asyncio.gather(rey.say(voice("Rey", 5)), voss.say(voice("Voss", 5)))
+    wire = Wire(line_of(both.borealis))
+    wire.hold()
+    await rey.do("hang-up", call=call)
+    with pytest.raises(OperatorError, match="still being agreed on"):
+        await asks(both.arcadia)
+    wire.release()
+    await until(lambda: not any(is_waiting(node) for node in both.nodes))
+    assert line_of(both.arcadia).machine.fold.calls[call].is_agreed
     await renewed(both)
 
 

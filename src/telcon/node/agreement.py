@@ -134,6 +134,14 @@ class Agreement:
         self._recorded.set()
         self._wake.set()
 
+    def is_waiting(self, since_us: int) -> bool:
+        """Say whether a side has yet to state the record, and the call ended since then."""
+        state = self._state()
+        if state.ended_us is not None and state.ended_us < since_us:
+            return False
+        is_open = any(recording.off is None for recording in state.recordings)
+        return is_open or (bool(state.chunks) and len(state.agreed) < len(self._done))
+
     @property
     def is_closing(self) -> bool:
         """Whether `close` was called."""

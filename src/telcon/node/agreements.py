@@ -40,6 +40,10 @@ class Agreements:
         """Say whether the record of `call` is being worked on."""
         return call in self._open
 
+    def is_waiting(self, since_us: int) -> bool:
+        """Say whether a side has yet to state the record of a call that ended since then."""
+        return any(agreement.is_waiting(since_us) for agreement in self._open.values())
+
     def add(self, agreement: Agreement) -> None:
         """Work on a record until it is agreed."""
         if not self.has_room():

@@ -86,6 +86,7 @@ LINE_OCTETS: Final = 16
 KNOWN_WITHIN_S: Final = 5.0  # a node that knows renewals has said so when the line came up
 WITNESSED_WITHIN_S: Final = 30.0  # for the command to be able to say so; nothing hangs on it
 FINISHED_WITHIN_S: Final = 60.0  # the same; it goes on after that
+AGREED_WITHIN_US: Final = 600_000_000  # after a call; a side that has not stated by then may never
 RETRY_S: Final = 5.0  # after the disk refused to store the new line
 
 WITH_WORDS: Final = "With words it can be done: telcon line renew NAME --out FILE"
@@ -180,9 +181,10 @@ class Renewal:
         """Renew the keys with the other node, once its operator has asked too; return the new line.
 
         Raises:
-            OperatorError: the line is frozen, or a call goes on; the other node does not know
-                renewals, or its operator does not ask within ten minutes, or what it states does
-                not fit; or it was asked again, and the newer asking waits. Nothing has changed.
+            OperatorError: the line is frozen, a call goes on, or its record is not agreed; the
+                other node does not know renewals, or its operator does not ask within ten minutes,
+                or what it states does not fit; or it was asked again, and the newer asking waits.
+                Nothing has changed.
             LinkDownError: the link is down, and nothing has changed; or the new line is announced
                 and has not begun within a minute: it does so when the link is back.
 
@@ -190,6 +192,12 @@ class Renewal:
         """
         peer = self._record.peer_name
         require_renewable(self._desk)
+        if self._desk.board.calls.agreements.is_waiting(now().utc_us - AGREED_WITHIN_US):
+            raise OperatorError(
+                f"the record of a call with {peer} is still being agreed on: nothing more of it"
+                " could be stated on this line",
+                advice=f"Give the command again in a minute. {WITH_WORDS}",
+            )
         await self._require_known()
         if self._exchange is not None or self._is_agreed:
             raise OperatorError("it is under way", advice="See: telcon line list")
