@@ -602,7 +602,8 @@ class Renewal:
         await self._forget(stored)
 
     async def _start(self, record: InvitationRecord) -> None:
-        line = line_of(record, self._record.own_name, now().utc_us)
+        began_us = max(now().utc_us, self._record.confirmed_at_us + 1)  # the clock may be set back
+        line = line_of(record, self._record.own_name, began_us)
         await self._store.add_line(line)
         self._confirmed(line)
         if self._asked is not None:
