@@ -288,8 +288,9 @@ class Mirror:
     def last(self, utc_us: int) -> bytes:
         """Answer `last?`: the newest durable checkpoint, freshly cosigned if it may be.
 
-        It may not if the log is forked, or while our own log is not whole: then what the peer has
-        pushed meanwhile waits for its cosignature.
+        It may not if the log is forked, or while what the peer has pushed waits for our own log to
+        be whole. What is held was held before, perhaps with more: a node that was set back cosigns
+        what its backup holds, so such a cosignature does not show that no more was.
         """
         if self._durable is None:
             return b""

@@ -4,7 +4,7 @@ The line is tested each hour from midnight on; the time in question is from 04:0
 forges here does it from inside: with the log key of one side and the mirror key of that side.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,26 @@ from node.proof.rig import card_keys, check, check_forged, read_folder
 from telcon.core import draft as drafts
 from telcon.core.coverage import ALWAYS, read_hours
 from telcon.core.draft import compose
+from telcon.core.entry import MODES, Mode
 from telcon.errors import OperatorError
-from telcon.ledger import Checkpoint, log_files, root_at
+from telcon.ledger import (
+    COSIGNATURE_ED25519,
+    Checkpoint,
+    SigningKey,
+    VerifierKey,
+    add_signature_lines,
+    cosign,
+    format_checkpoint,
+    log_files,
+    root_at,
+    sign_checkpoint,
+)
 from telcon.node.proof import Verdict, VerifyReport, attest_none, format_words
 from telcon.node.proof import attest as attest_module
 from telcon.node.proof.absence import Bounds, Until, survey
+from telcon.node.proof.layout import CoverageAccount, format_account
+from telcon.node.proof.trust import keys_from_cards
+from telcon.node.proof.wording import utc_from_us
 
 HOUR_US = 3_600_000_000
 MIDNIGHT_US = 1_790_035_200_000_000  # 2026-09-22 00:00:00 UTC
@@ -422,6 +437,223 @@ def test_no_bit_of_what_is_signed_can_be_turned(tmp_path: Path) -> None:
             assert report.verdict is Verdict.NOT_PROVEN, (path, at)
 
 
+# -- bounds
+
+
+FROM_S, TO_S = FROM_US // 1_000_000, TO_US // 1_000_000
+
+
+def held(
+    line: SignedLine, node: Node, size: int, time_s: int, witnesses: Sequence[bytes] = ()
+) -> bytes:
+    """Return the first `size` entries' checkpoint, cosigned by the other side in that second.
+
+    Lines of `witnesses` stand before the other side's.
+    """
+    checkpoint = Checkpoint(node.log.origin, size, root_at(size, node.log.hash))
+    other = line.other(node)
+    own = cosign(format_checkpoint(checkpoint), other.card.mirror.name, other.mirror_key, time_s)
+    return add_signature_lines(sign_checkpoint(checkpoint, node.log_key), [*witnesses, own])
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_bound_is_of_a_second_that_lies_outside_the_time(side: str, tmp_path: Path) -> None:
+    line = day()
+    files, keys = attest(line, tmp_path / "out"), card_keys(line)
+    node = line.arcadia if side == "ours" else line.borealis
+
+    def bounded(name: str, time_s: int) -> dict[str, bytes]:
+        path = f"{side}/{name}.checkpoint"
+        size = int(files[path].split(b"\n")[1])
+        return files | {path: held(line, node, size, time_s)}
+
+    assert check_forged(bounded("before", FROM_S - 1), keys).verdict is Verdict.PROVEN
+    assert "after the time had begun" in faults(bounded("before", FROM_S), line)
+    assert check_forged(bounded("after", TO_S), keys).verdict is Verdict.PROVEN
+    assert "before the time had ended" in faults(bounded("after", TO_S - 1), line)
+    for edge_us, half_us in ((FROM_US, 500_000), (TO_US, -500_000)):  # within a second
+        edge, inner = str(edge_us).encode(), str(edge_us + half_us).encode()
+        files["absence.json"] = files["absence.json"].replace(edge, inner)
+    assert "after the time had begun" in faults(bounded("before", FROM_S), line)
+    assert "before the time had ended" in faults(bounded("after", TO_S - 1), line)
+
+
+def test_a_bound_beyond_what_is_shown_is_none(tmp_path: Path) -> None:
+    """Borealis shows less of its log than Arcadia held after the time."""
+    line = day()
+    files = attest(line, tmp_path / "out")
+    files = {path: data for path, data in files.items() if not path.startswith("theirs/log/")}
+    size = int(files["theirs/after.checkpoint"].split(b"\n")[1])
+    files |= whole_log("theirs", line, size)
+    assert check_forged(files, card_keys(line)).verdict is Verdict.PROVEN
+    files["theirs/after.checkpoint"] = held(line, line.borealis, size + 1, TO_S + 3600)
+    assert f"has another root, or none, at {size + 1}" in faults(files, line)
+
+
+def test_a_further_witness_bounds_nothing(tmp_path: Path) -> None:
+    """It saw a size and a root, and not that nothing else was held by then."""
+    line = day()
+    files = attest(line, tmp_path / "out")
+    key = SigningKey(bytes(range(200, 232)))
+    name = "witness.example"
+    vkey = VerifierKey(name, COSIGNATURE_ED25519, key.public)
+    keys = keys_from_cards(line.cards, [vkey])
+    path = "theirs/after.checkpoint"
+    size = int(files[path].split(b"\n")[1])
+    text = format_checkpoint(
+        Checkpoint(line.borealis.log.origin, size, root_at(size, line.borealis.log.hash))
+    )
+    seen = [cosign(text, name, key, TO_S + 60)]
+    files[path] = held(line, line.borealis, size, TO_S, seen)
+    assert check_forged(files, keys).verdict is Verdict.PROVEN
+    files[path] = held(line, line.borealis, size, TO_S - 60, seen)
+    report = check_forged(files, keys)
+    assert report.verdict is Verdict.NOT_PROVEN
+    assert "before the time had ended" in report.faults[0]
+
+
+def test_the_bounds_are_told_as_what_they_are(tmp_path: Path) -> None:
+    line = day()
+    files = attest(line, tmp_path / "out")
+    bare = {path: data for path, data in files.items() if "/log/" not in path}
+    for side, node in (("ours", line.arcadia), ("theirs", line.borealis)):
+        bare |= whole_log(side, line, node.log.size)  # longer than by the bound
+    report = check_forged(bare, card_keys(line))
+    assert not [path for path in report.unsigned if path.endswith(".checkpoint")]
+    for node, size in ((line.arcadia, 5), (line.borealis, 5)):
+        told = next(one for one in report.also if one.startswith(f"Log of {node.name}: "))
+        assert f"{size} entries were held by the other side at 2026-09-22 03:00:0" in told
+        assert f", {size + 5} at 2026-09-22 08:00:0" in told
+
+
+def test_an_empty_time_is_none(tmp_path: Path) -> None:
+    line = day()
+    files = attest(line, tmp_path / "out")
+    for end_us in (FROM_US, FROM_US - 1):
+        end = str(end_us).encode()
+        other = files["absence.json"].replace(str(TO_US).encode(), end)
+        assert "names no time" in faults(files | {"absence.json": other}, line)
+
+
+# -- what is told beside it
+
+
+def test_the_claim_is_of_both_clocks_and_says_what_it_rests_on(tmp_path: Path) -> None:
+    words = words_of(attest(line := day(), tmp_path / "out"), line)
+    assert (
+        "08:00:00.000000 UTC, by the clock of either. If one of the two nodes told the truth and"
+        " its clock was right, none was rung, answered or held on this line in that time." in words
+    )
+    assert "what both nodes together kept out of both logs, or gave false times" in words
+    assert "what persons did whom the statement does not name" in words
+    assert "that no other line exists; that the clocks were right" in words
+    assert "what was logged after these checkpoints" in words
+
+
+def test_the_time_is_read_to_the_microsecond(tmp_path: Path) -> None:
+    """One line test more is asked when it begins, one answered in its last microsecond."""
+    begin, end = 4 - 1 / 3600, 8 - 2.000001 / 3600
+    line = day(acts={begin: SignedLine.test, end: SignedLine.test})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "Line tests asked and answered within that time: 6." in words
+
+
+def test_rings_without_effect_are_told(tmp_path: Path) -> None:
+    def again(line: SignedLine) -> None:
+        line.ring()  # the id of an earlier call
+
+    line, plain = day(acts={3.5: call, 5.5: again}), day(acts={3.5: call})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "1 rings of that time had no effect: they made no call." in words
+    assert "no effect" not in words_of(attest(plain, tmp_path / "plain"), plain)
+
+
+def test_who_claims_to_have_seen_more_than_it_cosigns_later_leaves_it_undecided(
+    tmp_path: Path,
+) -> None:
+    line = day(acts={5.5: lambda line: claim(line, 99)})
+    assert "had seen 99 entries of arcadia.example" in refusal(line, tmp_path / "out")
+
+
+def test_a_call_is_not_hidden_by_a_cosignature_from_a_backup(tmp_path: Path) -> None:
+    """Borealis rang and talked at 05:30; Arcadia, honest, was set back to a backup of 02:45.
+
+    Borealis had written an entry of 11:30 at 02:30, and Arcadia cosigned what it held anew.
+    """
+
+    def false(line: SignedLine) -> None:
+        line.ahead_us["borealis.example"] = 9 * HOUR_US
+        line.write(line.borealis, drafts.line_test())
+        line.ahead_us["borealis.example"] = 0
+
+    def talk(line: SignedLine) -> None:
+        rung = line.ring(node=line.borealis)
+        line.write(line.arcadia, drafts.ringing(CALL, rung, 1))
+        line.answer(rung)
+        line.write(line.arcadia, drafts.hang_up(CALL, handle(line.arcadia)))
+
+    guilty = day(acts={2.5: false, 5.5: talk})
+    log, ours = guilty.borealis.log, guilty.arcadia.log.size
+    backup = 1 + next(
+        n for n, data in enumerate(log.all_entries()) if data.startswith(b'{"type":"line.test"')
+    )
+    anew = held(guilty, guilty.borealis, backup, MIDNIGHT_US // 1_000_000 + 9 * 3_600)
+    files = attest(day(), tmp_path / "out")
+    shown = {path: data for path, data in files.items() if "/log/" not in path}
+    shown |= whole_log("ours", guilty, ours) | whole_log("theirs", guilty, backup, anew)
+    shown |= {
+        "ours/before.checkpoint": held(guilty, guilty.arcadia, 2, FROM_US // 1_000_000 - 60),
+        "ours/after.checkpoint": held(guilty, guilty.arcadia, ours, TO_US // 1_000_000 + 60),
+        "theirs/before.checkpoint": log.notes[2].note,
+        "theirs/after.checkpoint": anew,
+    }
+    report = check_forged(shown, card_keys(guilty))
+    assert report.verdict is Verdict.UNREADABLE
+    assert "was set back to a backup, or says so falsely" in report.faults[0]
+
+
+def test_all_is_shown_that_the_shown_part_of_the_other_log_has_seen(tmp_path: Path) -> None:
+    """Borealis cosigns nothing from 08:00 on until 11:00, so Arcadia shows its log up to then."""
+
+    def test(line: SignedLine) -> None:
+        place = line.write(line.arcadia, drafts.line_test(), cosigned=False)
+        line.write(line.borealis, drafts.line_tested(place))
+
+    line = at(SignedLine(), 0).open()
+    for hour in range(1, 13):
+        (test if 8 <= hour <= 10 else SignedLine.test)(at(line, hour))
+    assert "seen by the other side" not in words_of(attest(line, tmp_path / "out"), line)
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_call_is_denied_though_something_else_cannot_be_read(tmp_path: Path) -> None:
+    line = day(acts={5.25: call, 5.5: hologram})
+    assert "a call touches that time" in faults(attest(line, tmp_path / "out"), line)
+
+
+@pytest.mark.parametrize("tester", ["arcadia.example", "borealis.example"])
+def test_how_far_away_the_nearest_line_tests_are_is_told(tester: str, tmp_path: Path) -> None:
+    """Of the two times of one exchange the farther one counts."""
+    line = at(SignedLine(), 0).open()
+    node = line.arcadia if tester == line.arcadia.name else line.borealis
+    other = line.other(node).name
+    for hour, ahead in ((1, 0.0), (3.5, -2.2), (5, 0.0), (8.5, 2.2), (9, 0.0), (12, 0.0)):
+        line.ahead_us[other] = round(ahead * HOUR_US)
+        at(line, hour).test(node)
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert f"asked 2026-09-22 03:30:01.000000 UTC by {tester}'s clock, answered" in words
+    assert f"answered 2026-09-22 01:18:02.000000 UTC by {other}'s." in words
+    assert words.count("away: the bound is wide") == 2
+    assert words.count("a clock was wrong, or the answer came late") == 2
+
+
+def test_a_summary_of_something_else_is_refused(tmp_path: Path) -> None:
+    files = attest(line := day(), tmp_path / "out")
+    account = CoverageAccount(line.arcadia.card.line, line.arcadia.name, line.borealis.name)
+    files["absence.json"] = format_account(account)
+    assert "absence.json is about something else" in faults(files, line)
+
+
 # -- coverage
 
 
@@ -459,3 +691,115 @@ def test_coverage_of_some_hours_is_only_part(tmp_path: Path) -> None:
     words = words_of(attest(line, tmp_path / "out"), line)
     assert "Mon-Fri 05:00-06:00 UTC" in words
     assert "covers only part of that time" in words
+
+
+def state(line: SignedLine, node: Node, ahead_us: int = 0, modes: tuple[Mode, ...] = MODES) -> None:
+    """Let a side state that its log covers all the day, and date it wrongly."""
+    line.ahead_us[node.name] = ahead_us
+    line.write(node, drafts.line_coverage(MIDNIGHT_US, None, ALWAYS, (ADA,), modes))
+    line.ahead_us[node.name] = 0
+
+
+def sides(line: SignedLine) -> tuple[Node, Node]:
+    return line.arcadia, line.borealis
+
+
+@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("hour", [5.5, 4 - 1.5 / 3600])
+def test_coverage_is_stated_beforehand_only_if_the_other_side_held_it(
+    hour: float, who: int, tmp_path: Path
+) -> None:
+    """The author dates it before the time; the other side signed it in the time, or just then."""
+    early_us = round((3.5 - hour) * HOUR_US)
+
+    def lie(line: SignedLine) -> None:
+        state(line, sides(line)[who], early_us)
+
+    def longer(line: SignedLine) -> None:
+        for _ in range(9):
+            line.write(sides(line)[1 - who], drafts.line_test())
+
+    line = day(acts={1.5: longer, hour: lie})
+    name = sides(line)[who].name
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert f"{name} stated only once it had begun" in words
+    assert f"{name} had stated beforehand that its log covers nothing of that time" in words
+
+
+@pytest.mark.parametrize(("early_us", "is_beforehand"), [(1, True), (0, False)])
+def test_coverage_is_stated_beforehand_only_if_its_author_says_so(
+    early_us: int, is_beforehand: bool, tmp_path: Path
+) -> None:
+    """The other side held it an hour before the time began."""
+
+    def ahead(line: SignedLine) -> None:
+        state(line, line.arcadia, FROM_US - line.now_us - 1_000_000 - early_us)
+
+    words = words_of(attest(line := day(acts={2.5: ahead}), tmp_path / "out"), line)
+    assert ("arcadia.example stated before that time" in words) is is_beforehand
+    assert ("arcadia.example had stated beforehand" in words) is not is_beforehand
+
+
+def test_nothing_was_stated_before_a_line_that_is_younger_than_the_time(tmp_path: Path) -> None:
+    line = at(SignedLine(), 5).open()
+    for node in sides(line):
+        state(line, node, -3 * HOUR_US)
+    for hour in range(6, 13):
+        at(line, hour).test()
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "stated before that time" not in words
+    assert words.count("had stated beforehand that its log covers nothing of that time") == 2
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_what_one_side_stated_says_nothing_of_the_others_log(who: int, tmp_path: Path) -> None:
+    line = day(acts={2.5: lambda line: state(line, sides(line)[who])})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    stated, silent = sides(line)[who].name, sides(line)[1 - who].name
+    assert f"{stated} stated before that time" in words
+    assert f"{stated} had stated beforehand" not in words
+    assert f"{silent} stated before that time" not in words
+    assert f"{silent} had stated beforehand that its log covers nothing of that time" in words
+
+
+def test_coverage_in_some_modes_is_only_part(tmp_path: Path) -> None:
+    line = day(acts={2.5: lambda line: state(line, line.arcadia, modes=MODES[1:])})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert f"at all hours, in the record modes {', '.join(MODES[1:])}, for persons" in words
+    assert "arcadia.example had stated beforehand that its log covers only part of" in words
+
+
+@pytest.mark.parametrize(
+    ("since_us", "until_us"),
+    [(FROM_US + 1, None), (MIDNIGHT_US, TO_US - 1), (FROM_US, TO_US - 1)],
+)
+def test_coverage_of_all_but_a_moment_is_only_part(
+    since_us: int, until_us: int | None, tmp_path: Path
+) -> None:
+    def part(line: SignedLine) -> None:
+        line.write(line.arcadia, drafts.line_coverage(since_us, until_us, ALWAYS, (ADA,)))
+
+    words = words_of(attest(line := day(acts={2.5: part}), tmp_path / "out"), line)
+    assert "arcadia.example had stated beforehand that its log covers only part of" in words
+
+
+def test_coverage_that_was_taken_back_in_the_time_is_told(tmp_path: Path) -> None:
+    def withdraw(line: SignedLine) -> None:
+        six = MIDNIGHT_US + 6 * HOUR_US
+        line.write(line.arcadia, drafts.line_coverage(six, six + 1, ALWAYS, (ADA,)))
+
+    line = day(acts={2.5: cover, 5.5: withdraw})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "arcadia.example had stated beforehand that its log covers only part of" in words
+    assert "arcadia.example took back, once that time had begun, what it had stated before" in words
+    assert f"of {utc_from_us(FROM_US + 2 * HOUR_US)} to {utc_from_us(TO_US)}." in words
+
+
+def test_coverage_that_was_taken_back_for_all_of_the_time_is_told(tmp_path: Path) -> None:
+    def withdraw(line: SignedLine) -> None:
+        line.write(line.arcadia, drafts.line_coverage(MIDNIGHT_US, FROM_US, ALWAYS, (ADA,)))
+
+    line = day(acts={2.5: cover, 5.5: withdraw})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "arcadia.example had stated beforehand that its log covers nothing of" in words
+    assert f"of {utc_from_us(FROM_US)} to {utc_from_us(TO_US)}." in words

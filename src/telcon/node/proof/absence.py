@@ -26,6 +26,7 @@ from telcon.core.entry import CallRing, Entry, LineFrozen, LineTest, LineTested,
 from telcon.core.fold import Applied, LineFold
 from telcon.core.stored import StoredLog
 from telcon.core.transitions import ENDS
+from telcon.ledger import root_at
 from telcon.node.proof.coverage import Statements
 from telcon.node.proof.selection import fold_line
 from telcon.node.proof.steps import QUIET, Progress
@@ -97,6 +98,9 @@ class Findings:
     """The last answered before the time on both clocks."""
     test_after: Exchange | None = None
     """The first answered after it on both clocks."""
+    withheld: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By author and other log: how much of that an entry of before the end of the time has seen,
+    where the author is shown to have cosigned less after it, and the entry is not shown to lie."""
     unseen: dict[str, int] = field(default_factory=dict)
     """By origin of a log: how much of it the other claims to have seen, where that is not here."""
     statements: Statements = field(default_factory=Statements)
@@ -164,6 +168,8 @@ class _Survey:
         if entry.seen[0] > self._sizes[self._other[origin]]:
             other = self._other[origin]
             self._found.unseen[other] = max(self._found.unseen.get(other, 0), entry.seen[0])
+        if entry.time < self._to_us:
+            self._hear_seen(origin, entry)
         if applied.void is not None:
             is_within = self._from_us <= entry.time < self._to_us
             self._found.void_rings += isinstance(entry, CallRing) and is_within
@@ -173,6 +179,21 @@ class _Survey:
         self._found.statements.hear(origin, index, applied)
         self._hear_test(origin, index, entry)
         self._hear_act(origin, index, entry)
+
+    def _hear_seen(self, origin: str, entry: Entry) -> None:
+        """Notice who has seen more of the other log than they are shown to hold by later.
+
+        Nobody who is honest can, but a node that was set back and has cosigned what its backup
+        holds. What is seen here under another root is a lie, and shows nothing.
+        """
+        other = self._other[origin]
+        size, root = entry.seen
+        if size <= self._bounds[other].after.size:
+            return
+        log = self._logs[other]
+        if size > log.size or root_at(size, log.hash).hex() == root:
+            known = self._found.withheld.get((origin, other), 0)
+            self._found.withheld[origin, other] = max(known, size)
 
     def _hear_time(self, side: _Side, index: int, time_us: int) -> None:
         if time_us < self._from_us:

@@ -107,8 +107,14 @@ class AbsenceCheck(FolderCheck[AbsenceAccount]):
             for origin in found.short
         ]
         self.faults += touch_words(found)
-        if not self.faults and found.unread:
+        if not self.faults and (found.unread or found.withheld):
             self.is_undecided = True
+            self.faults += [
+                f"an entry of {author} of that time or before has seen {size} entries of {other},"
+                " of which it is not shown here to hold so many: it was set back to a backup, or"
+                " says so falsely; whether they are of a call cannot be told"
+                for (author, other), size in found.withheld.items()
+            ]
             self.faults += [
                 f"{count} entries of that time in {origin} are of a kind that this version does not"
                 " know; whether they are of a call cannot be told: verify with a newer telcon"
@@ -187,12 +193,20 @@ class AbsenceCheck(FolderCheck[AbsenceAccount]):
                 f" {hours_in_words(stretch.hours)}, in the record modes"
                 f" {', '.join(stretch.modes)}, for persons named under seal."
             )
-        covered_us = sum(one.to_us - one.from_us for one in promised)
+        kept = {one.index: one for one in stretches(statements, begin, end) if one.index in early}
+        for one in promised:
+            until_us = kept[one.index].to_us if one.index in kept else one.from_us
+            if until_us < one.to_us:
+                self.also.append(
+                    f"{name} took back, once that time had begun, what it had stated before (entry"
+                    f" {one.index}) of {utc_from_us(until_us)} to {utc_from_us(one.to_us)}."
+                )
+        covered_us = sum(one.to_us - one.from_us for one in kept.values())
         is_whole = covered_us == end - begin and all(
-            one.hours == ALWAYS and one.modes == MODES for one in promised
+            one.hours == ALWAYS and one.modes == MODES for one in kept.values()
         )
         if not is_whole:
-            what = "nothing of" if not promised else "only part of"
+            what = "nothing of" if not kept else "only part of"
             self.also.append(
                 f"{name} had stated beforehand that its log covers {what} that time: where it does"
                 " not, that its log is silent shows only that nothing was logged."

@@ -135,6 +135,13 @@ def _require_nothing(found: Findings) -> None:
         )
     if found.short:
         raise _too_short(found.short[0])
+    if found.withheld:
+        ((author, other), size), *_ = found.withheld.items()
+        raise OperatorError(
+            f"an entry of {author} says that it had seen {size} entries of {other} by then, and it"
+            " has cosigned fewer since: what lies between cannot be shown",
+            advice="Give a time that ends before that entry. If this goes on, renew the line.",
+        )
     if found.unread:
         raise OperatorError(
             "entries of that time are of a kind that this version does not know",
