@@ -59,6 +59,7 @@ NEWER_TABLES = (
     "house_opening",
     "house_entry",
     "house_log",
+    "left_out",
 )
 """What came after the revision to which `make_old` goes back; those that refer to others first."""
 

@@ -16,6 +16,10 @@ from telcon.errors import TelconError
 
 __all__ = ["main"]
 
+_NO_MEMORY = b"""telcon: there is not enough memory for this
+        Nothing was found out. Try again with more memory.
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. An error is one sentence and one of advice.
@@ -24,10 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     try:
         return _run(arguments)
-    except MemoryError:  # or there was none left to tell what was wrong
-        print("telcon: there is not enough memory for this", file=sys.stderr)
-        print("        Nothing was found out. Try again with more memory.", file=sys.stderr)
-        return 2
+    except MemoryError:
+        # There may be none left to print or to end in order with, and Python would then end with 1.
+        os.write(2, _NO_MEMORY)
+        os._exit(2)
 
 
 def _run(arguments: list[str] | None) -> int:

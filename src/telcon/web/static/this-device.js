@@ -74,6 +74,7 @@ export default class ThisDevice {
 /** The choice stays with the browser, not with the person: a shared desk may speak another one. */
 function speak(language) {
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `telcon-language=${language}; Path=/; Max-Age=${YEAR_S}; SameSite=Strict${secure}`;
-  location.reload();
+  const chosen = `telcon-language=${language}`;
+  document.cookie = `${chosen}; Path=/; Max-Age=${YEAR_S}; SameSite=Strict${secure}`;
+  if (document.cookie.includes(chosen)) location.reload(); // once read back it is there for the next request
 }
