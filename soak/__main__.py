@@ -11,11 +11,15 @@ import os
 import sys
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 
 from faults.kills import Killing, plan_of
 from faults.pair import paired_nodes
 from soak.hour import talk
+
+A_PAIR = 50  # kills; then new nodes, for all logs are read again after each
+ABREAST = 2  # pairs side by side
 
 
 def main() -> int:
@@ -36,22 +40,34 @@ def main() -> int:
 def kill(folder: Path, seed: int, kills: int) -> None:
     """Kill so many times; an assertion ends it where something acknowledged is lost."""
     print(f"{kills} kills, --seed {seed}", flush=True)
-    began = time.monotonic()
-    nodes = paired_nodes(folder)
-    plan = plan_of(seed, kills)
+    began, plan, gone_through = time.monotonic(), plan_of(seed, kills), count(1)
+    acknowledged = [0, 0, 0]
 
-    def done(number: int) -> None:
+    def done(_: int) -> None:
         took = time.monotonic() - began
-        print(f"{took:7.0f} s  {number:4d} of {kills}: {plan[number - 1]}", flush=True)
+        print(f"{took:7.0f} s  {next(gone_through):4d} of {kills}", flush=True)
 
-    try:
-        held = asyncio.run(Killing.run(nodes, plan, done))
-    finally:
-        for node in nodes:
-            node.kill()
+    async def kill_by_turns(number: int) -> None:
+        for start in range(number * A_PAIR, kills, ABREAST * A_PAIR):
+            nodes = await asyncio.to_thread(paired_nodes, folder / str(start))
+            try:
+                held = await Killing.run(nodes, plan[start : start + A_PAIR], done)
+            finally:
+                for node in nodes:
+                    node.kill()
+            sizes = (len(held.held.messages), len(held.held.acts), len(held.chunks))
+            acknowledged[:] = map(sum, zip(acknowledged, sizes, strict=True))
+
+    async def kill_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(ABREAST):
+                group.create_task(kill_by_turns(number))
+
+    asyncio.run(kill_all())
+    messages, acts, chunks = acknowledged
     print(
-        f"{len(held.held.messages)} messages, {len(held.held.acts)} acts of calls and"
-        f" {len(held.chunks)} chunks of speech were acknowledged; none is lost",
+        f"{messages} messages, {acts} acts of calls and {chunks} chunks of speech were"
+        " acknowledged; none is lost",
         flush=True,
     )
 

@@ -152,6 +152,7 @@ class Tape:
                     await asyncio.wait_for(self._changed.wait(), TICK_S)
                 except TimeoutError:
                     continue
+            await self._keep_left()
             await self._announce()
             self._end_chunk()
             await self._append_chunks()
