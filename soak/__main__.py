@@ -11,11 +11,12 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
-from faults.kills import Killing, plan_of
-from faults.pair import paired_nodes
+from faults.kills import Kill, Killing, plan_of
+from faults.pair import FaultyNode, paired_nodes
 from soak.hour import talk
 
 A_PAIR = 50  # kills; then new nodes, for all logs are read again after each
@@ -47,23 +48,20 @@ def kill(folder: Path, seed: int, kills: int) -> None:
         took = time.monotonic() - began
         print(f"{took:7.0f} s  {next(gone_through):4d} of {kills}", flush=True)
 
-    async def kill_by_turns(number: int) -> None:
-        for start in range(number * A_PAIR, kills, ABREAST * A_PAIR):
-            nodes = await asyncio.to_thread(paired_nodes, folder / str(start))
-            try:
-                held = await Killing.run(nodes, plan[start : start + A_PAIR], done)
-            finally:
-                for node in nodes:
-                    node.kill()
+    async def kill_all(pairs: list[tuple[FaultyNode, FaultyNode]], part: list[Kill]) -> None:
+        runs = (Killing.run(each, part[at::ABREAST], done) for at, each in enumerate(pairs))
+        for held in await asyncio.gather(*runs):
             sizes = (len(held.held.messages), len(held.held.acts), len(held.chunks))
             acknowledged[:] = map(sum, zip(acknowledged, sizes, strict=True))
 
-    async def kill_all() -> None:
-        async with asyncio.TaskGroup() as group:
+    for start in range(0, kills, ABREAST * A_PAIR):
+        with ExitStack() as started:
+            pairs = []
             for number in range(ABREAST):
-                group.create_task(kill_by_turns(number))
-
-    asyncio.run(kill_all())
+                pairs.append(paired_nodes(folder / f"{start}-{number}"))
+                for node in pairs[-1]:
+                    started.callback(node.kill)
+            asyncio.run(kill_all(pairs, plan[start : start + ABREAST * A_PAIR]))
     messages, acts, chunks = acknowledged
     print(
         f"{messages} messages, {acts} acts of calls and {chunks} chunks of speech were"
