@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from random import Random
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.websockets import websockets_sansio_impl
 
 from fakes.desk import FakeAudit, FakeDesk, FakeSignIn
 from fakes.push import FakePush
@@ -73,6 +75,10 @@ class Served:
             organisation="Arcadia",
             push=self.push,
         )
+
+
+# The pings of a host that other tests run beside draw from the generator that Hypothesis watches.
+websockets_sansio_impl.random = Random()  # type: ignore[attr-defined]
 
 
 class Host:

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -109,9 +108,9 @@ class Agreement:
         self._other = line.identity.peer_card.log.name
         self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
         self._stated_for: Mapping[Track, ChunkSum] | None = None
-        self._left: defaultdict[Track, Spans] = defaultdict(Spans)
+        self._left: dict[Track, Spans] = {}
         for track, first, last in store.read(partial(find_left_out, call=call)):
-            self._left[track].append(first, last)
+            self._left.setdefault(track, Spans()).append(first, last)
         self.giving = Giving(call, line, shelf, store, audit)
         """What the other side asks for."""
         self.bringing_back = BringingBack(call, line, shelf)
@@ -175,7 +174,7 @@ class Agreement:
 
         What was lost on the way meanwhile is not asked for either.
         """
-        self._left[track].add(index)
+        self._left.setdefault(track, Spans()).add(index)
 
     async def keep_left(self, *, is_off: bool) -> None:
         """Store what is left, for the next start; while the recorder `is_off`, all that may come.
@@ -319,7 +318,7 @@ class Agreement:
         return claim, finding
 
     def _left_of(self, track: Track) -> Spans:
-        return self._left[track if track in self._left else (track[0], ALL_TRACKS)]
+        return self._left.get(track) or self._left.get((track[0], ALL_TRACKS)) or Spans()
 
     async def _ask(
         self,
