@@ -78,7 +78,7 @@ class Served:
 
 
 # The pings of a host that other tests run beside draw from the generator that Hypothesis watches.
-websockets_sansio_impl.random = Random()  # type: ignore[attr-defined]
+websockets_sansio_impl.random = Random()  # type: ignore[assignment,attr-defined]
 
 
 class Host:
