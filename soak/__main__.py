@@ -44,9 +44,9 @@ def kill(folder: Path, seed: int, kills: int) -> None:
     began, plan, gone_through = time.monotonic(), plan_of(seed, kills), count(1)
     acknowledged = [0, 0, 0]
 
-    def done(_: int) -> None:
+    def done(one: Kill) -> None:
         took = time.monotonic() - began
-        print(f"{took:7.0f} s  {next(gone_through):4d} of {kills}", flush=True)
+        print(f"{took:7.0f} s  {next(gone_through):4d} of {kills}  {one}", flush=True)
 
     async def kill_all(pairs: list[tuple[FaultyNode, FaultyNode]], part: list[Kill]) -> None:
         runs = (Killing.run(each, part[at::ABREAST], done) for at, each in enumerate(pairs))

@@ -62,7 +62,7 @@ class Killing(People):
         cls,
         nodes: tuple[FaultyNode, FaultyNode],
         plan: list[Kill],
-        done: Callable[[int], None] = lambda number: None,
+        done: Callable[[Kill], None] = lambda kill: None,
     ) -> Self:
         """Go through `plan`; `done` hears of each kill that was survived."""
         rey, voss = [
@@ -70,9 +70,9 @@ class Killing(People):
         ]
         both = cls(*nodes, rey, voss)
         await both.up()
-        for number, kill in enumerate(plan, 1):
+        for kill in plan:
             await both.kill(kill)
-            done(number)
+            done(kill)
         await both.agree()
         await asyncio.to_thread(both.whole)
         assert len(both.held.messages) > len(plan)

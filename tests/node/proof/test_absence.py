@@ -575,6 +575,21 @@ def test_who_claims_to_have_seen_more_than_it_cosigns_later_leaves_it_undecided(
     assert "had seen 99 entries of arcadia.example" in refusal(line, tmp_path / "out")
 
 
+def test_what_an_entry_of_after_the_time_claims_to_have_seen_is_told(tmp_path: Path) -> None:
+    """Borealis writes at 07:36 an entry which says that it is of 08:06."""
+
+    def ahead(line: SignedLine) -> None:
+        line.now_us += HOUR_US // 2
+        claim(line, 99)
+
+    line = day(acts={7.6: ahead})
+    words = words_of(attest(line, tmp_path / "out"), line)
+    size = line.arcadia.log.size
+    assert f"from entry {size} on, though 99 entries of it were seen by the other side" in words
+    quiet = day()
+    assert "seen by the other side" not in words_of(attest(quiet, tmp_path / "quiet"), quiet)
+
+
 def test_a_call_is_not_hidden_by_a_cosignature_from_a_backup(tmp_path: Path) -> None:
     """Borealis rang and talked at 05:30; Arcadia, honest, was set back to a backup of 02:45.
 

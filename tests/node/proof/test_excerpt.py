@@ -12,7 +12,6 @@ from telcon.core.seal import Text
 from telcon.errors import OperatorError
 from telcon.node.proof import Verdict, VerifyReport, export_message, format_words
 from telcon.node.proof.excerpt import Talk, talk_around
-from telcon.node.proof.steps import Step
 
 
 def talk() -> tuple[SignedLine, dict[str, tuple[str, int]]]:
@@ -147,32 +146,3 @@ def test_two_messages_are_no_excerpt(files: dict[str, bytes], tmp_path: Path) ->
     both = files | {path: data for path, data in other.items() if "/receipts/" in path}
     report = check_forged(both, card_keys(LINE))
     assert report.faults == ("it does not show exactly one message",)
-
-
-def test_a_log_that_grows_while_it_is_written_is_shown_as_it_was(tmp_path: Path) -> None:
-    """What is signed a moment later, by ML-DSA-44 too, lies beyond the log that is shown."""
-    line = SignedLine(ml_dsa=True).open()
-    first, *_ = [
-        line.write(line.arcadia, drafts.message(ADA, BORIS, Text("en", f"{n} of 3")))
-        for n in range(3)
-    ]
-    steps: list[Step] = []
-
-    def grow(step: Step, _done: int, _total: int) -> None:
-        if step is Step.TILES and step not in steps:
-            line.write(line.arcadia, drafts.message(ADA, BORIS, Text("en", "one more")))
-            line.second(line.arcadia)
-        steps.append(step)
-
-    export_message(
-        line.arcadia.log,
-        line.borealis.log,
-        own_card=line.arcadia.card,
-        peer_card=line.borealis.card,
-        place=first,
-        out=tmp_path / "out",
-        progress=grow,
-    )
-    assert Step.TILES in steps
-    report = check(read_folder(tmp_path / "out"), card_keys(line))
-    assert report.verdict is Verdict.PROVEN, report.faults

@@ -120,18 +120,14 @@ def export_message(
             f"no message that both sides hold is entry {place[1]} of {place[0]}",
             advice="Leave out --message to see which there are.",
         )
-    shown, until = next(
-        (side, size)
-        for side, (size, _) in zip(sides, ends, strict=True)
-        if side.log.origin == place[0]
-    )
+    shown = next(side for side in sides if side.log.origin == place[0])
     with FolderWriter(out) as writer:
         for side, (size, note) in zip(sides, ends, strict=True):
             write_policies(writer, side)
             write_log(writer, side, size, note, progress)
         entry = read_entry_untrusted(shown.log.entries(place[1], 1)[0])
         if isinstance(entry, Message):
-            write_receipt(writer, shown, place[1], entry, _MEMBERS, until=until)
+            write_receipt(writer, shown, place[1], entry, _MEMBERS)
         account = _account(own_card.line, own_card.name, peer_card.name, talk)
         writer.write(layout.EXCERPT, layout.format_account(account))
         writer.write(layout.README, excerpt_readme(account).encode())

@@ -49,7 +49,7 @@ _READ_OCTETS: Final = 8 * 1024 * 1024
 
 
 class CosignedLog(StoredLog, Protocol):
-    """A stored log that can say which of its checkpoints others signed."""
+    """A stored log that stands still, and can say which of its checkpoints others signed."""
 
     def cosigned_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest cosigned checkpoint that covers entry `index`."""
@@ -395,13 +395,8 @@ def write_receipt(
     index: int,
     entry: Entry,
     members: frozenset[str],
-    *,
-    until: int | None = None,
 ) -> str | None:
     """Write the receipt of an entry, checked as a stranger would, and the openings of `members`.
-
-    `until` is the size to which the log itself is shown, if it is: it may have grown since, and a
-    receipt under a later checkpoint would not fit it.
 
     Returns:
         Its path without suffix; None, and nothing is written, if nobody has cosigned it yet.
@@ -411,8 +406,6 @@ def write_receipt(
         PeerError: what is stored is not what it should be.
     """
     second = side.log.seconded_note_over(index)
-    if second is not None and until is not None and second[0] > until:
-        second = None
     note = second or side.log.cosigned_note_over(index)
     if note is None:
         return None

@@ -130,7 +130,7 @@ def export_span(
         for side, (size, note) in zip(sides, ends, strict=True):
             write_policies(writer, side)
             write_log(writer, side, size, note, progress)
-            _write_receipts(writer, side, span, size, progress)
+            _write_receipts(writer, side, span, progress)
         for one in shown:
             stretch = span.stretches[one]
             run = (first, count) if one == track else (stretch.first, stretch.count)
@@ -255,12 +255,10 @@ def _tracks(record: Record, track: TrackRef, also: Collection[TrackRef] | None) 
     return [one for one in known if one in wanted]
 
 
-def _write_receipts(
-    writer: FolderWriter, side: Side, span: Span, size: int, progress: Progress
-) -> None:
+def _write_receipts(writer: FolderWriter, side: Side, span: Span, progress: Progress) -> None:
     chunks = span.chunks.get(side.log.origin, ())
     for index in counted(chunks, Step.RECEIPTS, len(chunks), progress):
-        write_receipt(writer, side, index, _entry(side, index), frozenset(), until=size)
+        write_receipt(writer, side, index, _entry(side, index), frozenset())
 
 
 def _entry(side: Side, index: int) -> Entry:

@@ -198,9 +198,8 @@ class HeldLog:
     def seconded_note_over(self, index: int) -> tuple[int, bytes] | None:
         """Return size and note of the earliest such checkpoint that covers entry `index`."""
         rows = self._reader.rows(
-            "SELECT size, note FROM seconded"
-            " WHERE log = ? AND size BETWEEN ? AND ? ORDER BY size LIMIT 1",
-            (self.number, index + 1, self._size),  # a node may be running on it
+            "SELECT size, note FROM seconded WHERE log = ? AND size > ? ORDER BY size LIMIT 1",
+            (self.number, index),
         )
         return (rows[0][0], rows[0][1]) if rows else None
 
