@@ -1,12 +1,17 @@
-"""Cuts of leg and trunk: audio is back at once, and the recording holds the gap at its place."""
+"""Cuts of leg and trunk: audio is back at once, and the recording holds the gap at its place.
+
+Each is of two nodes of its own. All are made at once, for what they take is time and not work.
+"""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
+from pathlib import Path
 
 from fakes.two_nodes import FRAME_S, Phone, held, line_of, until
 from fakes.udp_proxy import FAIR, Weather
-from network.rig import BadNetwork, Talk, on_a_bad_network, positions, silence
+from network.rig import BadNetwork, Talk, bad_network, positions, silence
 
 BACK_S = 2.0  # the issue's limit
 BUSY = 5.0  # how much longer a machine may take on which everything else is tested too
@@ -79,31 +84,12 @@ def check_gap(at_number: dict[int, int], at: int, seconds: float) -> None:
     assert numbers[-1] > begins + longest + 25
 
 
-@on_a_bad_network
-async def test_a_trunk_that_is_cut_for_a_while(network: BadNetwork) -> None:
-    await check_cut(network, "trunk", 5.0)
+def test_cuts_of_trunk_and_leg_all_at_once(tmp_path: Path) -> None:
+    async def check_all() -> None:
+        async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            for place, seconds in product(("trunk", "leg"), (30.0, 10.0, 5.0)):
+                folder = tmp_path / f"{place}-{seconds:g}"
+                network = await stack.enter_async_context(bad_network(folder))
+                group.create_task(check_cut(network, place, seconds))
 
-
-@on_a_bad_network
-async def test_a_leg_that_is_cut_for_a_while(network: BadNetwork) -> None:
-    await check_cut(network, "leg", 5.0)
-
-
-@on_a_bad_network
-async def test_a_trunk_that_is_cut_for_long(network: BadNetwork) -> None:
-    await check_cut(network, "trunk", 10.0)
-
-
-@on_a_bad_network
-async def test_a_leg_that_is_cut_for_long(network: BadNetwork) -> None:
-    await check_cut(network, "leg", 10.0)
-
-
-@on_a_bad_network
-async def test_a_trunk_that_is_cut_for_half_a_minute(network: BadNetwork) -> None:
-    await check_cut(network, "trunk", 30.0)
-
-
-@on_a_bad_network
-async def test_a_leg_that_is_cut_for_half_a_minute(network: BadNetwork) -> None:
-    await check_cut(network, "leg", 30.0)
+    asyncio.run(check_all())

@@ -1,4 +1,7 @@
-"""The link of a line falls silent, or one of its paths dies, while people talk and write."""
+"""The link of a line falls silent, or one of its paths dies, while people talk and write.
+
+Each case has two nodes of its own; all run at once, for what they take is time and not work.
+"""
 
 import asyncio
 import contextlib
@@ -21,7 +24,7 @@ ELSEWHERE = "127.0.0.8"
 NOTICED_S = 15.0  # docs/protocol.md §5: nothing heard for so long, and the connection is dead
 
 Paths = dict[str, list[TcpProxy]]  # by the name of the node that is dialled
-Test = Callable[[TwoNodes, Paths], Coroutine[object, object, None]]
+Case = Callable[[TwoNodes, Paths], Coroutine[object, object, None]]
 
 
 @contextlib.asynccontextmanager
@@ -44,20 +47,6 @@ async def behind_proxies(both: TwoNodes) -> AsyncIterator[Paths]:
         both.relink()
         await both.up()
         yield paths
-
-
-def on_two_paths(test: Test) -> Callable[[Path], None]:
-    """Run a test on two paired nodes that reach each other on two paths."""
-
-    async def run(folder: Path) -> None:
-        async with two_nodes(folder) as both, behind_proxies(both) as paths:
-            await test(both, paths)
-
-    def wrapped(tmp_path: Path) -> None:
-        asyncio.run(run(tmp_path))
-
-    wrapped.__name__, wrapped.__doc__ = test.__name__, test.__doc__
-    return wrapped
 
 
 def all_of(paths: Paths) -> list[TcpProxy]:
@@ -120,24 +109,18 @@ def caller_floor_key(both: TwoNodes, caller: Phone) -> str:
     return desk.board.calls.running[call].floor.trunk_key_hash
 
 
-@on_two_paths
-async def test_a_link_that_is_silent_for_a_moment_was_never_down(
-    both: TwoNodes, paths: Paths
-) -> None:
+async def check_a_moment(both: TwoNodes, paths: Paths) -> None:
+    """See that a link which is silent for a moment was never down."""
     await check_silence(both, paths, 5.0)
 
 
-@on_two_paths
-async def test_a_link_that_is_silent_for_long_is_dialled_anew_and_catches_up(
-    both: TwoNodes, paths: Paths
-) -> None:
+async def check_long(both: TwoNodes, paths: Paths) -> None:
+    """See that a link which is silent for long is dialled anew, and catches up."""
     await check_silence(both, paths, NOTICED_S + 3.0)
 
 
-@on_two_paths
-async def test_when_one_path_of_the_link_dies_the_other_is_taken(
-    both: TwoNodes, paths: Paths
-) -> None:
+async def check_a_dying_path(both: TwoNodes, paths: Paths) -> None:
+    """See that the other path of the link is taken when one dies."""
     caller, callee, _ = await both.call()
     talk = Talk(caller, "Rey")
     used = [proxies[0] if proxies[0].carried else proxies[1] for proxies in paths.values()]
@@ -152,3 +135,15 @@ async def test_when_one_path_of_the_link_dies_the_other_is_taken(
     await talk.stop()
     await hears_share(callee, talk.said, NEARLY_ALL)
     assert caller.shown["call"]["phase"] == callee.shown["call"]["phase"] == "live"
+
+
+def test_silences_and_a_path_that_dies_all_at_once(tmp_path: Path) -> None:
+    async def check_all() -> None:
+        cases: dict[str, Case] = {"a": check_a_moment, "b": check_long, "c": check_a_dying_path}
+        async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            for name, check in cases.items():
+                both = await stack.enter_async_context(two_nodes(tmp_path / name))
+                paths = await stack.enter_async_context(behind_proxies(both))
+                group.create_task(check(both, paths))
+
+    asyncio.run(check_all())
