@@ -35,8 +35,8 @@ def pages(hosting: Host) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Give a Chromium."""
+def browser(hosting: Host) -> Iterator[Browser]:
+    """Give a Chromium, which is gone before what it shows: nobody has to say goodbye to it then."""
     with Browser() as browser:
         yield browser
 
