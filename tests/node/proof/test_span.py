@@ -3,10 +3,11 @@
 import hmac
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +20,7 @@ from node.proof.rig import card_keys, check, check_forged, read_folder
 from node.proof.test_fuzz import bent
 from telcon.core import draft as drafts
 from telcon.core.seal import Media, Text
-from telcon.errors import MalformedError, OperatorError, SealedError, StorageError
+from telcon.errors import MalformedError, OperatorError, ProofError, SealedError, StorageError
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.proof import SpanReport, Verdict, VerifyReport, export_span, format_words
 from telcon.node.proof.layout import ExcerptAccount, format_account, format_openings
@@ -29,6 +30,7 @@ from telcon.node.proof.leaves import (
     parse_leaf_untrusted,
     parse_leaves_untrusted,
 )
+from telcon.node.proof.span import Record, survey_record
 from telcon.node.record.chunks import OPUS, RETURNED, ChunkTree, format_leaf
 from telcon.node.record.journal import Head, Journal, Packet
 from telcon.node.record.rendering import Rendering
@@ -47,9 +49,14 @@ def packet(node: str, track: int, index: int) -> Packet:
 
 
 class Recorded:
-    """A call with a record: six chunks of each side, in turn; a second person for a while."""
+    """A call with a record: six chunks of each side, in turn; a second person for a while.
 
-    def __init__(self, folder: Path) -> None:
+    `gaps`: by side ("a", "b"), track and chunk, how many packets were not recorded before it.
+    """
+
+    def __init__(
+        self, folder: Path, gaps: Mapping[tuple[str, int, int], int] | None = None
+    ) -> None:
         self.line = SignedLine().open()
         a, b = self.line.arcadia, self.line.borealis
         self.line.answer(self.line.ring())
@@ -62,11 +69,20 @@ class Recorded:
         self.chunks: dict[str, list[int]] = {a.name: [], b.name: []}
         self.keys: list[bytes] = []
         self.sent: dict[tuple[str, int], int] = {}
-        for number in range(6):
-            self.chunk(a, [1, 2] if number in (2, 3) else [1])
-            self.chunk(b, [1], returned=3 if number == 5 else 0)
+        for number in range(7):
+            for (side, track, before), count in (gaps or {}).items():
+                if before == number:
+                    self.gap(a if side == "a" else b, track, count)
+            if number < 6:
+                self.chunk(a, [1, 2] if number in (2, 3) else [1])
+                self.chunk(b, [1], returned=3 if number == 5 else 0)
         self.journal.close()
         self.line.write(a, drafts.hang_up(CALL, handle(a)))
+
+    def gap(self, node: Node, track: int, count: int) -> None:
+        first = self.sent.get((node.log.origin, track), 0)
+        self.line.write(node, drafts.record_gap(CALL, [(track, first, count)]))
+        self.sent[node.log.origin, track] = first + count
 
     def chunk(self, node: Node, tracks: list[int], returned: int = 0) -> None:
         key = sha256(f"{node.name} {len(self.keys)}".encode()).digest()
@@ -293,6 +309,274 @@ def test_packets_are_found_by_their_place_in_the_file(
     assert found.verdict is Verdict.PROVEN, found.faults
 
 
+def test_a_folder_of_a_record_without_gaps_is_as_it_always_was(
+    files: dict[str, bytes], all_tracks: dict[str, bytes]
+) -> None:
+    """Made by the version that knew of no gaps: who has kept such a folder can still check it."""
+    digest = sha256()
+    for folder in (files, all_tracks):
+        for path in sorted(folder):
+            if path.startswith(("tracks/", "span.json")):
+                digest.update(folder[path])
+    assert digest.hexdigest() == "df7d5e8183648bf74a4431197ef89151a32b7dacc45f38fd7270edccb9252223"
+
+
+# -- what was not recorded
+
+
+def shown(recorded: Recorded, out: Path, **changed: Any) -> tuple[SpanReport, dict[str, bytes]]:
+    report = recorded.export(out, **changed)
+    return report, read_folder(out)
+
+
+def said(files: dict[str, bytes], recorded: Recorded) -> str:
+    report = check(files, card_keys(recorded.line))
+    assert report.verdict is Verdict.PROVEN, report.faults
+    return format_words(VerifyReport((report,)))
+
+
+def indexes(files: dict[str, bytes], path: str = MAIN) -> list[int]:
+    return [leaf.index for piece in parse_leaves_untrusted(files[path]) for leaf in piece.leaves]
+
+
+@pytest.fixture(scope="module")
+def paused(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Of the packets 30 to 39 nothing was recorded."""
+    return Recorded(tmp_path_factory.mktemp("paused"), {("a", 1, 3): 10})
+
+
+@pytest.fixture(scope="module")
+def across(paused: Recorded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("across") / "out"
+    paused.export(out)
+    return read_folder(out)
+
+
+def test_a_gap_between_packets_shown_is_named_and_not_counted(
+    across: dict[str, bytes], paused: Recorded, tmp_path: Path
+) -> None:
+    report, again = shown(paused, tmp_path / "out")
+    assert again == across
+    assert (report.first, report.count, report.unrecorded) == (25, 20, 10)
+    assert (report.before, report.after) == (25, 25)
+    account = json.loads(across["span.json"])
+    names = ("first", "count", "before", "after", "unrecorded")
+    assert [account[name] for name in names] == [25, 10, 25, 25, 10]
+    assert indexes(across) == [*range(25, 30), *range(40, 45)]
+    words = said(across, paused)
+    assert "Shown are 10 packets of track 1 of arcadia.example" in words
+    assert "are 25 packets of it before and 25 after; none in between is left out but the" in words
+    assert "but the 10 that arcadia.example logged as not recorded." in words
+    assert "did not record them: 0 before, 10 in between, 0 after." in words
+    assert "0.40 seconds by the time marks that arcadia.example gave them. Of what lies in" in words
+    assert "what the 10 packets of track 1 of arcadia.example held" in words
+    assert b"Between these packets 10 more were sent" in across["README.txt"]
+
+
+def test_what_is_heard_across_a_gap_is_no_more_than_what_was_recorded(
+    across: dict[str, bytes],
+) -> None:
+    opus = parse_ogg_opus_untrusted(across["tracks/arcadia.example-1.opus"])
+    heard = [one.payload for one in opus.packets if len(one.payload) > 1]  # a lost frame has 1
+    kept = [*range(25, 30), *range(40, 45)]
+    assert heard == [packet("arcadia.example", 1, index).payload for index in kept]
+
+
+def test_a_gap_before_the_span_moves_no_count(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path, {("a", 1, 1): 7})
+    report, files = shown(recorded, tmp_path / "out")
+    assert (report.first, report.count, report.unrecorded) == (25, 20, 0)
+    assert (report.before, report.after) == (18, 22)
+    words = said(files, recorded)
+    assert "are 18 packets of it before and 22 after; none in between is left out." in words
+    assert "did not record them: 7 before, 0 in between, 0 after." in words
+    assert "unrecorded" not in json.loads(files["span.json"])
+    _, last = shown(recorded, tmp_path / "last", from_ms=1_320, to_ms=9_000)
+    assert indexes(last) == [66]
+    assert "are 59 packets of it before and 0 after" in said(last, recorded)
+
+
+def test_a_gap_after_the_span_is_said(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path, {("a", 1, 5): 100, ("a", 1, 6): 8})
+    _, files = shown(recorded, tmp_path / "out")
+    words = said(files, recorded)
+    assert "are 25 packets of it before and 15 after; none in between is left out." in words
+    assert "did not record them: 0 before, 0 in between, 108 after." in words
+
+
+def test_a_record_that_begins_late_is_shown_from_its_first_packet_to_its_last(
+    tmp_path: Path,
+) -> None:
+    recorded = Recorded(tmp_path, {("a", 1, 0): 1_000})
+    report, files = shown(recorded, tmp_path / "out", from_ms=0, to_ms=100)
+    assert (report.first, report.count, report.before, report.after) == (1_000, 5, 0, 55)
+    assert "did not record them: 1000 before, 0 in between, 0 after." in said(files, recorded)
+    _, files = shown(recorded, tmp_path / "all", from_ms=0, to_ms=9_000, also=None)
+    assert indexes(files) == list(range(1_000, 1_060))
+    assert "are 0 packets of it before and 0 after" in said(files, recorded)
+
+
+def test_a_gap_in_another_track_is_named_where_it_is_shown_and_where_it_is_not(
+    tmp_path: Path,
+) -> None:
+    recorded = Recorded(tmp_path, {("b", 1, 1): 4, ("b", 1, 3): 30, ("a", 2, 5): 6})
+    _, files = shown(recorded, tmp_path / "shown", also=None)
+    assert indexes(files, OTHER) == [*range(14, 34), *range(64, 84)]
+    words = said(files, recorded)
+    assert "Shown are 40 packets of track 1 of borealis.example, all of its chunks" in words
+    assert "are 10 packets of it before and 10 after; none in between is left out but the" in words
+    assert "but the 30 that borealis.example logged as not recorded." in words
+    assert "did not record them: 4 before, 30 in between, 0 after." in words
+    assert "did not record them: 0 before, 0 in between, 6 after." in words
+    _, files = shown(recorded, tmp_path / "not")
+    words = said(files, recorded)
+    assert (
+        "40 packets in the chunks that the logs place neither before nor after, 10 before" in words
+    )
+    assert "did not record them: 4 before, 30 in between, 0 after." in words
+    assert "what the 30 packets of track 1 of borealis.example held" in words
+
+
+def test_what_a_silent_track_did_not_record_may_be_of_that_time(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path, {("a", 2, 5): 6})
+    _, files = shown(recorded, tmp_path / "out", from_ms=0, to_ms=20)
+    words = said(files, recorded)
+    assert "Of track 2 of arcadia.example no packet was logged in that time; 0 before it" in words
+    assert "did not record them: 0 before, 0 perhaps in that time, 6 after." in words
+    _, files = shown(recorded, tmp_path / "late", from_ms=1_000, to_ms=1_200)
+    words = said(files, recorded)
+    assert "no packet was logged in that time; 20 before it, 0 after it" in words
+    assert "did not record them: 0 before, 6 perhaps in that time, 0 after." in words
+    assert "that arcadia.example says it did not record, perhaps in that time" in words
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"unrecorded": 0}, "another count"),
+        ({"unrecorded": 9}, "another count"),
+        ({"unrecorded": 20}, "another count"),
+        ({"before": 35}, "another count"),
+        ({"after": 15}, "another count"),
+        ({"count": 20, "after": 15, "unrecorded": 0}, "another count"),  # as without a gap
+        ({"count": 20, "after": 15}, "is missing"),
+        ({"count": 9, "after": 26}, "moved"),
+        ({"count": 5, "after": 30, "unrecorded": 0}, "is no chunk in the span"),  # up to the gap
+        ({"first": 40, "before": 30, "count": 5, "unrecorded": 0}, "is no chunk in the span"),
+        ({"first": 30, "before": 30}, "no packets"),  # in the gap
+        ({"first": 39, "before": 30}, "no packets"),
+        ({"first": 70, "before": 60, "after": 0}, "no packets"),
+        ({"count": 45, "after": 0}, "no packets"),
+    ],
+)
+def test_an_account_that_is_wrong_about_a_gap_is_refused(
+    across: dict[str, bytes], paused: Recorded, changed: dict[str, Any], why: str
+) -> None:
+    assert why in faults(with_account(across, **changed), paused.line)
+
+
+def test_an_account_that_is_silent_about_a_gap_is_refused(
+    across: dict[str, bytes], paused: Recorded
+) -> None:
+    account = json.loads(across["span.json"])
+    del account["unrecorded"]
+    forged = across | {"span.json": json.dumps(account).encode()}
+    assert "another count" in faults(forged, paused.line)
+
+
+def test_a_span_wholly_in_a_gap_is_refused_by_its_name(paused: Recorded, tmp_path: Path) -> None:
+    for asked in ((600, 800), (650, 660)):
+        change = {"from_ms": asked[0], "to_ms": asked[1]}
+        refused(paused, tmp_path / "out", "it sent 10 there and did not record them", **change)
+    report, _ = shown(paused, tmp_path / "out", from_ms=620, to_ms=840)
+    assert (report.first, report.count, report.unrecorded, report.before) == (40, 2, 0, 30)
+
+
+def test_what_came_here_and_was_not_recorded_there_is_not_shown(
+    paused: Recorded, across: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Packets sent just before the word that nothing is recorded any more: they came, and count."""
+    track = (paused.origin("a"), 1)
+    more = Journal.create(tmp_path / "record", paused.journal.head, [KEEPER.reader])
+    for index in range(70):
+        more.append([(track, packet("arcadia.example", 1, index))], now=0.0)
+    more.close()
+    change: dict[str, Any] = {"open_journal": lambda: Journal.open(more.path, KEEPER)}
+    _, files = shown(paused, tmp_path / "out", **change)
+    assert files == across
+    change |= {"from_ms": 640, "to_ms": 700}
+    refused(paused, tmp_path / "none", "did not record them", **change)
+
+
+def test_where_the_other_side_has_stopped_before_its_packets_lie_before(tmp_path: Path) -> None:
+    line = SignedLine().open()
+    line.answer(line.ring())
+    for node, first in (
+        (line.arcadia, 0),
+        (line.borealis, 0),
+        (line.arcadia, 2),
+        (line.arcadia, 4),
+    ):
+        line.write(node, drafts.record_chunk(CALL, [(1, first, 2, bytes(32))], bytes(32)))
+    record = survey_record(line.arcadia.log, line.borealis.log, CALL)
+    assert record is not None
+    theirs = (line.borealis.log.origin, 1)
+    span = record.span((line.arcadia.log.origin, 1), 4, 1)
+    assert span.chunks[theirs[0]] == ()
+    assert (span.stretches[theirs].before, span.stretches[theirs].after) == (2, 0)
+
+
+GAPS = list(product((0, 1, 2), (0, 1, 2), (0, 2), (0, 1)))
+"""How much was not recorded before each of three chunks of two packets, and after them."""
+
+
+def layout_of(gaps: tuple[int, ...], line: SignedLine) -> tuple[Record, list[bool]]:
+    """Log such a layout; return it as surveyed, and of each index whether it is in a chunk."""
+    line.answer(line.ring())
+    kinds: list[bool] = []
+    for number, gap in enumerate(gaps):
+        if gap:
+            line.write(line.arcadia, drafts.record_gap(CALL, [(1, len(kinds), gap)]))
+            kinds += [False] * gap
+        if number < 3:
+            stated = [(1, len(kinds), 2, bytes(32))]
+            line.write(line.arcadia, drafts.record_chunk(CALL, stated, bytes(32)))
+            line.write(
+                line.borealis, drafts.record_chunk(CALL, [(1, number, 1, bytes(32))], bytes(32))
+            )
+            kinds += [True] * 2
+    record = survey_record(line.arcadia.log, line.borealis.log, CALL)
+    assert record is not None
+    return record, kinds
+
+
+def test_every_span_of_every_small_record_counts_each_index_once() -> None:
+    for gaps in GAPS:
+        line = SignedLine().open()
+        record, kinds = layout_of(gaps, line)
+        track = (line.arcadia.log.origin, 1)
+        kept = [index for index, is_kept in enumerate(kinds) if is_kept]
+        assert record.end(track) == kept[-1] + 1
+        assert record.count(track) == 6
+        for first, count in product(range(-1, len(kinds) + 2), range(8)):
+            due = [index for index in kept if index >= first][:count]
+            if first not in kept or len(due) != count or not count:
+                with pytest.raises(ProofError, match="no packets"):
+                    record.span(track, first, count)
+                continue
+            span = record.span(track, first, count)
+            found = span.stretches[track]
+            end = due[-1] + 1
+            parts = (kinds[:first], kinds[first:end], kinds[end:])
+            assert (found.first, found.end) == (first, end)
+            assert [found.before, found.count, found.after] == [part.count(True) for part in parts]
+            missing = [found.gap_before, found.gap, found.gap_after]
+            assert missing == [part.count(False) for part in parts]
+            assert [piece.chunk for piece in found.pieces] == list(span.chunks[track[0]])
+            other = span.stretches[line.borealis.log.origin, 1]
+            assert other.before + other.count + other.after == other.told == 3
+
+
 # -- what is forged
 
 
@@ -376,6 +660,17 @@ def hash_more(pieces: list[Any]) -> None:
     pieces[1] = replace(pieces[1], proof=(bytes(32),))
 
 
+def gap_closed(pieces: list[Any]) -> None:
+    for at in range(5):
+        octets = pieces[1].leaves[at].octets
+        with_leaf(pieces, at, octets[:16] + (30 + at).to_bytes(8) + octets[24:])
+
+
+def gap_filled(pieces: list[Any]) -> None:
+    one = format_leaf(bytes(32), 30, 5_000 + 960 * 30, b"\xf8more")
+    pieces[0] = replace(pieces[0], leaves=(*pieces[0].leaves, parse_leaf_untrusted(one)))
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -397,6 +692,13 @@ def test_what_is_bent_is_refused(
     files: dict[str, bytes], recorded: Recorded, change: Callable[[list[Any]], None], why: str
 ) -> None:
     assert why in faults(leaves_bent(change)(files), recorded.line)
+
+
+@pytest.mark.parametrize("change", [gap_closed, gap_filled])
+def test_a_gap_that_is_closed_or_filled_is_refused(
+    across: dict[str, bytes], paused: Recorded, change: Callable[[list[Any]], None]
+) -> None:
+    assert "missing, too many, or moved" in faults(leaves_bent(change)(across), paused.line)
 
 
 def test_every_octet_of_a_leaf_and_of_its_file_counts(

@@ -164,8 +164,11 @@ class ExcerptAccount(Account, frozen=True, tag="telcon excerpt summary v1"):
     other_after: Count
 
 
-class SpanAccount(Account, frozen=True, tag="telcon span summary v1"):
-    """span.json: which packets of one track are shown, and how many of it are not."""
+class SpanAccount(Account, frozen=True, tag="telcon span summary v1", omit_defaults=True):
+    """span.json: which packets of one track are shown, and how many of it are not.
+
+    Counted are packets in chunks. Without gaps among those shown it is as older versions wrote it.
+    """
 
     call: Hex32
     speaker: str  # node of the track, ours or theirs
@@ -176,6 +179,7 @@ class SpanAccount(Account, frozen=True, tag="telcon span summary v1"):
     count: Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
     before: Sum
     after: Sum
+    unrecorded: Sum = 0  # indexes in gaps, from the first to the last packet shown
 
     @property
     def of(self) -> tuple[str, int]:

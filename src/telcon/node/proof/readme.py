@@ -148,6 +148,11 @@ how much of that call's recording it does not show.
 While they talk, the node of each speaker logs every few seconds one hash over all packets of sound
 that it sent for each speaker. The packets here are proven to be among those; packets that are not
 here cannot be guessed from it. That a voice is a certain person's, no such proof can show."""
+_SPAN_GAP = """
+
+Between these packets {unrecorded} more were sent that were not recorded: the speaker's node logged
+how many, and no hash of them. Nothing is shown of them, and the file to listen to has no sound in
+their place, whatever was said."""
 _SPAN_FILES = """\
   span.json          which packets of which speaker are shown, and how many are not.
   tracks/            for each speaker shown, two files, named after the speaker's node and number:
@@ -181,7 +186,10 @@ def excerpt_readme(account: ExcerptAccount) -> str:
 
 def span_readme(account: SpanAccount) -> str:
     """Return the text for a folder of some seconds of a track."""
-    return _framed(account, _SPAN, _SPAN_FILES + _LOG_FILES)
+    about = _SPAN
+    if account.unrecorded:
+        about += _SPAN_GAP.replace("{unrecorded}", str(account.unrecorded))
+    return _framed(account, about, _SPAN_FILES + _LOG_FILES)
 
 
 def _framed(account: Account, about: str, files: str) -> str:

@@ -1,15 +1,21 @@
 """Where a span of a recording lies in both logs: which chunks it touches, what is not in it.
 
 How many packets a track has, and in which chunk each stands, is told in clear by the chunks of its
-speaker's node. No clock is common to two logs, so of the other log those chunks lie in the span
+speaker's node. Packets have an index, and are counted, and the two differ: what was forwarded while
+nothing was recorded has an index and is in no chunk, but in a gap, which that node logs too. Chunks
+and gaps tell of each index once and in order, or the fold gives them no effect; so whatever is in
+no chunk, below the index after all that both tell of, is in a gap.
+
+No clock is common to two logs, so of the other log those chunks lie in the span
 that the logs place neither before nor after it: a chunk lies before if the author of the span had
 seen it when logging the chunk before the span's first, and after if its own author had seen the
 span's last chunk when logging the chunk before it. Exact to the second that logging takes.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from telcon.core.call import CallState, Place, TrackRef
 from telcon.core.entry import RecordChunk, RecordHeld
@@ -19,7 +25,7 @@ from telcon.errors import ProofError
 from telcon.node.proof.selection import fold_line
 from telcon.node.proof.steps import QUIET, Progress
 
-__all__ = ["Piece", "Record", "Span", "Stretch", "survey_record"]
+__all__ = ["Piece", "Record", "Span", "Stretch", "count_packets", "survey_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +47,42 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What the chunks of a span hold of one track."""
+    """What the chunks of a span hold of one track; of the track it is the span of, what it spans.
+
+    `before`, `count` and `after` are packets in chunks, `gap_before`, `gap` and `gap_after` indexes
+    in gaps: each index that the track's node told of is counted in one of the six.
+    """
 
     track: TrackRef
     pieces: tuple[Piece, ...]
-    """In order; none if its node logged no packet of it in them."""
+    """In order, each whole; none if its node logged no packet of it in these chunks."""
+    first: int
+    """Index of the first packet; if there is none, index after the last one before the span."""
+    end: int
+    """Index after the last packet; if there is none, index of the first one after the span."""
     before: int
-    """Packets in the chunks before those of the span; `after` likewise."""
+    """Below `first`."""
+    count: int
+    """From `first` on, below `end`."""
     after: int
+    """From `end` on."""
+    told: int
+    """Index after all that chunks and gaps tell of."""
 
     @property
-    def first(self) -> int:
-        """Index of the first packet."""
-        return self.before
+    def gap_before(self) -> int:
+        """How many below `first` are in gaps."""
+        return self.first - self.before
 
     @property
-    def count(self) -> int:
-        """How many packets."""
-        return sum(piece.count for piece in self.pieces)
+    def gap(self) -> int:
+        """How many in between are; if there is no piece, nothing tells whether in the span."""
+        return self.end - self.first - self.count
+
+    @property
+    def gap_after(self) -> int:
+        """How many from `end` on are."""
+        return self.told - self.end - self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +119,35 @@ class Record:
         stated = self.state.chunks.get(track)
         return 0 if stated is None else stated.count
 
+    def end(self, track: TrackRef) -> int:
+        """Return the index after the last packet of `track` that is in a chunk."""
+        stated = self.state.chunks.get(track)
+        return 0 if stated is None else stated.next
+
+    def pieces(self, track: TrackRef) -> list[Piece]:
+        """Return what all chunks have of `track`, in order."""
+        chunks = self._chunks.get(track[0], ())
+        return [piece for chunk in chunks for piece in _pieces(*chunk, track[1])]
+
     def span(self, track: TrackRef, first: int, count: int) -> Span:
-        """Return the span of `count` packets of `track` from index `first` on.
+        """Return the span of `count` packets of `track` that are in chunks, from index `first` on.
 
         Raises:
-            ProofError: the chunks have no such packets.
+            ProofError: the packet `first` is in no chunk, or so many are not.
         """
-        if not (0 <= first < first + count <= self.count(track)):
+        run = _run(self.pieces(track), first, count)
+        if run is None:
             raise ProofError(
-                f"the logs have no packets {first} to {first + count - 1} of that track"
+                f"the chunks have no packets of that track, {count} of them, from index {first} on"
             )
-        origin = track[0]
-        mine = self._chunks[origin]
-        touched = [
-            at
-            for at, (index, entry) in enumerate(mine)
-            for piece in _pieces(index, entry, track[1])
-            if piece.first < first + count and first < piece.end
-        ]
-        begin, end = touched[0], touched[-1]
-        seen = mine[begin - 1][1].seen[0] if begin else 0
-        last = mine[end][0]
-        inside = {origin: mine[begin : end + 1]}
-        for other, chunks in self._chunks.items():
-            if other != origin:
-                low = bisect_left(chunks, seen, key=lambda chunk: chunk[0])
-                # Its author's `seen` never falls; the first that has seen the end ends the span.
-                knows = bisect_right(chunks, last, key=lambda chunk: chunk[1].seen[0])
-                inside[other] = chunks[low : max(low, knows + 1)]
-        places = {one: tuple(index for index, _ in chunks) for one, chunks in inside.items()}
-        stretches = {one: self._stretch(one, inside.get(one[0], ())) for one in self.tracks()}
+        pieces, end = run
+        bounds = self._bounds(track[0], pieces[0].chunk, pieces[-1].chunk)
+        places = {
+            origin: tuple(index for index, _ in chunks if index in bounds[origin])
+            for origin, chunks in self._chunks.items()
+        }
+        stretches = {one: self._inside(one, bounds[one[0]]) for one in self.tracks()}
+        stretches[track] = self._stretch(track, pieces, first, end)
         return Span(places, stretches)
 
     def held_alike(self, stretch: Stretch) -> int:
@@ -139,22 +162,46 @@ class Record:
             if (origin, piece.chunk) in self._held
         )
 
-    def _stretch(self, track: TrackRef, chunks: Sequence[tuple[int, RecordChunk]]) -> Stretch:
-        pieces = tuple(piece for chunk in chunks for piece in _pieces(*chunk, track[1]))
-        total = self.count(track)
-        if pieces:
-            return Stretch(track, pieces, pieces[0].first, total - pieces[-1].end)
-        start = chunks[0][0] if chunks else 0
-        before = max(
-            (
-                piece.end
-                for index, entry in self._chunks.get(track[0], ())
-                for piece in _pieces(index, entry, track[1])
-                if index < start
-            ),
-            default=0,
+    def _bounds(self, origin: str, first: int, last: int) -> dict[str, range]:
+        """Return by origin where a chunk lies in the span of `origin`'s from `first` to `last`."""
+        mine = self._chunks[origin]
+        at = bisect_left(mine, first, key=itemgetter(0))
+        seen = mine[at - 1][1].seen[0] if at else 0
+        bounds = {origin: range(first, last + 1)}
+        for other, chunks in self._chunks.items():
+            if other != origin:
+                # Its author's `seen` never falls; the first that has seen the end ends the span.
+                knows = bisect_right(chunks, last, key=lambda chunk: chunk[1].seen[0])
+                stop = chunks[min(knows, len(chunks) - 1)][0] + 1 if chunks else 0
+                bounds[other] = range(seen, max(seen, stop))
+        return bounds
+
+    def _inside(self, track: TrackRef, bounds: range) -> Stretch:
+        """Return what the chunks within `bounds` have of a track."""
+        pieces = self.pieces(track)
+        inside = [piece for piece in pieces if piece.chunk in bounds]
+        if inside:
+            return self._stretch(track, inside, inside[0].first, inside[-1].end)
+        ends = [piece.end for piece in pieces if piece.chunk < bounds.start]
+        starts = [piece.first for piece in pieces if piece.chunk >= bounds.stop]
+        first = ends[-1] if ends else 0
+        return self._stretch(track, (), first, starts[0] if starts else self._told(track))
+
+    def _stretch(self, track: TrackRef, pieces: Iterable[Piece], first: int, end: int) -> Stretch:
+        known, told = self.pieces(track), self._told(track)
+        return Stretch(
+            track,
+            tuple(pieces),
+            first,
+            end,
+            before=count_packets(known, 0, first),
+            count=count_packets(known, first, end),
+            after=count_packets(known, end, told),
+            told=told,
         )
-        return Stretch(track, (), before, total - before)
+
+    def _told(self, track: TrackRef) -> int:
+        return self.state.told.get(track, 0)
 
 
 def survey_record(
@@ -186,6 +233,31 @@ def survey_record(
 
     state = fold_line(ours, theirs, sort, progress).calls.get(call)
     return None if state is None else Record(state, chunks, held)
+
+
+def count_packets(pieces: Iterable[Piece], first: int, end: int) -> int:
+    """Return how many packets `pieces` have from index `first` on, below `end`."""
+    return sum(max(0, min(end, piece.end) - max(first, piece.first)) for piece in pieces)
+
+
+def _run(pieces: Iterable[Piece], first: int, count: int) -> tuple[list[Piece], int] | None:
+    """Return the pieces that `count` packets from index `first` on are in, and the index after.
+
+    None if `first` is in no piece, or there are not so many.
+    """
+    touched: list[Piece] = []
+    left = count
+    for piece in pieces:
+        if piece.end <= first:
+            continue
+        at = piece.first if touched else first
+        if at < piece.first or left < 1:
+            return None
+        touched.append(piece)
+        if left <= piece.end - at:
+            return touched, at + left
+        left -= piece.end - at
+    return None
 
 
 def _pieces(index: int, entry: RecordChunk, number: int) -> list[Piece]:

@@ -4,7 +4,8 @@
 2. Which chunks lie in the span is told by both logs anew; there is a receipt of each, and no other.
 3. Each packet shown is the one due at its place, and leads to the root that its chunk bears.
 4. Each file to listen to is made again of these packets and compared.
-5. Counts of what is not shown, of this track and of every other one of the call.
+5. Counts of what is not shown, of this track and of every other one of the call; of what lies in
+   gaps, which its node says it sent and did not record, apart.
 """
 
 from telcon.core.call import TrackRef
@@ -82,8 +83,9 @@ class SpanCheck(FolderCheck[SpanAccount]):
         self.faults += [f"{one.path} opens a seal" for one in self.receipts if one.openings]
 
     def _check_tracks(self, summary: SpanAccount, record: Record, span: Span) -> None:
-        after = record.count(summary.of) - summary.first - summary.count
-        if (summary.before, summary.after) != (summary.first, after):
+        spanned = span.stretches[summary.of]
+        counts = spanned.before, spanned.after, spanned.gap
+        if (summary.before, summary.after, summary.unrecorded) != counts:
             self.faults.append(f"{layout.SPAN} says another count than the whole logs")
             return
         present = set(self.below(f"{layout.TRACKS}/"))
@@ -91,15 +93,11 @@ class SpanCheck(FolderCheck[SpanAccount]):
             names = layout.leaves_name(track), layout.recording_name(track)
             there = present & set(names)
             present -= there
-            if track == summary.of:
-                run = (summary.first, summary.count)
-            elif not there:
+            if track != summary.of and not there:
                 self._tell_left_out(stretch)
                 continue
-            else:
-                run = (stretch.first, stretch.count)
             try:
-                self._check_track(summary, record, stretch, *run)
+                self._check_track(summary, record, stretch)
             except PeerError as error:
                 self.faults.append(f"{layout.TRACKS}/{names[0]}: {error}")
         for name in sorted(present):
@@ -107,27 +105,24 @@ class SpanCheck(FolderCheck[SpanAccount]):
         if not self.faults:
             self._tell_agreed(record)
 
-    def _check_track(
-        self, summary: SpanAccount, record: Record, stretch: Stretch, first: int, count: int
-    ) -> None:
-        """Check the packets of one track, `count` from index `first` on, and the file of them."""
+    def _check_track(self, summary: SpanAccount, record: Record, stretch: Stretch) -> None:
+        """Check the packets of one track, and the file of them."""
         path = f"{layout.TRACKS}/{layout.leaves_name(stretch.track)}"
         if path not in self.digests:
             raise ProofError("it is missing")
         shown = parse_leaves_untrusted(self.files.read(path, MAX_LEAVES_OCTETS))
-        pieces = [one for one in stretch.pieces if one.first < first + count and first < one.end]
-        if not pieces:
+        if not stretch.pieces:
             raise ProofError("the whole logs have no packet of it in the span")
-        if [one.chunk for one in shown] != [one.chunk for one in pieces]:
+        if [one.chunk for one in shown] != [one.chunk for one in stretch.pieces]:
             raise ProofError("it shows other chunks than those that the span touches")
         leaves: list[Leaf] = []
-        for one, piece in zip(shown, pieces, strict=True):  # 3
-            begin, end = max(first, piece.first), min(first + count, piece.end)
+        for one, piece in zip(shown, stretch.pieces, strict=True):  # 3
+            begin, end = max(stretch.first, piece.first), min(stretch.end, piece.end)
             _check_piece(one, piece, begin, end)
             leaves += one.leaves
         self.signed.add(path)
         seconds = self._check_file(summary.call, stretch.track, leaves)  # 4
-        self._tell_shown(summary, stretch, (first, count), record, seconds)  # 5
+        self._tell_shown(summary, stretch, record, seconds)  # 5
         self._tell_returned(stretch.track, leaves)
 
     def _check_file(self, call: str, track: TrackRef, leaves: list[Leaf]) -> float:
@@ -142,32 +137,30 @@ class SpanCheck(FolderCheck[SpanAccount]):
         return rendering.position / SAMPLE_RATE
 
     def _tell_shown(
-        self,
-        summary: SpanAccount,
-        stretch: Stretch,
-        run: tuple[int, int],
-        record: Record,
-        seconds: float,
+        self, summary: SpanAccount, stretch: Stretch, record: Record, seconds: float
     ) -> None:
-        first, count = run
-        after = record.count(stretch.track) - first - count
         node = organisation(stretch.track[0])
         of = f"track {stretch.track[1]} of {node}"
         if stretch.track == summary.of:
-            what = f"Shown are {count} packets of {of} in the call {summary.call}"
+            what = f"Shown are {stretch.count} packets of {of} in the call {summary.call}"
         else:
-            what = f"Shown are {count} packets of {of}, all of its chunks in the span"
+            what = f"Shown are {stretch.count} packets of {of}, all of its chunks in the span"
+        between = "none in between is left out"
+        if stretch.gap:
+            between += f" but the {stretch.gap} that {node} logged as not recorded"
         alike, chunks = record.held_alike(stretch), len(stretch.pieces)
         other = next(organisation(one) for one in self.logs if one != stretch.track[0])
         name = layout.recording_name(stretch.track)
         self.also.append(
             f"{what}: each leads to a root that {node} logged for a chunk. Not shown,"
-            f" by both logs as far as they are here, are {first} packets of it before and {after}"
-            " after; none in between is left out."
+            f" by both logs as far as they are here, are {stretch.before} packets of it before and"
+            f" {stretch.after} after; {between}."
         )
+        self._tell_gaps(stretch)
         self.also.append(
             f"{layout.TRACKS}/{name} was made again from these packets alone, and is the same:"
             f" {seconds:.2f} seconds by the time marks that {node} gave them."
+            + (" Of what lies in gaps it holds no sound, whatever was said." if stretch.gap else "")
         )
         self.also.append(
             f"Of the {chunks} chunks of it in the span, {other} states of {alike} that it holds the"
@@ -183,6 +176,24 @@ class SpanCheck(FolderCheck[SpanAccount]):
                 " got back from the other side: it cannot vouch for them."
             )
 
+    def _tell_gaps(self, stretch: Stretch) -> None:
+        """Say how many packets are in no chunk, around those of a stretch: of these is no proof."""
+        gaps = stretch.gap_before, stretch.gap, stretch.gap_after
+        if not any(gaps):
+            return
+        node = organisation(stretch.track[0])
+        of = f"track {stretch.track[1]} of {node}"
+        between = "in between" if stretch.pieces else "perhaps in that time"
+        self.also.append(
+            f"In all, {node} logged of {sum(gaps)} packets of {of} that it sent them and did not"
+            f" record them: {gaps[0]} before, {gaps[1]} {between}, {gaps[2]} after."
+        )
+        if stretch.gap:
+            self.not_shown.append(
+                f"what the {stretch.gap} packets of {of} held that {node} says it did not record,"
+                f" {between}"
+            )
+
     def _tell_left_out(self, stretch: Stretch) -> None:
         of = f"track {stretch.track[1]} of {organisation(stretch.track[0])}"
         if stretch.count:
@@ -196,6 +207,7 @@ class SpanCheck(FolderCheck[SpanAccount]):
                 f"Of {of} no packet was logged in that time; {stretch.before} before it,"
                 f" {stretch.after} after it."
             )
+        self._tell_gaps(stretch)
 
     def _tell_agreed(self, record: Record) -> None:
         if record.state.is_agreed:

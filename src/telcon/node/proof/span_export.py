@@ -1,14 +1,15 @@
 """Writes the proof folder of some seconds of one track.
 
 1. Both logs up to their newest cosigned checkpoints, and what they say of the recording (`span`).
-2. The packets of these seconds, by their place in the file of the whole track.
+2. The packets of these seconds, by their place in the file of the whole track; those in chunks.
 3. Receipts of the chunks in the span; both logs with seals only.
 4. For each track shown: every packet with its salt, a proof for each chunk that it leads to the
    chunk's root, and an Ogg Opus file of these packets. The chunk's key stays here.
 5. span.json, README.txt, SHA256SUMS.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ from telcon.node.proof.leaves import (
     parse_leaf_untrusted,
 )
 from telcon.node.proof.readme import span_readme
-from telcon.node.proof.span import Piece, Record, Span, Stretch, survey_record
+from telcon.node.proof.span import Piece, Record, Span, Stretch, count_packets, survey_record
 from telcon.node.proof.steps import QUIET, Progress, Step, counted
 from telcon.node.record.claims import Claim, claimed_leaves
 from telcon.node.record.packet import Packet
@@ -59,8 +60,11 @@ class SpanReport:
     first: int
     """Index of the first packet shown."""
     count: int
+    """How many indexes from there to the last packet shown, those in gaps among them."""
+    unrecorded: int
+    """How many of these are in gaps: the speaker's node logged that they are in no chunk."""
     before: int
-    """Packets of the track that are left out; likewise `after`."""
+    """Packets of the track in chunks that are left out; likewise `after`."""
     after: int
     shown: tuple[TrackRef, ...]
     """All tracks that are shown."""
@@ -109,9 +113,9 @@ def export_span(
             "this node's record of the call is destroyed", advice="The other side may hold its own."
         )
     maker = _Maker({side.log.origin: side for side in sides}, open_journal(), call)
-    first, count = maker.find(track, record.count(track), from_ms, to_ms)
+    first, count = maker.find(track, record, from_ms, to_ms)
     span = record.span(track, first, count)
-    total = record.count(track)
+    spanned = span.stretches[track]
     account = SpanAccount(
         line=own_card.line,
         ours=own_card.name,
@@ -123,8 +127,9 @@ def export_span(
         to_ms=to_ms,
         first=first,
         count=count,
-        before=first,
-        after=total - first - count,
+        before=spanned.before,
+        after=spanned.after,
+        unrecorded=spanned.gap,
     )
     with FolderWriter(out) as writer:
         for side, (size, note) in zip(sides, ends, strict=True):
@@ -132,15 +137,21 @@ def export_span(
             write_log(writer, side, size, note, progress)
             _write_receipts(writer, side, span, progress)
         for one in shown:
-            stretch = span.stretches[one]
-            run = (first, count) if one == track else (stretch.first, stretch.count)
-            if stretch.pieces:
-                maker.write(writer, stretch, *run)
+            if span.stretches[one].pieces:
+                maker.write(writer, span.stretches[one])
         writer.write(layout.SPAN, layout.format_account(account))
         writer.write(layout.README, span_readme(account).encode())
         writer.finish()
     left = [(one, s.count) for one, s in span.stretches.items() if one not in shown]
-    return SpanReport(first, count, account.before, account.after, tuple(shown), tuple(left))
+    return SpanReport(
+        first,
+        spanned.end - first,
+        spanned.gap,
+        spanned.before,
+        spanned.after,
+        tuple(shown),
+        tuple(left),
+    )
 
 
 class _Maker:
@@ -151,33 +162,49 @@ class _Maker:
         self._journal = journal
         self._call = call
 
-    def find(self, track: TrackRef, total: int, from_ms: int, to_ms: int) -> tuple[int, int]:
-        """Return the first and the number of the packets that sound between two moments."""
+    def find(self, track: TrackRef, record: Record, from_ms: int, to_ms: int) -> tuple[int, int]:
+        """Return the first and the number of the packets in chunks that sound between two moments.
+
+        Of what is in no chunk this node may hold some all the same: it sounded here before the word
+        came that nothing is recorded any more. It has its place in the file, and is not found.
+        """
         begin, end = (SAMPLE_RATE * moment // 1_000 for moment in (from_ms, to_ms))
         rendering = Rendering(self._call, track)
+        pieces = record.pieces(track)
         found: list[int] = []
-        for packet in self._packets(track, total):
+        low, high = 0, record.end(track)  # what lies around these moments
+        for packet in self._packets(track, high):
             rendering.add((packet,))
             start = rendering.position - _samples(packet)
             if start >= end:
+                high = packet.index
                 break
-            if start >= begin or rendering.position > begin:
+            if start < begin and rendering.position <= begin:
+                low = packet.index + 1
+            elif _has(pieces, packet.index):
                 found.append(packet.index)
-        if not found:
-            lasts = rendering.position / SAMPLE_RATE
+        if found:
+            return found[0], count_packets(pieces, found[0], found[-1] + 1)
+        none = f"there is no packet of {_named(track)} in these seconds"
+        gap = high - low - count_packets(pieces, low, high)
+        if gap and high < record.end(track):
             raise OperatorError(
-                f"there is no packet of {_named(track)} in these seconds",
-                advice=f"What this node holds of it was followed up to second {lasts:.1f}.",
+                f"{none} that can be shown: its node logged that it sent {gap} there and did not"
+                " record them",
+                advice="Nothing was logged that could prove what they hold: ask for other seconds.",
             )
-        return found[0], found[-1] + 1 - found[0]
+        lasts = rendering.position / SAMPLE_RATE
+        raise OperatorError(
+            none, advice=f"What this node holds of it was followed up to second {lasts:.1f}."
+        )
 
-    def write(self, writer: FolderWriter, stretch: Stretch, first: int, count: int) -> None:
-        """Write the packets of a track, `count` from index `first` on, and their Ogg Opus file."""
+    def write(self, writer: FolderWriter, stretch: Stretch) -> None:
+        """Write the packets of a stretch, and their Ogg Opus file."""
         pieces = []
         rendering = Rendering(self._call, stretch.track)
         pages = []
         for piece in stretch.pieces:
-            begin, end = max(first, piece.first), min(first + count, piece.end)
+            begin, end = max(stretch.first, piece.first), min(stretch.end, piece.end)
             packets = self._whole(stretch.track, piece)
             pieces.append(self._shown(stretch.track, piece, packets, begin, end))
             pages.append(rendering.add(packets[begin - piece.first : end - piece.first]))
@@ -235,9 +262,9 @@ class _Maker:
             advice="Without it nothing of that chunk can be proven; the other side may have it.",
         )
 
-    def _packets(self, track: TrackRef, total: int) -> Iterator[Packet]:
+    def _packets(self, track: TrackRef, bound: int) -> Iterator[Packet]:
         try:
-            for packets in self._journal.windows(track, total):
+            for packets in self._journal.windows(track, bound):
                 yield from packets.values()
         except OSError as error:
             raise _unread(error) from error
@@ -286,6 +313,12 @@ def _read(journal: "Journal", track: TrackRef, first: int, count: int) -> dict[i
 
 def _unread(error: OSError) -> StorageError:
     return StorageError(f"the record of the call cannot be read: {error.strerror or error}")
+
+
+def _has(pieces: Sequence[Piece], index: int) -> bool:
+    """Say whether the packet `index` is in one of `pieces`, which are in order."""
+    at = bisect_right(pieces, index, key=lambda piece: piece.first)
+    return at > 0 and index < pieces[at - 1].end
 
 
 def _samples(packet: Packet) -> int:
