@@ -65,7 +65,9 @@ class Recording:
         now = time.monotonic()
         self.is_on = False
         self._shelf = Shelf("record", make, now)
-        self._recorder = CallRecorder(self._shelf, OWN, now=now, random_bytes=os.urandom)
+        self._recorder = CallRecorder(
+            self._shelf, OWN, call_began=now, now=now, random_bytes=os.urandom
+        )
         self._recorder.add_track((OWN, 1), now)
         self._index = 0
         self._looking = asyncio.get_running_loop().create_task(self._look())

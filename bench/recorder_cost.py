@@ -30,7 +30,7 @@ async def measure(origin: str, folder: Path) -> tuple[float, float]:
     """Return µs a packet: of this thread, and of the whole process with sealing and syncs."""
     head = Head("cd" * 16, OWN, THEIRS, 0)
     shelf = Shelf("record", partial(RecordPlace.of(folder, "1", "2").begin, head, ()), 0.0)
-    recorder = CallRecorder(shelf, OWN, now=0.0, random_bytes=os.urandom)
+    recorder = CallRecorder(shelf, OWN, call_began=0.0, now=0.0, random_bytes=os.urandom)
     recorder.add_track((origin, 1), 0.0)
     thread, process = time.thread_time(), time.process_time()
     for index in range(PACKETS):

@@ -382,8 +382,7 @@ def test_the_mode_is_the_stricter_of_what_each_side_last_stated(live: TwoLogs) -
 
 def test_a_recording_goes_from_on_to_off(live: TwoLogs) -> None:
     on = live.arcadia.record_on(X, (BOREALIS, 1))
-    on_us = live.now_us
-    open_one = Recording(ARCADIA, (BOREALIS, 1), on[1], on_us)
+    open_one = Recording(ARCADIA, (BOREALIS, 1), on[1])
     assert live.call(X).recordings == (open_one,)
     off = live.arcadia.record_off(X, (BOREALIS, 1))
     (closed,) = live.call(X).recordings

@@ -6,7 +6,7 @@ from fakes.house import COSIGNED_AT, Kept, MemoryWitness
 from telcon.core.house import STEP
 from telcon.core.house_exchange import HouseExchange, Pins
 from telcon.core.signals import HouseAnswerSignal, HouseSignal, format_signal
-from telcon.errors import MalformedError, PeerError, SignatureError
+from telcon.errors import MalformedError, PeerError, SignatureError, StorageError
 from telcon.ledger import (
     COSIGNATURE_ED25519,
     SigningKey,
@@ -114,6 +114,26 @@ def test_one_question_is_open_at_a_time_and_an_answer_that_is_late_is_noticed() 
     assert side.exchange.is_owed_late(side.kept.log)
     assert isinstance(side.take(witness.answer(body)), Cosignatures)
     assert STEP in side.kept.rows.notes
+    assert isinstance(answered(side, witness), Cosignatures)
+
+
+def test_what_could_not_be_read_was_not_asked_and_is_asked_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    side, witness, theirs = pair()
+    side.stated(theirs, witness)
+    answered(side, witness)
+    side.kept.hour()
+
+    def refuse(*_: object) -> bytes:
+        raise StorageError("the disk refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(side.kept.rows, "hash", refuse)
+        with pytest.raises(StorageError):
+            side.ask()
+    side.kept.hour()
+    assert not side.exchange.is_owed_late(side.kept.log)
     assert isinstance(answered(side, witness), Cosignatures)
 
 

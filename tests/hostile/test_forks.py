@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from fakes.two_nodes import audited, wait_audited
+from fakes.two_nodes import audited, until, wait_audited
 from hostile.peer import PAGE, HostilePeer, node_in, run
 from stranger.evidence import check_evidence, evidence_name
 from stranger.tlog import VerifierKey
 from telcon.cli import main
 from telcon.core import draft as drafts
 from telcon.core import frames
-from telcon.core.seal import Person, Text
+from telcon.core.seal import Person, Text, format_text
 from telcon.errors import IllegalActError, InvitationError, OperatorError
 from telcon.ledger import (
     Checkpoint,
@@ -166,6 +166,56 @@ def test_two_histories_under_our_own_key_are_shown_stopped_and_noted_in_the_next
             assert new[2]["evidence"] == evidence_name(out)
 
     run(attack())
+
+
+async def noted_but_not_written(folder: Path, node: Node) -> HostilePeer:
+    """Let Eve sign two histories, and the words on it come as far as the store: no entry yet."""
+    eve = await HostilePeer(folder, node).pair(folder)
+    await forks(eve, 0)
+    await wait_audited(node, "audit.line.fork-found")
+    await eve.until(lambda: b'{"type":"line.frozen"' in eve.held.all_entries()[-1])
+    await node.store.acknowledge(eve.line, format_text(Text("en", "the first words")))
+    return eve
+
+
+def acknowledgements(node: Node) -> list[bytes]:
+    """Return the words of each `line.acknowledged` in the log of the first line."""
+    own = node.store.stored_log(node.store.lines()[0].own_origin)
+    at = [index for index, one in enumerate(written(own)) if one["type"] == "line.acknowledged"]
+    return [opening.content for index in at for _, opening in own.openings(index, 1)]
+
+
+def test_words_on_a_fork_that_a_kill_kept_from_the_log_are_written_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async def look() -> None:
+        folder = tmp_path / "arcadia"
+        async with node_in(folder) as node:
+            await noted_but_not_written(tmp_path, node)
+            assert acknowledgements(node) == []
+        for _ in range(2):  # and not again at the one after it
+            async with node_in(folder) as node:
+                await until(lambda: acknowledgements(node) != [])
+                (words,) = acknowledgements(node)
+                assert b"the first words" in words
+                with pytest.raises(OperatorError, match="nothing to acknowledge"):
+                    await ask(node, "acknowledge", reason="again")
+
+    run(look())
+
+
+def test_words_on_a_fork_whose_entry_was_refused_are_written_when_they_are_said_again(
+    tmp_path: Path,
+) -> None:
+    async def look() -> None:
+        async with node_in(tmp_path / "arcadia") as node:
+            eve = await noted_but_not_written(tmp_path, node)
+            eve.victim.evidence.read()
+            await ask(node, "acknowledge", reason="the same again")
+            (words,) = acknowledgements(node)
+            assert b"the first words" in words
+
+    run(look())
 
 
 def test_where_there_is_no_evidence_the_commands_say_so(

@@ -166,7 +166,7 @@ def an_hour(folder: Path) -> Hour:
         for place, head in zip(places, heads, strict=True)
     ]
     recorders = [
-        CallRecorder(shelf, origin, now=clock.now, random_bytes=os.urandom)
+        CallRecorder(shelf, origin, call_began=clock.now, now=clock.now, random_bytes=os.urandom)
         for shelf, origin in zip(shelves, ORIGINS, strict=True)
     ]
     for recorder in recorders:

@@ -1,8 +1,10 @@
 """The record that both sides hold and have signed: the same packets, the same files, one hash."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from stat import S_IMODE
 
 import pytest
@@ -18,10 +20,12 @@ from fakes.two_nodes import (
     on_two_nodes,
     place_of,
     recorded,
+    two_nodes,
     voice,
     wait_audited,
 )
 from telcon.cli import main
+from telcon.cli.proof import read_private_key
 from telcon.core.call import CallState, Recording
 from telcon.core.entry import RecordHeld, parse_entry_untrusted
 from telcon.core.signals import ReturnSignal
@@ -96,6 +100,24 @@ async def test_what_the_trunk_lost_is_asked_for_and_said_to_be_repaired(both: Tw
     repaired = [p.index for p in held(both.borealis, call, both.arcadia) if p.how is How.REPAIRED]
     assert repaired == [0, 7, 8, 29]
     assert state_of(both.arcadia, call).held[origin(both.borealis)].repaired == 4
+
+
+@on_two_nodes
+async def test_a_speakers_node_that_records_nothing_still_shows_which_packets_are_its_own(
+    both: TwoNodes,
+) -> None:
+    rey, voss, call = await both.call()
+    await rey.wait(lambda shown: shown["call"]["recorders"]["ours"]["on"])
+    await rey.do("recorder", call=call, reason="not now")
+    await rey.wait(lambda shown: not shown["call"]["recorders"]["ours"]["on"])
+    said = voice("Rey", 30)
+    deaf(both.borealis, call, lambda index: index in (7, 8))
+    await rey.say(said)
+    await voss.hears([*said[:7], *said[9:]])
+    await rey.do("hang-up", call=call)
+    await voss.wait(lambda _: bool(statements(both.borealis)))
+    (statement,) = statements(both.borealis)
+    assert statement.tracks[0][2:] == ((), ((7, 2),), ())
 
 
 @on_two_nodes
@@ -296,6 +318,63 @@ async def test_a_record_keepers_file_opens_what_the_node_cannot(both: TwoNodes) 
     assert (opened / "recordings" / "arcadia.example-1.opus").read_bytes() in files
     assert await telcon(both.arcadia, "verify", str(opened)) == 3
     assert len(audited(both.arcadia, "audit.record.unsealed")) == 2
+
+
+async def sealed_call(both: TwoNodes, key: Path, heard_beyond: int = 0) -> str:
+    """Let Borealis speak in a call whose record Arcadia's record-keeper, `key`, alone opens.
+
+    `heard_beyond`: packets that Arcadia has, and the other node lost by a kill and logged never.
+    """
+    assert await telcon(both.arcadia, "keeper", "new", "--out", str(key)) == 0
+    peer = both.borealis.settings.name
+    assert await telcon(both.arcadia, "keeper", "add", peer, f"{key}.pub") == 0
+    rey, voss, call = await both.call()
+    said = voice("Voss", 20)
+    await voss.say(said)
+    await rey.hears(said)
+    tape = desk_of(both.arcadia).board.calls.running[call].tape
+    assert tape is not None
+    for index in range(20, 20 + heard_beyond):
+        tape.write(origin(both.borealis), 1, index, index * 960, b"\xf8beyond")
+    await rey.do("hang-up", call=call)
+    await voss.wait(lambda _: origin(both.arcadia) in state_of(both.borealis, call).sealed)
+    return call
+
+
+@on_two_nodes
+async def test_what_is_held_beyond_the_last_chunk_is_not_in_the_file_that_was_agreed(
+    both: TwoNodes,
+) -> None:
+    key = both.folder / "archive.key"
+    call = await sealed_call(both, key, heard_beyond=5)
+    journal = place_of(both.arcadia, call).read(read_private_key(key))
+    assert journal.bound((origin(both.borealis), 1)) == 25
+    opened, exported = both.folder / "opened", both.folder / "exported"
+    of = ("--call", call, "--key", str(key), "--out")
+    assert await telcon(both.arcadia, "record", "open", *of, str(opened)) == 0
+    assert await telcon(both.arcadia, "export", *of, str(exported)) == 0
+    (stated,) = state_of(both.arcadia, call).agreed[origin(both.arcadia)][1]
+    name = "borealis.example-1.opus"
+    for file in (opened / name, exported / "recordings" / name):
+        assert sha256(file.read_bytes()).hexdigest() == stated[3]
+
+
+@pytest.mark.parametrize("command", [("record", "open"), ("export",)], ids=["open", "export"])
+def test_a_record_that_is_not_the_agreed_one_any_more_is_said_to_be_none(
+    command: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            key, out = tmp_path / "archive.key", tmp_path / "out"
+            call = await sealed_call(both, key)
+            journal = place_of(both.arcadia, call).journal
+            os.truncate(journal, journal.stat().st_size - 1)  # readers leave a torn part out
+            of = ("--call", call, "--key", str(key), "--out", str(out))
+            assert await telcon(both.arcadia, *command, *of) != 0
+            assert not out.exists()
+
+    asyncio.run(run())
+    assert "is not the one that both sides signed" in capfd.readouterr().err
 
 
 @on_two_nodes

@@ -273,6 +273,21 @@ def test_a_marker_that_cannot_be_written_stops_signing_and_nothing_else(
     asyncio.run(main())
 
 
+def test_nobody_waits_for_ever_where_what_hears_of_a_checkpoint_fails(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock, failed = HouseClock(), []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+        async with opened(tmp_path, clock) as (house, _):
+            house.moved = lambda: 1 / 0  # type: ignore[assignment]
+            clock.hour(house)
+            async with asyncio.timeout(20):
+                await house.flush()
+            assert signed_size(house) == STEP
+        assert len(failed) == 1
+
+    asyncio.run(main())
+
+
 # -- backups
 
 

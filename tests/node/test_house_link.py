@@ -3,6 +3,8 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,8 @@ from telcon.node.assembly import Node
 from telcon.node.house_acts import acts_of
 from telcon.node.house_link import HouseLink
 from telcon.node.store import Store
+from telcon.node.store.engine import DATABASE, connect_reader
+from telcon.node.store.reader import Reader
 
 
 def link_of(node: Node) -> HouseLink:
@@ -72,6 +76,33 @@ async def test_each_witnesses_the_other_each_hour_and_sees_no_entry(both: TwoNod
     held = [log for log in borealis.witnessing.logs() if log.origin == arcadia.house.log.origin]
     assert [log.size for log in held] == [3 * STEP]
     assert b"audit." not in b"".join(log.note or b"" for log in held)
+
+
+@on_two_nodes
+async def test_what_a_closed_database_kept_from_one_line_is_asked_an_hour_later(
+    both: TwoNodes,
+) -> None:
+    node = both.arcadia
+    hour(node)
+    await cosigned(node, both.borealis, STEP)
+    asked: list[str] = []
+    another: Any = SimpleNamespace(ask=lambda: asked.append("another"), event=lambda _: None)
+    node._house_links["another"] = another
+    held: Any = node.house.log._stored
+    closed = Reader(connect_reader(node.folder / DATABASE))
+    closed.close()
+    whole, held._reader = held._reader, closed
+    hour(node)
+    async with asyncio.timeout(20):
+        await node.house.flush()
+    held._reader = whole
+    line = line_of(node).identity.line
+    assert line in await wait_audited(node, "audit.node.storage-refused")
+    assert asked == ["another"]
+    hour(node)
+    await cosigned(node, both.borealis, 3 * STEP)
+    assert audited(node, "audit.house.not-cosigned") == []
+    del node._house_links["another"]
 
 
 @on_two_nodes

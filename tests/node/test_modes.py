@@ -5,6 +5,7 @@ import asyncio
 from fakes.two_nodes import (
     Phone,
     TwoNodes,
+    Wire,
     audited,
     held,
     line_of,
@@ -94,6 +95,38 @@ async def test_a_stricter_mode_ends_recording_and_both_may_let_it_go_on(both: Tw
         assert [one for one in story if one[0] == "gap"] == [("gap", 10, 10)]
         assert sum(count for kind, _, count in story if kind == "chunk") == len(kept)
         assert audited(speaker, "audit.record.unlogged") == []
+
+
+@on_two_nodes
+async def test_what_one_side_keeps_after_the_other_has_stopped_is_in_no_agreed_record(
+    both: TwoNodes,
+) -> None:
+    rey, voss, call = await both.call()
+    await recorders(True, rey, voss)
+    first = await talk(rey, voss, "first")
+    wire = Wire(line_of(both.arcadia))
+    wire.hold()  # what Rey asks for is under way while the sound is quicker
+    await rey.do("keep", call=call, mode="notes only")
+    await rey.wait(lambda shown: not shown["call"]["recorders"]["ours"]["on"])
+    late = voice("late", 5)
+    await rey.say(late)
+    await voss.hears(late)
+    wire.release()
+    await mode_is("notes only", rey, voss)
+    await closed(call, rey, voss)
+    await rey.do("keep", call=call, mode="audio")
+    await recorders(True, rey, voss)
+    last = await talk(rey, voss, "last")
+    await rey.do("hang-up", call=call)
+    await rey.wait(lambda _: state_of(rey, call).is_agreed)
+    await voss.wait(lambda _: state_of(voss, call).is_agreed)
+    kept = [packet.payload for packet in held(both.arcadia, call, both.arcadia)]
+    assert kept == first[0] + last[0]
+    more = [packet.payload for packet in held(both.borealis, call, both.arcadia)]
+    assert more == first[0] + late + last[0]
+    (stated,) = {tracks for _, tracks in state_of(rey, call).agreed.values()}
+    counts = {origin.partition("/")[0]: count for origin, _, count, *_ in stated}
+    assert counts["arcadia.example"] == len(kept)
 
 
 @on_two_nodes

@@ -11,6 +11,7 @@ from fakes.two_nodes import (
     TwoNodes,
     ask,
     audited,
+    desk_of,
     flowing,
     held,
     line_of,
@@ -19,9 +20,10 @@ from fakes.two_nodes import (
     wait_audited,
 )
 from node.test_modes import closed, recorders, state_of, talk, told
-from node.test_tape import spoil
+from node.test_tape import offs, spoil
 from telcon.core import draft as drafts
 from telcon.core.duties import recorder_terms
+from telcon.core.seal import Text
 from telcon.errors import OperatorError
 from telcon.node.settings import FILE_NAME
 
@@ -65,6 +67,25 @@ async def test_a_recorder_is_switched_off_with_a_reason_and_on_again(both: TwoNo
     assert {kind for kind, *_ in story} == {"chunk"}  # they prove the other side's record
     assert sum(count for _, _, count in story) == 30
     assert "The minister asked" in await wait_audited(both.arcadia, "audit.record.switched-off")
+    assert audited(both.arcadia, "audit.record.unlogged") == []
+
+
+@on_two_nodes
+async def test_a_recorder_that_was_off_for_a_moment_was_off_in_both_logs(both: TwoNodes) -> None:
+    rey, voss, call = await both.call()
+    await recorders(True, rey, voss)
+    running = desk_of(both.arcadia).board.calls.running[call]
+    running.switch_recorder(Text("en", "a slip"))
+    running.switch_recorder(None)  # before anything was said of it
+    await recorders(True, rey, voss)
+    for line in map(line_of, both.nodes):
+        await rey.wait(lambda _, line=line: len(offs(line, "arcadia")) == 2)  # type: ignore[misc]
+    await talk(rey, voss, "on again")
+    recordings = state_of(rey, call).recordings
+    own = line_of(both.arcadia).identity.own_card.log.name
+    assert len([one for one in recordings if one.author == own and one.off is None]) == 2
+    await rey.do("hang-up", call=call)
+    await closed(call, rey, voss)
     assert audited(both.arcadia, "audit.record.unlogged") == []
 
 

@@ -1,8 +1,11 @@
 """Recording as acts: what the log says of it, and what happens when the disk does not take it."""
 
 import asyncio
+import threading
 from hashlib import sha256
 from pathlib import Path
+
+import pytest
 
 from fakes.two_nodes import (
     Phone,
@@ -16,12 +19,17 @@ from fakes.two_nodes import (
     voice,
     wait_audited,
 )
-from telcon.core.call import CallState
+from telcon.core.call import CallState, TrackRef
 from telcon.core.entry import RecordOff, parse_entry_untrusted
+from telcon.errors import StorageError
+from telcon.node.agreement import find_left
 from telcon.node.assembly import Node
 from telcon.node.contents import Contents
 from telcon.node.line import Line
 from telcon.node.record.rendering import render_recorded
+from telcon.node.record.spans import Spans
+from telcon.node.store import Store
+from telcon.node.store.records import RecordingRecord, find_all_recordings
 
 
 def offs(line: Line, author: str) -> list[RecordOff]:
@@ -99,6 +107,61 @@ async def test_a_recorder_that_fails_is_off_on_both_screens_within_two_seconds(
     assert voss.shown["call"]["phase"] == "live"
     for off in offs(line, "arcadia"):
         assert (off.size, off.sha256) == (0, sha256().hexdigest())
+
+
+@on_two_nodes
+async def test_what_the_store_refuses_at_the_start_is_tried_again(both: TwoNodes) -> None:
+    store, refused = both.arcadia.store, list[RecordingRecord]()
+    open_recording = store.open_recording
+
+    async def refuse_first(record: RecordingRecord) -> None:
+        if len(refused) < 3:
+            refused.append(record)
+            raise StorageError("the disk refused")
+        await open_recording(record)
+
+    store.open_recording = refuse_first  # type: ignore[method-assign]
+    rey, voss, call = await both.call()
+    await rey.wait(lambda _: recordings_of(both.arcadia, rey, call) == 2)
+    said = voice("Rey", 10)
+    await rey.say(said)
+    await voss.hears(said)
+    await rey.do("hang-up", call=call)
+    await rey.wait(lambda _: state_of(rey, call).is_agreed)
+    assert len(audited(both.arcadia, "audit.record.failed")) == len(
+        {(one.origin, one.track) for one in refused}
+    )
+    rows = [one for one in store.read(find_all_recordings) if one.call == call]
+    assert len(rows) == 2
+    assert all(row.sha256 is not None for row in rows)
+
+
+def recordings_of(node: Node, phone: Phone, call: str) -> int:
+    own = line_of(node).identity.own_card.log.name
+    return len([one for one in state_of(phone, call).recordings if one.author == own])
+
+
+@on_two_nodes
+async def test_a_store_that_cannot_be_read_silences_no_call(both: TwoNodes) -> None:
+    is_refused = True
+
+    def refusing(store: Store, line: Line, call: str) -> dict[TrackRef, Spans]:
+        if is_refused and store is both.arcadia.store:
+            raise StorageError("the disk refused")
+        return find_left(store, line, call)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("telcon.node.running.find_left", refusing)
+        rey, voss, _ = await both.call()
+        said = voice("Rey", 10)
+        await rey.say(said)
+        await voss.hears(said)  # the talk goes on
+        assert not rey.shown["call"]["recorders"]["ours"]["on"]
+        threads = threading.active_count()
+        assert len(audited(both.arcadia, "audit.record.failed")) == 1
+        is_refused = False
+        await rey.wait(lambda shown: shown["call"]["recorders"]["ours"]["on"])
+        assert threading.active_count() <= threads + 1  # no shelf was left behind
 
 
 def lamp_is_off(lamp: dict[str, object]) -> bool:

@@ -228,7 +228,8 @@ def _recordings(
 ) -> "list[tuple[str, Iterator[bytes]]]":
     """Return name and pieces of the file of each track; of a record that is agreed, just that.
 
-    Of a record that is destroyed, or sealed to others than `key`, nothing; that is said.
+    Of a record that is destroyed, or sealed to others than `key`, nothing; that is said. Pieces
+    raise what `render_stated` does.
 
     Raises:
         StorageError: the record cannot be read.
@@ -237,7 +238,7 @@ def _recordings(
     from telcon.node.proof.layout import recording_name
     from telcon.node.proof.selection import fold_line
     from telcon.node.record.place import SUFFIX, RecordPlace
-    from telcon.node.record.rendering import render_agreed, render_recorded
+    from telcon.node.record.rendering import render_stated
 
     rows = [
         one
@@ -246,32 +247,22 @@ def _recordings(
     ]
     if not rows:
         return []
-    if not rows[0].path.endswith(SUFFIX):  # of a version that wrote a file for each track
-        return [(Path(row.path).name, read_pieces(folder / row.path)) for row in rows]
-    logs = (store.stored_log(line.own_origin), store.stored_log(line.peer_origin))
-    state = fold_line(*logs).calls[call]
-    agreed: set[tuple[str, int]] = set()
-    if line.own_origin in state.agreed:
-        index, stated = state.agreed[line.own_origin]
-        if logs[0].cosigned_note_over(index) is not None:
-            agreed = {track[:2] for track in stated}
-    if line.own_origin in state.destroyed:
+    own, theirs = store.stored_log(line.own_origin), store.stored_log(line.peer_origin)
+    state = fold_line(own, theirs).calls[call]
+    if own.origin in state.destroyed:
         print("  recordings left out: this node's record of the call is destroyed")
         return []
+    if not rows[0].path.endswith(SUFFIX):  # of a version that wrote a file for each track
+        return [(Path(row.path).name, read_pieces(folder / row.path)) for row in rows]
     try:
         journal = RecordPlace(folder, rows[0].path).read(key)
     except SealedError as error:
         print(f"  recordings left out: {error}. {error.advice()}")
         return []
-    found = []
-    for track in ((row.origin, row.track) for row in rows):
-        pieces = (
-            render_agreed(journal, track, state.chunks[track].next)
-            if track in agreed
-            else render_recorded(journal, track)
-        )
-        found.append((recording_name(track), pieces))
-    return found
+    return [
+        (recording_name(track), render_stated(journal, track, state, own, theirs))
+        for track in ((row.origin, row.track) for row in rows)
+    ]
 
 
 def note_export(arguments: argparse.Namespace, **fields: str) -> None:
@@ -465,6 +456,7 @@ def _excerpt_of_call(arguments: argparse.Namespace) -> int:
     print(
         f"{arguments.out}: packets {report.first} to {report.first + report.count - 1} of"
         f" {arguments.track}; {report.before} before and {report.after} after are left out"
+        + (f"; {report.unrecorded} of these were not recorded" if report.unrecorded else "")
     )
     for (origin, number), packets in report.not_shown:
         print(f"  not shown: {origin.partition('/')[0]}:{number}, {packets} packets in that time")

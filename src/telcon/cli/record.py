@@ -4,11 +4,14 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telcon.cli.proof import line_named, read_private_key
 from telcon.errors import OperatorError, StorageError
 from telcon.node.control import call_node, control_socket
+
+if TYPE_CHECKING:
+    from telcon.node.store import StoreReader
 
 __all__ = ["add_commands"]
 
@@ -142,42 +145,57 @@ def _open(arguments: argparse.Namespace) -> int:
     from telcon.node.noting import note
     from telcon.node.proof.files import FolderWriter
     from telcon.node.proof.layout import recording_name
-    from telcon.node.record.place import SUFFIX, RecordPlace
-    from telcon.node.record.rendering import render_agreed
+    from telcon.node.proof.selection import fold_line
+    from telcon.node.record.place import RecordPlace
+    from telcon.node.record.rendering import render_stated
     from telcon.node.store import Store
 
     key = read_private_key(arguments.key)
-    with Store.open_read_only(arguments.data) as store:
-        wanted = None if arguments.line is None else line_named(store, arguments.line).line
-        paths = {
-            row.path
-            for row in store.recordings(arguments.call)
-            if row.path.endswith(SUFFIX) and wanted in (None, row.path.split("/")[1])
-        }
-    if not paths:
-        raise OperatorError(
-            f"no record of a call {arguments.call} here",
-            advice="The timeline of a call names it. Older records are plain files already.",
-        )
-    if len(paths) > 1:  # the other side picks the id: it may be one that another line has
-        raise OperatorError(
-            f"{len(paths)} lines have a record of a call {arguments.call}",
-            advice="Name the line with --line.",
-        )
-    (path,) = paths
-    keeper = key.reader.id.hex()
-    with FolderWriter(arguments.out) as writer:
+    call, keeper = arguments.call, key.reader.id.hex()
+    with Store.open_read_only(arguments.data) as store, FolderWriter(arguments.out) as writer:
+        path = _path_of(store, call, arguments.line)
+        line = line_named(store, path.split("/")[1])
+        own, theirs = store.stored_log(line.own_origin), store.stored_log(line.peer_origin)
+        state = fold_line(own, theirs).calls[call]
         journal = RecordPlace(arguments.data, path).read(key)
-        fields = {"call": arguments.call, "keeper": keeper, "folder": str(arguments.out)}
+        fields = {"call": call, "keeper": keeper, "folder": str(arguments.out)}
         note(arguments.data, AuditEvent.RECORD_UNSEALED, **fields)  # before anything can be heard
-        for track in journal.tracks():
+        _, stated = state.agreed.get(own.origin, (0, ()))
+        for track in sorted({*journal.tracks(), *(one[:2] for one in stated)}):
             name = recording_name(track)
             digest, size = writer.write_pieces(
-                name, render_agreed(journal, track, journal.bound(track))
+                name, render_stated(journal, track, state, own, theirs)
             )
             print(f"{name}  {size} octets  sha256 {digest}")
         writer.finish()
     return 0
+
+
+def _path_of(store: "StoreReader", call: str, line: str | None) -> str:
+    """Return where the journal of `call` lies, on the line that was named if one was.
+
+    Raises:
+        OperatorError: there is none, or more than one.
+    """
+    from telcon.node.record.place import SUFFIX
+
+    wanted = None if line is None else line_named(store, line).line
+    paths = {
+        row.path
+        for row in store.recordings(call)
+        if row.path.endswith(SUFFIX) and wanted in (None, row.path.split("/")[1])
+    }
+    if not paths:
+        raise OperatorError(
+            f"no record of a call {call} here",
+            advice="The timeline of a call names it. Older records are plain files already.",
+        )
+    if len(paths) > 1:  # the other side picks the id: it may be one that another line has
+        raise OperatorError(
+            f"{len(paths)} lines have a record of a call {call}",
+            advice="Name the line with --line.",
+        )
+    return paths.pop()
 
 
 def _switch(arguments: argparse.Namespace) -> int:

@@ -59,7 +59,6 @@ class Recording:
     author: str  # the side whose node records
     track: TrackRef  # whose track, and its number
     on: int  # index of record-on in the author's log
-    on_us: int
     off: int | None = None  # index of record-off, once the file is closed
     off_us: int | None = None
 

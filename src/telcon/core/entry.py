@@ -7,7 +7,7 @@ state of its line is the fold's question, not this module's.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
@@ -67,6 +67,7 @@ __all__ = [
     "format_entry",
     "parse_entry_untrusted",
     "read_entry_untrusted",
+    "require_apart",
 ]
 
 MAX_ENTRY_BYTES: Final = 16_384
@@ -354,7 +355,7 @@ class RecordHeld(Head, frozen=True, kw_only=True, tag="call.record-held"):
         _require_rising(tuple(track[0] for track in self.tracks))
         for _, _, *kinds in self.tracks:
             for runs in kinds:
-                _require_apart(runs)
+                require_apart(runs)
 
 
 class RecordAgreed(Head, frozen=True, kw_only=True, tag="call.record-agreed"):
@@ -610,7 +611,12 @@ def _require_rising(keys: tuple[object, ...]) -> None:
         raise ValueError(msg)
 
 
-def _require_apart(runs: tuple[tuple[int, int], ...]) -> None:
+def require_apart(runs: Sequence[tuple[int, int]]) -> None:
+    """Hold runs, each a first index and a count, to rising and not touching.
+
+    Raises:
+        ValueError: they do not.
+    """
     if not all(first + count < after for (first, count), (after, _) in pairwise(runs)):
         msg = "runs that touch or do not rise"
         raise ValueError(msg)

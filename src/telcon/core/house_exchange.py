@@ -117,7 +117,11 @@ class HouseExchange:
         self._held = size
 
     def ask(self, log: HouseLog) -> bytes | None:
-        """Return what to ask of the peer now; None where it owes an answer or nothing is new."""
+        """Return what to ask of the peer now; None where it owes an answer or nothing is new.
+
+        Raises:
+            StorageError: our house log cannot be read; nothing counts as asked.
+        """
         signed, pins = log.signed, self.pins
         if signed is None or pins is None or self._asked is not None:
             return None
@@ -127,10 +131,11 @@ class HouseExchange:
             return None
         if self._held == signed.size and log.is_cosigned(signed.size, pins.witness):
             return None
+        body = log.submission(self._held)
         self._asked = Asked(format_checkpoint(signed), self._held, signed.size, self._hinted)
         self._hinted = False
         self._done = (log.origin, signed.size)
-        return log.submission(self._held)
+        return body
 
     def answer(self, data: bytes, log: HouseLog) -> Cosignatures | Refusal | None:
         """Take the peer's answer; a cosignature is kept by `log`. None: ask once more.

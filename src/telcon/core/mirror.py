@@ -8,16 +8,10 @@ Nothing is cosigned that is not durable; the caller says when it is, by `settle`
 from collections import deque
 from typing import Final
 
-from telcon.core.entry import Entry, Void, read_entry_untrusted
-from telcon.core.frames import (
-    MAX_CONTENT_OCTETS,
-    MAX_ENTRY_OCTETS,
-    Cosigned,
-    Push,
-    openings_by_index,
-)
+from telcon.core.entry import MAX_ENTRY_BYTES, Entry, Void, read_entry_untrusted
+from telcon.core.frames import Cosigned, Push, openings_by_index
 from telcon.core.growing import GrowingLog, Row, make_row
-from telcon.core.seal import Opening, opening_fits, owed_members
+from telcon.core.seal import MAX_CONTENT_BYTES, Opening, opening_fits, owed_members
 from telcon.core.stored import Note, StoredLog
 from telcon.errors import MalformedError, PeerError, SignatureError
 from telcon.ledger import (
@@ -132,10 +126,10 @@ class Mirror:
     def _check_limits(self, push: Push) -> None:
         if self.is_forked:
             raise PushError("fork", "this log has two histories")
-        if any(not 0 < len(entry) <= MAX_ENTRY_OCTETS for entry in push.entries):
-            raise PushError("limit", f"an entry has 1 to {MAX_ENTRY_OCTETS} octets")
-        if any(len(opening.content) > MAX_CONTENT_OCTETS for opening in push.openings):
-            raise PushError("limit", f"an opening has at most {MAX_CONTENT_OCTETS} octets")
+        if any(not 0 < len(entry) <= MAX_ENTRY_BYTES for entry in push.entries):
+            raise PushError("limit", f"an entry has 1 to {MAX_ENTRY_BYTES} octets")
+        if any(len(opening.content) > MAX_CONTENT_BYTES for opening in push.openings):
+            raise PushError("limit", f"an opening has at most {MAX_CONTENT_BYTES} octets")
 
     def _read_note(self, push: Push) -> Checkpoint:
         try:

@@ -11,8 +11,8 @@ before it heard of it. So the pass is made once more from the very first entry, 
 
 from typing import Final
 
-from telcon.core.entry import VoidError, parse_entry_untrusted
-from telcon.core.frames import MAX_ENTRY_OCTETS, Refill, openings_by_index
+from telcon.core.entry import MAX_ENTRY_BYTES, VoidError, parse_entry_untrusted
+from telcon.core.frames import Refill, openings_by_index
 from telcon.core.growing import GrowingLog, make_row
 from telcon.core.seal import Opening, opening_fits, owed_members
 from telcon.core.stored import Marker
@@ -77,7 +77,7 @@ class Refilling:
         """
         if piece.first != self.wanted() or not piece.entries:
             raise ProofError(f"a piece from {piece.first}, wanted was {self.wanted()}")
-        if any(not 0 < len(entry) <= MAX_ENTRY_OCTETS for entry in piece.entries):
+        if any(not 0 < len(entry) <= MAX_ENTRY_BYTES for entry in piece.entries):
             raise ProofError("a piece with an entry over the limit")
         if self._frontier.size < self.target.size:
             self._measure(piece.entries[: self.target.size - piece.first])

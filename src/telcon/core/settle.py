@@ -117,7 +117,7 @@ class Acts:
         elif isinstance(entry, RecordOn):
             mine = self.recordings.setdefault(act.origin, [])
             self.newest[act.origin, entry.track] = len(mine)
-            mine.append(Recording(act.origin, entry.track, act.index, act.time_us))
+            mine.append(Recording(act.origin, entry.track, act.index))
         elif isinstance(entry, RecordChunk):
             numbers = tuple(track[0] for track in entry.tracks)
             self.chunk_entries.setdefault(act.origin, []).append((act.index, numbers))

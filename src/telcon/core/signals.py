@@ -4,11 +4,11 @@ The link says who sent them; nothing here is proof. Parsers take foreign bytes a
 `MalformedError` only.
 """
 
-from itertools import pairwise
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from telcon.core.entry import require_apart
 from telcon.errors import MalformedError
 
 __all__ = [
@@ -115,7 +115,7 @@ class AskSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Hold the runs apart: one ask must not make for the work of many."""
-        _require_apart(self.runs)
+        require_apart(self.runs)
 
 
 class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +133,7 @@ class GiveSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Hold the runs apart."""
-        _require_apart(self.gone)
+        require_apart(self.gone)
 
 
 class HouseSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -237,12 +237,6 @@ _renew_hash = msgspec.msgpack.Decoder(RenewHashSignal)
 _house = msgspec.msgpack.Decoder(HouseSignal)
 _house_ask = msgspec.msgpack.Decoder(HouseAskSignal)
 _house_answer = msgspec.msgpack.Decoder(HouseAnswerSignal)
-
-
-def _require_apart(runs: list[tuple[int, int]]) -> None:
-    if not all(first + count < after for (first, count), (after, _) in pairwise(runs)):
-        msg = "runs that touch or do not rise"
-        raise ValueError(msg)
 
 
 def format_signal(body: Body) -> bytes:

@@ -35,6 +35,7 @@ from telcon.node.record.claims import (
     Claim,
     Finding,
     claims_of,
+    covered,
     missing,
     runs,
     weigh,
@@ -48,7 +49,7 @@ from telcon.node.record.spans import FOREVER, Spans
 from telcon.node.store import Store
 from telcon.node.store.records import ALL_TRACKS, find_left_out, leave_out
 
-__all__ = ["Agreement"]
+__all__ = ["Agreement", "find_left"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +65,19 @@ GATHER_S: Final = 0.05
 
 MAX_TRIES: Final = 5
 """Asks without any answer, with the link up, before a packet counts as absent."""
+
+
+def find_left(store: Store, line: Line, call: str) -> dict[Track, Spans]:
+    """Return what of a call is stored as left on purpose: it came while our recorder was off.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    origins = (line.identity.own_card.log.name, line.identity.peer_card.log.name)
+    left: dict[Track, Spans] = {}
+    for track, first, last in store.read(partial(find_left_out, call=call, origins=origins)):
+        left.setdefault(track, Spans()).append(first, last)
+    return left
 
 
 @dataclass(slots=True)
@@ -91,8 +105,11 @@ class Agreement:
         audit: Callable[..., None],
         *,
         keepers: int,
+        left: dict[Track, Spans],
     ) -> None:
         """Work on `call` of `line` with what is on `shelf`, the record at `place`.
+
+        What is `left` on purpose is not asked for: see `find_left`.
 
         Packets still come; call `recorded` when none do any more. The record is sealed to so many
         `keepers` besides this node: if there are any, this node's key is erased in the end.
@@ -106,11 +123,10 @@ class Agreement:
         self._audit = audit
         self._own = line.identity.own_card.log.name
         self._other = line.identity.peer_card.log.name
-        self._done = {self._own: 0, self._other: 0}  # chunks that are in the renderings
+        self._origins = (self._own, self._other)
+        self._done = dict.fromkeys(self._origins, 0)  # chunks that are dealt with
         self._stated_for: Mapping[Track, ChunkSum] | None = None
-        self._left: dict[Track, Spans] = {}
-        for track, first, last in store.read(partial(find_left_out, call=call)):
-            self._left.setdefault(track, Spans()).append(first, last)
+        self._left = left
         self.giving = Giving(call, line, shelf, store, audit)
         """What the other side asks for."""
         self.bringing_back = BringingBack(call, line, shelf)
@@ -196,7 +212,8 @@ class Agreement:
             for first, last in kept
             if first < bounds.get(track, FOREVER)
         ]
-        await self._store.commit(partial(leave_out, call=self.call, spans=spans))
+        work = partial(leave_out, call=self.call, origins=self._origins, spans=spans)
+        await self._store.commit(work)
 
     # -- work
 
@@ -263,7 +280,7 @@ class Agreement:
         return None
 
     async def _deal_with(self, author: str) -> None:
-        """Compare, repair and render the next chunk of `author`."""
+        """Compare and repair the next chunk of `author`."""
         state = self._state()
         at = self._done[author]
         index = state.chunk_entries[author][at]
@@ -375,9 +392,12 @@ class Agreement:
         if self._stated_for == state.chunks:
             return
         tracks = []
-        for track, chunk in sorted(state.chunks.items()):
-            digest, size = await self.shelf.measure_agreed(track, chunk.next)
-            packets = await self.shelf.count(track, chunk.next)
+        for track in sorted(state.chunks):
+            log = self._store.stored_log(track[0])
+            places = state.chunk_entries[track[0]]
+            spoken = covered(track, (log.entries(index, 1)[0] for index in places))
+            digest, size = await self.shelf.measure_agreed(track, spoken)
+            packets = await self.shelf.count(track, spoken)
             tracks.append((*track, packets, digest.hex(), size))
         self._stated_for = state.chunks
         stated = state.agreed.get(self._own)

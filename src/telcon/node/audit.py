@@ -161,6 +161,8 @@ class AuditEvent(StrEnum):
     """call, reason."""
     RECORD_NOT_AGREED = "audit.record.not-agreed"
     """Work on agreeing a record has ended without it: call, why."""
+    RECORD_DAMAGED = "audit.record.damaged"
+    """This node's own record cannot be opened, and is closed as if it were empty: call, why."""
     RECORD_UNREADABLE = "audit.record.unreadable"
     """What the other side asked for could not be read: call, why."""
     RECORD_UNLOGGED = "audit.record.unlogged"

@@ -8,6 +8,7 @@ lets the floor obey.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from telcon.core import draft as drafts
 from telcon.core.call import CallState
@@ -25,7 +26,7 @@ from telcon.core.signals import (
     parse_trunk_untrusted,
 )
 from telcon.core.transitions import ENDS, Phase
-from telcon.errors import MalformedError, TelconError
+from telcon.errors import MalformedError, StorageError, TelconError
 from telcon.node.agreements import Agreements
 from telcon.node.audit import AuditEvent
 from telcon.node.floor import Floor, Speaker
@@ -40,6 +41,7 @@ MAX_EARLY_TRUNKS = 8  # trunk signals that came before their ring was held
 MAX_POSTED = 256  # acts of the node's own that wait for the disk; people's go beside them
 MAX_OWED = 16_384  # that wait behind these; what time asks for is asked for again
 ENDED_SHOWN_S = 6.0  # how long the screen keeps an ended call, so that a person can read why
+RECORD_AGAIN_S = 1.0  # where the store could not be read
 HINT_HOLDS_S = 5.0  # a hint that nothing follows is forgotten
 
 
@@ -274,10 +276,30 @@ class Calls:
         if state.mode != "audio" and state.phase is Phase.LIVE:
             running.pause()
         elif (gate.send or gate.play) and not running.floor.is_cut and self._may_record(running):
-            running.record(self.site, self.line, self.agreements, speakers)
+            self._record(running, speakers)
         if call in self.unrecorded:  # only now: what begins to record again opens the gate
             gate = CLOSED
         running.floor.apply(gate, speakers, running.seats)
+
+    def _record(self, running: RunningCall, speakers: Sequence[Speaker]) -> None:
+        """Record `speakers`; if the store refuses, the talk goes on, and it is tried again."""
+        try:
+            running.record(self.site, self.line, self.agreements, speakers)
+            running.unread = None
+        except StorageError as error:
+            if running.unread is None:
+                self.site.audit(AuditEvent.RECORDER_FAILED, call=running.call, why=str(error))
+                self._record_later(running)
+            running.unread = error
+
+    def _record_later(self, running: RunningCall) -> None:
+        asyncio.get_running_loop().call_later(RECORD_AGAIN_S, self._record_again, running)
+
+    def _record_again(self, running: RunningCall) -> None:
+        if self.running.get(running.call) is running:
+            self.settle(running.call)
+            if running.unread is not None:
+                self._record_later(running)
 
     def _may_record(self, running: RunningCall) -> bool:
         """Say whether a recording can be told: after a while without, both sides must know gaps."""

@@ -50,11 +50,19 @@ class Evidence:
     async def acknowledge(self, reason: str) -> None:
         """Take note of all that is kept; the line stays frozen, and a new one may be paired.
 
+        What was taken note of before and did not become an entry, for the act was refused then,
+        does now, with the words given then.
+
         Raises:
             OperatorError: there is nothing to take note of.
             StorageError: it cannot be stored.
+            BusyError: the disk does not keep up with the log; to be said again, or the next start
+                writes the entry.
+            LinkDownError: the node is closing; the next start writes the entry.
         """
         if not self.is_open:
+            if await write_acknowledged(self._line, self._store, None):
+                return
             raise OperatorError(
                 "there is nothing to acknowledge on this line",
                 advice="See: telcon line list",
@@ -64,25 +72,33 @@ class Evidence:
         await write_acknowledged(self._line, self._store, None)
 
 
-async def write_acknowledged(line: Line, store: Store, before: LineRecord | None) -> None:
+async def write_acknowledged(line: Line, store: Store, before: LineRecord | None) -> int:
     """Write what the operator took note of into our log of `line`, where it is not there yet.
 
-    `before`: the line that this one takes the place of, if any.
+    `before`: the line that this one takes the place of, if any. A frozen line takes these entries
+    too (docs/protocol.md §5), but none takes any before it is opened.
+
+    Returns:
+        How many entries were written.
 
     Raises:
+        BusyError: the disk does not keep up.
         LinkDownError: the node is closing.
     """
-    if line.machine.state != "going":
-        return
     own = line.identity.own_card.log.name
+    if line.machine.state != "going" or own not in line.machine.fold.line.opened:
+        return 0
     found = [kept for kept in store.forks(line.identity.line) if origin_of(kept.fork.first) != own]
     if before is not None:
         earlier = store.forks(before.line)
         found += [one for one in earlier if origin_of(one.fork.first) == before.own_origin]
-    written = line.machine.fold.line.acknowledged[own]
+    count = 0
     for kept in found:
+        written = line.machine.fold.line.acknowledged[own]
         if kept.acknowledged is not None and fork_hash(kept.fork).hex() not in written:
             await line.act(_draft(kept, kept.acknowledged))
+            count += 1
+    return count
 
 
 def _draft(kept: KeptFork, reason: bytes) -> Draft:

@@ -20,6 +20,7 @@ from telcon.core.signals import (
 from telcon.errors import TelconError
 from telcon.node.audit import AuditEvent
 from telcon.node.line import Line
+from telcon.node.record.chunks import Chunk
 from telcon.node.record.claims import MAX_RETURNED, Claim, claims_of, leaves_of, runs
 from telcon.node.record.packet import Packet
 from telcon.node.record.shelf import Shelf
@@ -38,6 +39,8 @@ GIVE_OCTETS: Final = 15_000
 FLUSH_EACH_S: Final = 1.0
 """Who asks all the time does not have each packet written and synced by itself."""
 
+HASH_OCTETS: Final = 32
+
 PACKET_COST: Final = 24
 """Octets of one packet in a signal besides its payload."""
 
@@ -55,9 +58,17 @@ class Giving:
         self._store = store
         self._audit = audit
         self._flushed_at = -FLUSH_EACH_S  # monotonic
+        self._leaves: dict[bytes, Mapping[int, bytes]] = {}  # by chunk key, and track number
         self._own = line.identity.own_card.log.name
         self._other = line.identity.peer_card.log.name
         self._asks: asyncio.Queue[AskSignal | ReturnSignal] = asyncio.Queue(maxsize=1)
+
+    def hold(self, chunk: Chunk) -> None:
+        """Hold the leaves of a chunk of ours whose packets this node has not kept: 32 octets each.
+
+        They are all that shows the other side which of its packets are what we claim.
+        """
+        self._leaves[chunk.key] = chunk.leaves
 
     def take(self, ask: AskSignal | ReturnSignal) -> None:
         """Take what the other side asks for; while one is being answered, one more waits."""
@@ -102,7 +113,8 @@ class Giving:
             for index in range(max(first, claim.first), min(first + count - 1, claim.last) + 1)
         ]
         if ask.leaves:
-            return await asyncio.to_thread(_leaf_gives, ask, claim, held, wanted)
+            kept = self._leaves.get(claim.key, {}).get(ask.track, b"")
+            return await asyncio.to_thread(_leaf_gives, ask, claim, held, kept, wanted)
         return await asyncio.to_thread(_packet_gives, ask, held, wanted)
 
     async def _returns(self, ask: ReturnSignal) -> list[ReturnedSignal]:
@@ -157,12 +169,24 @@ def _packet_gives(
 
 
 def _leaf_gives(
-    ask: AskSignal, claim: Claim, held: Mapping[int, Packet], wanted: Sequence[int]
+    ask: AskSignal,
+    claim: Claim,
+    held: Mapping[int, Packet],
+    kept: bytes,
+    wanted: Sequence[int],
 ) -> list[GiveSignal]:
-    """Return the leaves from the first that is wanted on; none if we lack a packet."""
-    if len(held) != claim.count or not wanted:
+    """Return the leaves from the first that is wanted on, those that were `kept` if any were.
+
+    None if we lack a packet otherwise.
+    """
+    if not wanted:
         return []
-    leaves = leaves_of(claim, held)
+    if kept:
+        leaves = [kept[at : at + HASH_OCTETS] for at in range(0, len(kept), HASH_OCTETS)]
+    elif len(held) == claim.count:
+        leaves = leaves_of(claim, held)
+    else:
+        return []
     at = wanted[0]
     gives = []
     for _ in range(GIVES_AN_ASK):

@@ -63,6 +63,7 @@ HOUSE_ACTS: Final[Mapping[AuditEvent, By]] = {
     AuditEvent.RECORDER_OFF: "principal",
     AuditEvent.RECORDER_ON: "principal",
     AuditEvent.RECORD_UNLOGGED: "node",
+    AuditEvent.RECORD_DAMAGED: "node",
     AuditEvent.RECORD_OPENED: "principal",
     AuditEvent.RECORD_UNSEALED: "operator",
     AuditEvent.RECORD_DESTROYED: "operator",
@@ -336,9 +337,9 @@ class _Writer:
         self._is_writing = False
         if error is None:
             self.log.committed(commit)
+            self.write()  # first: whoever hears of it may fail, and nobody may wait for that
             if commit.marker is not None:
                 self._on_signed()
-            self.write()
             return
         self.log.commit_failed(commit)
         self._tell(error)

@@ -117,7 +117,16 @@ class HouseLink:
                 self._queue(event)
 
     def ask(self) -> None:
-        """Ask for a cosignature of our house log if there is something new to be cosigned."""
+        """Ask for a cosignature of our house log if there is something new to be cosigned.
+
+        Where the disk refuses it is asked the next time: at the next full hour at the latest.
+        """
+        try:
+            self._ask()
+        except StorageError as error:
+            self._audit(AuditEvent.STORAGE_REFUSED, line=self._id, error=str(error))
+
+    def _ask(self) -> None:
         log = self._house.log
         if self._said not in ("", log.origin):
             self._greet()  # it was renewed

@@ -15,7 +15,7 @@ from telcon.core.entry import MAX_CHUNK_PACKETS
 from telcon.core.seal import Text
 from telcon.core.transitions import ENDS
 from telcon.errors import IllegalActError, MalformedError, SealedError, StorageError, TelconError
-from telcon.node.agreement import Agreement
+from telcon.node.agreement import Agreement, find_left
 from telcon.node.audit import AuditEvent
 from telcon.node.calls import Calls
 from telcon.node.line import Line
@@ -37,6 +37,8 @@ from telcon.node.store.records import RecordingRecord, find_all_recordings
 __all__ = ["take_up_records"]
 
 INTERRUPTED = Text("en", "the node was interrupted")
+SILENT_US = 86_400_000_000
+"""A call that is over for a day, and of which neither side has logged a packet, had none."""
 
 
 async def take_up_records(
@@ -45,11 +47,13 @@ async def take_up_records(
     """Close every record that is open in `store`, and go on with those that are not agreed.
 
     `lines` by id are where that is logged. What cannot be logged now (the line has to ask the other
-    side first) waits for the next start.
+    side first) waits for the next start. The newest come first: of what is old, the other side may
+    have nothing, and there is room for some of them only.
     """
     rows = sorted(store.read(find_all_recordings), key=_of_call)
-    for (line, call), listed in groupby(rows, key=_of_call):
-        records = list(listed)
+    of_calls = [(of, list(listed)) for of, listed in groupby(rows, key=_of_call)]
+    of_calls.sort(key=lambda one: max(record.opened_at_us for record in one[1]), reverse=True)
+    for (line, call), records in of_calls:
         calls = lines.get(line)
         try:
             if not records[0].path.endswith(SUFFIX):
@@ -93,7 +97,9 @@ def _is_unfinished(line: Line, call: str, records: Iterable[RecordingRecord]) ->
     is_open = any(record.sha256 is None for record in records)
     if state is None or state.phase not in ENDS or line.machine.fold.is_frozen:
         return is_open
-    return is_open or not (state.is_agreed or state.is_silent)
+    ended_us = state.ended_us or 0
+    is_silent = not state.chunks and time.time_ns() // 1_000 - ended_us > SILENT_US
+    return is_open or not (state.is_agreed or state.is_silent or is_silent)
 
 
 async def _take_up(
@@ -107,14 +113,17 @@ async def _take_up(
     """Log what the journal holds beyond the last chunk, close what is open, and go on agreeing."""
     open_records = [record for record in records if record.sha256 is None]
     if not open_records and not calls.agreements.has_room():
+        why = "too many newer records are not agreed either"
+        audit(AuditEvent.RECORD_NOT_AGREED, call=call, why=why)
         return
     place = RecordPlace(folder, records[0].path)
+    left = find_left(store, calls.line, call)
     try:
         journal = await asyncio.to_thread(place.go_on)
     except (MalformedError, SealedError, StorageError) as error:
         if isinstance(error, StorageError) and await asyncio.to_thread(place.journal.exists):
             raise  # what the disk does not give today it may give at the next start
-        audit(AuditEvent.RECORD_UNREADABLE, call=call, why=str(error))
+        audit(AuditEvent.RECORD_DAMAGED, call=call, why=str(error))
         for record in open_records:
             nothing = replace(record, sha256=sha256().digest(), size_octets=0)
             await _close(store, calls.line, nothing, audit)
@@ -122,7 +131,7 @@ async def _take_up(
     shelf = Shelf(f"record {call[:8]}", lambda: journal, time.monotonic())
     await shelf.wait_kept(time.monotonic())
     agreement = Agreement(
-        call, calls.line, place, shelf, store, audit, keepers=len(journal.readers) - 1
+        call, calls.line, place, shelf, store, audit, keepers=len(journal.readers) - 1, left=left
     )
     calls.agreements.add(agreement)
     try:

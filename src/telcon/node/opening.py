@@ -59,12 +59,16 @@ async def open_log(
         LinkDownError: the node is closing.
     """
     fold, identity = line.machine.fold, line.identity
-    if line.machine.state != "going" or fold.is_frozen:
+    if line.machine.state != "going":
+        return
+    before = _before(store, record)
+    if fold.is_frozen:  # it takes no more of what follows, but what was taken note of
+        await write_acknowledged(line, store, before)
         return
     if fold.size(identity.own_card.log.name) == 0:
         cards = sorted((identity.own_card, identity.peer_card), key=lambda card: card.name)
         hashes = (key_card_hash(cards[0]), key_card_hash(cards[1]))
-        await line.act(drafts.line_opened(hashes, _previous(store, record)))
+        await line.act(drafts.line_opened(hashes, _previous(store, before)))
     fold, own = line.machine.fold, identity.own_card.log.name
     condition = RECORDER_CONDITIONS[recorder_stopped]
     conditions = (condition,) if condition else ()
@@ -79,12 +83,11 @@ async def open_log(
         )
     if is_new and not line.machine.fold.is_frozen:
         await line.act(drafts.line_terms(record.link_lost, conditions=conditions))
-    await write_acknowledged(line, store, _before(store, record))
+    await write_acknowledged(line, store, before)
 
 
-def _previous(store: Store, record: LineRecord) -> tuple[str, int, bytes] | None:
-    """Return origin, size and root of our log of the line that `record` takes the place of."""
-    before = _before(store, record)
+def _previous(store: Store, before: LineRecord | None) -> tuple[str, int, bytes] | None:
+    """Return origin, size and root of our log of the line `before`, which another replaces."""
     if before is None:
         return None
     log = store.stored_log(before.own_origin)

@@ -40,6 +40,7 @@ AT_WILL = frozenset(
         AuditEvent.WRONG_ICE_PASSWORD,
         AuditEvent.UNKNOWN_ICE_USER,
         AuditEvent.RECORD_UNLOGGED,
+        AuditEvent.RECORD_UNREADABLE,
         AuditEvent.HOUSE_PIN_REFUSED,
         AuditEvent.HOUSE_UNWITNESSED,
         AuditEvent.HOUSE_WITNESS_LIED,

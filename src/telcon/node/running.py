@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from telcon.core.call import CallState
 from telcon.core.seal import Media, Person, Text, parse_media_untrusted, parse_person_untrusted
 from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
-from telcon.errors import MalformedError, OperatorError, PinError
-from telcon.node.agreement import Agreement
+from telcon.errors import MalformedError, OperatorError, PinError, StorageError
+from telcon.node.agreement import Agreement, find_left
 from telcon.node.agreements import Agreements
 from telcon.node.audit import AuditEvent
 from telcon.node.floor import Floor, Speaker
@@ -98,6 +98,8 @@ class RunningCall:
     goes_on_unsigned: bool = False  # the link is away for so long that people are told, once
     ended_at: float | None = None  # monotonic
     leaving: asyncio.TimerHandle | None = None  # takes the ended call off the screens
+    unread: StorageError | None = None  # why it is not recorded: it is tried again
+    _since: float = field(default_factory=time.monotonic)  # none of its packets is older
     _switched: asyncio.Event = field(default_factory=asyncio.Event)
     _beating: asyncio.Task[None] | None = None
     _trunk_hash: str | None = None  # as the peer sealed it
@@ -221,7 +223,11 @@ class RunningCall:
     def record(
         self, site: Site, line: Line, agreements: Agreements, speakers: Iterable[Speaker]
     ) -> None:
-        """Record `speakers` from now on, those who are not recorded yet; again, after `pause`."""
+        """Record `speakers` from now on, those who are not recorded yet; again, after `pause`.
+
+        Raises:
+            StorageError: the store cannot be read; nothing has begun.
+        """
         if self.tape is None:
             self.tape = self.floor.tape = self._tape(site, line, agreements)
             site.spawn(self.tape.run())
@@ -259,14 +265,16 @@ class RunningCall:
         head = Head(self.call, own, other, time.time_ns() // 1_000)
         public = site.store.read(lambda connection: find_keepers(connection, line.identity.line))
         keepers = [Reader(one) for one in public]
+        left = find_left(site.store, line, self.call)
         make = partial(place.begin, head, keepers)
-        shelf = Shelf(f"record {self.call[:8]}", make, time.monotonic())
+        shelf = Shelf(f"record {self.call[:8]}", make, time.monotonic())  # a thread from here on
         agreement = Agreement(
-            self.call, line, place, shelf, site.store, site.audit, keepers=len(keepers)
+            self.call, line, place, shelf, site.store, site.audit, keepers=len(keepers), left=left
         )
         agreements.add(agreement)
         return Tape(
             call=self.call,
+            began=self._since,
             own_origin=own,
             path=place.path,
             agreement=agreement,

@@ -26,6 +26,7 @@ from telcon.node.store.records import RecordingRecord
 __all__ = ["Tape"]
 
 TICK_S = 0.25  # a block is at most a second old and a chunk five; a quarter keeps both honest
+RETRY_S = 2.0  # what store or log refused; closing a record reads all of it
 
 Act = Callable[[Draft], Awaitable[object]]
 Audit = Callable[..., None]
@@ -40,12 +41,15 @@ class Tape:
     A recorder that fails, or that somebody switches off, is said to be off at once, with the
     reason. The chunks of our own tracks go on all the same: the recorder of the other side may be
     well, and they prove it.
+
+    What the store or the log refuses is tried again, and said once.
     """
 
     def __init__(
         self,
         *,
         call: str,
+        began: float,
         own_origin: str,
         path: str,
         agreement: Agreement,
@@ -55,7 +59,8 @@ class Tape:
     ) -> None:
         """Record `call` on the shelf of `agreement`; `act` appends to our log.
 
-        `path` is where the store says that the record lies.
+        It `began`, monotonic, before any of its tracks was forwarded. `path` is where the store
+        says that the record lies.
         """
         self._call = call
         self._path = path
@@ -67,6 +72,7 @@ class Tape:
         self._audit = audit
         self._failed: str | None = None
         self._off: Text | None = None
+        self._unsaid_off: Text | None = None  # it was switched off, and may be on again
         self._is_left_kept = False  # what comes while `_off` is left, and the store knows
         self._is_paused = False
         self._is_closed = False
@@ -76,8 +82,14 @@ class Tape:
         self._tracks: dict[TrackRef, None] = {}  # in the order in which they came
         self._chunks: list[Chunk] = []  # that were ended before their time, to be logged
         self._told: dict[int, int] = {}  # own track -> index after what chunks and gaps tell of
+        self._retry_at = 0.0  # monotonic
+        self._refusals: set[tuple[AuditEvent, TrackRef, str]] = set()  # said already
         self._recorder = CallRecorder(
-            self._shelf, own_origin, now=time.monotonic(), random_bytes=os.urandom
+            self._shelf,
+            own_origin,
+            call_began=began,
+            now=time.monotonic(),
+            random_bytes=os.urandom,
         )
         self._shelf.flush = lambda: self._recorder.flush(time.monotonic())
 
@@ -97,7 +109,7 @@ class Tape:
         if is_kept and (origin, number) in self._tracks:
             self._recorder.write((origin, number), packet, time.monotonic())
         elif origin == self._own_origin and not is_kept:
-            self._recorder.hash_own(number, packet)
+            self._recorder.hash_only(number, packet)
         elif self._off is not None and self._recorder.expects(index, time.monotonic()):
             self._agreement.leave((origin, number), index)
 
@@ -123,7 +135,7 @@ class Tape:
         """Keep nothing from now on, because somebody wants it so; `run` says so with the reason."""
         if self._off is None:
             self._end_chunk()
-            self._off = reason
+            self._off = self._unsaid_off = reason
             self._changed.set()
 
     def switch_on(self) -> None:
@@ -152,8 +164,8 @@ class Tape:
                     await asyncio.wait_for(self._changed.wait(), TICK_S)
                 except TimeoutError:
                     continue
-            await self._keep_left()
-            await self._announce()
+            self._retry_at = 0.0
+            await self._say_states()
             self._end_chunk()
             await self._append_chunks()
             await self._close()
@@ -168,18 +180,25 @@ class Tape:
     async def _follow(self) -> None:
         """Log what has come about since the last time."""
         await self._append_chunks()
-        await self._keep_left()
-        if self._is_paused or self._off is not None:
-            await self._close_for_now()
-        else:
-            await self._announce()
+        await self._say_states()
         self._chunks += self._recorder.due(time.monotonic())
         await self._append_chunks()
         await self._notice_failure()
 
-    async def _keep_left(self) -> None:
+    async def _say_states(self) -> None:
+        """Say which tracks are recorded, and which are not any more."""
+        if self._unsaid_off is not None:  # on again already: it was off all the same
+            await self._keep_left(is_off=True)
+        await self._keep_left(is_off=self._off is not None)
+        if time.monotonic() < self._retry_at:
+            return
+        if self._is_paused or self._unsaid_off is not None:
+            await self._close_for_now()
+        if not self._is_paused and self._unsaid_off is None:
+            await self._announce()
+
+    async def _keep_left(self, *, is_off: bool) -> None:
         """Store what is left on purpose, before the log says that the recorder is off, or on."""
-        is_off = self._off is not None
         if is_off == self._is_left_kept:
             return
         self._is_left_kept = is_off
@@ -193,15 +212,16 @@ class Tape:
         for track in list(self._tracks):
             if self._is_paused or self._is_closed or self._off is not None:
                 return
-            if track in self._announced:
+            if self._announced.get(track):
+                continue
+            try:
+                if track not in self._announced:
+                    await self._store.open_recording(self._record(track))
+            except StorageError as error:
+                self._note_refusal(AuditEvent.RECORDER_FAILED, track, why=str(error))
                 continue
             self._announced[track] = False
-            try:
-                await self._store.open_recording(self._record(track))
-            except StorageError as error:
-                self._audit(AuditEvent.RECORDER_FAILED, call=self._call, why=str(error))
-                continue
-            self._announced[track] = await self._append(drafts.record_on(self._call, track))
+            self._announced[track] = await self._append(drafts.record_on(self._call, track), track)
 
     def _record(self, track: TrackRef) -> RecordingRecord:
         origin, number = track
@@ -215,8 +235,13 @@ class Tape:
             await self._append_chunk(self._chunks.pop(0))
 
     async def _append_chunk(self, chunk: Chunk) -> None:
-        """Log a chunk once all it covers is on the disk: what is claimed can be given."""
-        await self._shelf.wait_kept(time.monotonic())  # if it refused, the claim stands still
+        """Log a chunk once all it covers is on the disk, so that what is claimed can be given.
+
+        What is not kept cannot: our recorder is off, or the disk refused. The claim stands all the
+        same, and the hashes of its leaves are given.
+        """
+        if not await self._shelf.wait_kept(time.monotonic()) or not chunk.is_kept:
+            self._agreement.giving.hold(chunk)
         if gaps := gaps_before(chunk, self._told):
             await self._append(drafts.record_gap(self._call, gaps))
         tracks = [(part.number, part.first, part.count, part.root) for part in chunk.tracks]
@@ -241,12 +266,17 @@ class Tape:
             return  # the disk does not answer: the next start of the node closes the record
         await self._notice_failure()  # at the very end
         await self._close_tracks()
+        if dropped := self._recorder.dropped():
+            reason = f"{dropped} packets were more than anybody speaks, and are not recorded"
+            self._audit(AuditEvent.PEER_MISBEHAVED, call=self._call, reason=reason)
 
     async def _close_for_now(self) -> None:
         """Say of each track that was announced that nothing of it is recorded any more."""
-        is_open = self._announced and not self._is_closed
+        is_open = bool(self._announced) and not self._is_closed
         if is_open and await self._shelf.wait_kept(time.monotonic()):
             await self._close_tracks()
+        if self._is_closed or not self._announced:
+            self._unsaid_off = None
 
     async def _close_tracks(self) -> None:
         for track in list(self._announced):
@@ -258,24 +288,38 @@ class Tape:
 
         False: it is still open. It is tried again, at the next start of the node at the latest.
         """
-        reason = Text("en", self._failed) if self._failed else self._off
+        reason = Text("en", self._failed) if self._failed else self._unsaid_off or self._off
         try:
             digest, size = await self._shelf.measure_recorded(track)
             off = drafts.record_off(self._call, track, digest, size, reason)
-            if self._announced[track] and not await self._append(off):
+            if self._announced[track] and not await self._append(off, track):
                 return False
+            self._announced[track] = False  # that is said
             record = replace(self._record(track), sha256=digest, size_octets=size)
             await self._store.close_recording(record)
         except TelconError as error:
-            self._audit(AuditEvent.RECORDER_FAILED, call=self._call, why=str(error))
+            self._note_refusal(AuditEvent.RECORDER_FAILED, track, why=str(error))
             return False
         return True
 
-    async def _append(self, draft: Draft) -> bool:
-        """Append a recording act; one that the fold would void is audited, the record stays."""
+    async def _append(self, draft: Draft, about: TrackRef | None = None) -> bool:
+        """Append a recording act; one that is refused is audited, the record stays.
+
+        What is said `about` a track is tried again.
+        """
         try:
             await self._act(draft)
         except TelconError as error:
-            self._audit(AuditEvent.RECORD_UNLOGGED, call=self._call, act=draft.type, why=str(error))
+            self._note_refusal(AuditEvent.RECORD_UNLOGGED, about, act=draft.type, why=str(error))
             return False
         return True
+
+    def _note_refusal(self, event: AuditEvent, about: TrackRef | None, **what: str) -> None:
+        """Audit what was refused; if it is `about` a track, once, and it is tried again later."""
+        if about is not None:
+            self._retry_at = time.monotonic() + RETRY_S
+            refusal = (event, about, what.get("act", ""))
+            if refusal in self._refusals:
+                return
+            self._refusals.add(refusal)
+        self._audit(event, call=self._call, **what)

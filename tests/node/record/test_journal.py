@@ -1,11 +1,13 @@
 """The sealed file of a call: what goes in comes out, and nothing else does."""
 
 import os
+import resource
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
 
+from fakes.limits import limited
 from telcon.errors import MalformedError, MisuseError, SealedError
 from telcon.node.record.journal import (
     MAX_BLOCK_BYTES,
@@ -53,6 +55,32 @@ def test_each_reader_reads_what_was_written(tmp_path: Path) -> None:
         assert list(again.read(OURS, 0, 600).values()) == packets(0, 600)
         assert again.read(OURS, 600, 10) == {}
         assert again.read((OWN, 7), 0, 10) == {}
+
+
+@pytest.mark.parametrize(
+    ("limit", "room"),
+    [(resource.RLIMIT_FSIZE, 200), (resource.RLIMIT_NOFILE, 1)],
+    ids=["the head", "the folder"],
+)
+def test_a_disk_that_refuses_at_the_start_leaves_no_file_and_nothing_open(
+    limit: int, room: int, tmp_path: Path
+) -> None:
+    (tmp_path / "l" / "c").mkdir(parents=True)
+    opened = len(os.listdir("/proc/self/fd"))
+    if limit == resource.RLIMIT_NOFILE:  # the file can be opened, its folder then not any more
+        room += lowest_free()
+    with limited(limit, room), pytest.raises(OSError, match=r"File too large|Too many open"):
+        begin(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == opened
+    assert list((tmp_path / "l" / "c").iterdir()) == []
+    begin(tmp_path).close()
+
+
+def lowest_free() -> int:
+    """Return the descriptor that the next file gets."""
+    number = os.dup(0)
+    os.close(number)
+    return number
 
 
 def test_an_index_far_away_costs_nothing(tmp_path: Path) -> None:

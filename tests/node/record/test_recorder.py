@@ -41,11 +41,19 @@ HEAD = Head(CALL, OWN, THEIRS, 1_700_000_000_000_000)
 class Recording:
     """A recorder with its shelf, and the clock that both are told."""
 
-    def __init__(self, folder: Path, now: float = 100.0) -> None:
+    def __init__(
+        self, folder: Path, now: float = 100.0, *, call_began: float | None = None
+    ) -> None:
         self.place = RecordPlace.of(folder, LINE, CALL)
         self.shelf = Shelf(f"record {CALL[:8]}", partial(self.place.begin, HEAD, ()), now)
         keys = random.Random(1)
-        self.recorder = CallRecorder(self.shelf, OWN, now=now, random_bytes=keys.randbytes)
+        self.recorder = CallRecorder(
+            self.shelf,
+            OWN,
+            call_began=now if call_began is None else call_began,
+            now=now,
+            random_bytes=keys.randbytes,
+        )
 
     def say(self, track: tuple[str, int], numbers: range, base: int = 0) -> None:
         for n in numbers:
@@ -175,6 +183,32 @@ def test_an_index_that_nobody_has_come_to_by_now_is_not_kept(tmp_path: Path) -> 
     assert made.recorder.dropped() == 1
 
 
+def test_a_recorder_that_begins_late_takes_indexes_that_counted_on_meanwhile(
+    tmp_path: Path,
+) -> None:
+    made = Recording(tmp_path, call_began=100.0 - 3_600)
+    made.recorder.add_track(OTHERS, 100.0)
+    an_hour = 3_600 * 50
+    made.recorder.write(OTHERS, Packet(an_hour, 0, b"\xfc"), 100.0)
+    assert made.recorder.dropped() == 0
+    made.recorder.write(OTHERS, Packet(an_hour * 11, 0, b"\xfc"), 100.0)
+    made.close()
+    assert made.recorder.dropped() == 1
+
+
+def test_a_chunk_tells_the_leaves_of_what_is_not_kept(tmp_path: Path) -> None:
+    made = Recording(tmp_path)
+    made.recorder.add_track(OURS, 100.0)
+    made.say(OURS, range(3))
+    (kept,) = made.recorder.take_chunks(101.0)
+    assert kept.is_kept
+    made.recorder.hash_only(1, Packet(3, 3 * 960, FRAMES[3]))
+    (chunk,) = made.recorder.take_chunks(102.0)
+    assert not chunk.is_kept
+    assert chunk.leaves == {1: leaf_hash(format_leaf(chunk.key, 3, 3 * 960, FRAMES[3]))}
+    made.close()
+
+
 def test_the_lamp_shows_the_age_of_what_is_on_the_disk(tmp_path: Path) -> None:
     made = Recording(tmp_path)
     made.recorder.add_track(OURS, 100.0)
@@ -289,7 +323,7 @@ packets = [p.payload for p in parse_ogg_opus_untrusted(Path(voice).read_bytes())
 own, other = (f"{name}.example/line/" + "ab" * 16 for name in ("arcadia", "borealis"))
 place = RecordPlace.of(Path(folder), "ab" * 16, "cd" * 16)
 shelf = Shelf("record", partial(place.begin, Head("cd" * 16, own, other, 0), ()), 0.0)
-recorder = CallRecorder(shelf, own, now=0.0, random_bytes=random.randbytes)
+recorder = CallRecorder(shelf, own, call_began=0.0, now=0.0, random_bytes=random.randbytes)
 recorder.add_track((own, 1), 0.0)
 for index in range(20_000):
     now = index * 0.02

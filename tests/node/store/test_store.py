@@ -4,6 +4,7 @@ import asyncio
 import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from telcon.errors import MisuseError, StorageError
 from telcon.ledger import Fork
 from telcon.ledger.merkle import root_at
 from telcon.node.store import RecordingRecord, Store
+from telcon.node.store.records import find_left_out, leave_out
 
 OWN = a_line().own_origin
 THEIRS = a_line().peer_origin
@@ -309,6 +311,25 @@ def test_a_recording_is_opened_and_closed_once(tmp_path: Path) -> None:
         assert store.read(open_recordings) == []
         with pytest.raises(MisuseError, match="no open recording"):
             await store.close_recording(closed)
+
+    run(tmp_path, test)
+
+
+def test_what_is_left_out_of_a_call_is_not_wiped_by_another_line_with_its_id(
+    tmp_path: Path,
+) -> None:
+    other = a_line(OTHER_LINE)
+    lines = [(OWN, THEIRS), (other.own_origin, other.peer_origin)]
+    left = [[((theirs, 1), first, 9)] for first, (_, theirs) in enumerate(lines)]
+
+    async def test(store: Store) -> None:
+        await store.add_line(other)
+        for origins, spans in zip(lines, left, strict=True):
+            await store.commit(partial(leave_out, call=CALL, origins=origins, spans=spans))
+        find = [partial(find_left_out, call=CALL, origins=origins) for origins in lines]
+        assert [store.read(one) for one in find] == left
+        await store.commit(partial(leave_out, call=CALL, origins=lines[1], spans=[]))
+        assert [store.read(one) for one in find] == [left[0], []]
 
     run(tmp_path, test)
 

@@ -8,7 +8,7 @@ only the tree's frontier is kept. Pure: the key is an argument, and nothing here
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hmac import digest
 
 from telcon.core.entry import MAX_CHUNK_PACKETS
@@ -18,6 +18,7 @@ from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
 __all__ = [
     "CHUNK_KEY_BYTES",
     "OPUS",
+    "RETURNED",
     "Chunk",
     "ChunkTree",
     "TrackChunk",
@@ -61,6 +62,10 @@ class Chunk:
     """Goes into the opening of the entry's seal `key`."""
     tracks: tuple[TrackChunk, ...]
     """By rising number; a track without packets is absent."""
+    leaves: Mapping[int, bytes]
+    """By track number, the hashes of its leaves one after the other."""
+    is_kept: bool
+    """Whether all its packets were to be kept: the leaves of others are all that can be given."""
 
 
 def gaps_before(chunk: Chunk, told: Mapping[int, int]) -> list[tuple[int, int, int]]:
@@ -100,6 +105,11 @@ class ChunkTree:
             raise MisuseError(f"a chunk key has {CHUNK_KEY_BYTES} octets, not {len(key)}")
         self._key = key
         self._tracks: dict[int, _TrackTree] = {}
+        self._is_kept = True
+
+    def note_unkept(self) -> None:
+        """Know that not all its packets are kept."""
+        self._is_kept = False
 
     def append(
         self, number: int, index: int, timestamp: int, payload: bytes, kind: int = OPUS
@@ -117,6 +127,7 @@ class ChunkTree:
             raise MisuseError(f"packet {expected} of track {number} is due, not {index}")
         leaf = leaf_hash(format_leaf(self._key, index, timestamp, payload, kind))
         tree.frontier, _ = tree.frontier.append(leaf)
+        tree.leaves.append(leaf)
 
     def is_full(self, number: int) -> bool:
         """Say whether a chunk takes no more packets of track `number`."""
@@ -131,10 +142,12 @@ class ChunkTree:
             TrackChunk(number, tree.first, tree.frontier.size, tree.frontier.root())
             for number, tree in sorted(self._tracks.items())
         )
-        return Chunk(self._key, tuple(tracks))
+        leaves = {number: b"".join(tree.leaves) for number, tree in self._tracks.items()}
+        return Chunk(self._key, tuple(tracks), leaves, self._is_kept)
 
 
 @dataclass(slots=True)
 class _TrackTree:
     first: int
     frontier: Frontier = EMPTY_FRONTIER
+    leaves: list[bytes] = field(default_factory=list)

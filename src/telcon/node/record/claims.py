@@ -18,6 +18,7 @@ from telcon.ledger.merkle import EMPTY_FRONTIER, Frontier, leaf_hash
 from telcon.node.media.opus import parse_opus_untrusted
 from telcon.node.record.chunks import OPUS, RETURNED, format_leaf
 from telcon.node.record.packet import How, Packet, Track
+from telcon.node.record.spans import Spans
 
 __all__ = [
     "MAX_RETURNED",
@@ -26,6 +27,7 @@ __all__ = [
     "Finding",
     "claimed_leaves",
     "claims_of",
+    "covered",
     "following",
     "leaves_of",
     "missing",
@@ -91,6 +93,22 @@ def claims_of(author: str, data: bytes, openings: Iterable[Opening]) -> list[Cla
         Claim((author, number), first, count, bytes.fromhex(root), key)
         for number, first, count, root in entry.tracks
     ]
+
+
+def covered(track: Track, chunks: Iterable[bytes]) -> Spans:
+    """Return the indexes of `track` that its speaker's `chunks`, in order, speak of.
+
+    What lies between them the speaker did not keep; the other side may, for it stopped later.
+
+    Raises:
+        MisuseError: one of these entries is no chunk.
+    """
+    spans = Spans()
+    for data in chunks:
+        for claim in claims_of(track[0], data, ()):
+            if claim.track == track:
+                spans.append(claim.first, claim.last)
+    return spans
 
 
 def missing(claim: Claim, held: Mapping[int, Packet]) -> Runs:

@@ -20,6 +20,7 @@ packets of one index the first counts.
 Writing and reading block on the disk: `telcon.node.record.shelf` calls them in threads.
 """
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -112,17 +113,23 @@ class Journal:
         """Begin a new file, and its folders; nothing is readable by others than the node.
 
         Raises:
-            OSError: the disk refused, or there is such a file.
+            OSError: the disk refused, and no file stays; or there is such a file.
         """
         journal = cls(path, head, readers, None)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        journal._descriptor = os.open(path, _CREATE, 0o600)
+        descriptor = os.open(path, _CREATE, 0o600)
         data = _format_head(head, readers)
-        write_whole(journal._descriptor, data, 0)
-        journal._size = len(data)
-        os.fdatasync(journal._descriptor)
-        for folder in list(path.parents)[:3]:  # of the call, of the line, of all lines
-            sync_folder(folder)
+        try:
+            write_whole(descriptor, data, 0)
+            os.fdatasync(descriptor)
+            for folder in list(path.parents)[:3]:  # of the call, of the line, of all lines
+                sync_folder(folder)
+        except OSError:
+            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                path.unlink()  # half a head, or one that a power cut may take: no journal
+            raise
+        journal._descriptor, journal._size = descriptor, len(data)
         return journal
 
     @classmethod

@@ -18,7 +18,10 @@ from telcon.node.record.disk import sync_folder
 from telcon.node.record.journal import Head, Journal, count_readers
 from telcon.node.record.sealing import PRIVATE_BYTES, PrivateKey, Reader
 
-__all__ = ["SUFFIX", "RecordPlace"]
+__all__ = ["RECORDINGS", "SUFFIX", "RecordPlace"]
+
+RECORDINGS = "recordings"
+"""The folder of all records, in the node's."""
 
 SUFFIX = ".record"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -39,7 +42,7 @@ class RecordPlace:
 
         Two lines may know a call of the same id, for the other side picks it: each has its folder.
         """
-        return cls(folder, f"recordings/{line}/{call}/call{SUFFIX}")
+        return cls(folder, f"{RECORDINGS}/{line}/{call}/call{SUFFIX}")
 
     @property
     def journal(self) -> Path:
@@ -50,19 +53,24 @@ class RecordPlace:
         """Create the journal, sealed to `keepers` and a fresh key of this node. Blocks on the disk.
 
         Raises:
-            OSError: the disk refused, or there is a record already.
+            OSError: the disk refused, and nothing stays; or there is a record already.
         """
         key = PrivateKey.generate()
         path = self._guarded_key if keepers else self._plain_key
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, _CREATE, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(key.to_bytes())
-            file.flush()
-            os.fsync(descriptor)
-        sync_folder(path.parent)
-        sync_folder(path.parent.parent)
-        return Journal.create(self.journal, head, (key.reader, *keepers))
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(key.to_bytes())
+                file.flush()
+                os.fsync(descriptor)
+            sync_folder(path.parent)
+            sync_folder(path.parent.parent)
+            return Journal.create(self.journal, head, (key.reader, *keepers))
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()  # a key to nothing
+            raise
 
     def read(self, key: PrivateKey | None = None) -> Journal:
         """Open the journal for reading alone, with `key` or this node's. Blocks on the disk.

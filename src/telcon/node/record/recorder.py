@@ -83,14 +83,23 @@ class CallRecorder:
     """Records the tracks of one call on its shelf."""
 
     def __init__(
-        self, shelf: Shelf, own_origin: str, *, now: float, random_bytes: Callable[[int], bytes]
+        self,
+        shelf: Shelf,
+        own_origin: str,
+        *,
+        call_began: float,
+        now: float,
+        random_bytes: Callable[[int], bytes],
     ) -> None:
-        """Begin; `random_bytes` makes chunk keys, `now` is the monotonic clock of all methods."""
+        """Begin; `random_bytes` makes chunk keys, `now` is the monotonic clock of all methods.
+
+        `call_began`, by that clock: tracks may have counted since then, recorded or not.
+        """
         self._shelf = shelf
         self._own_origin = own_origin
         self._random_bytes = random_bytes
         self._rooms: dict[Track, _Room] = {}
-        self._began = now
+        self._call_began = call_began
         self._too_far = 0
         self._pending: list[tuple[Track, Packet]] = []
         self._pending_since = now
@@ -120,7 +129,7 @@ class CallRecorder:
             MisuseError: an own packet's index does not follow the one before.
         """
         if track[0] == self._own_origin:
-            self.hash_own(track[1], packet)
+            self._hash_own(track[1], packet)
         elif not self.expects(packet.index, now) or not self._rooms[track].take(
             len(packet.payload), now
         ):
@@ -134,12 +143,16 @@ class CallRecorder:
 
     def expects(self, index: int, now: float) -> bool:
         """Say whether a received packet can bear `index` by now; count it as dropped if not."""
-        is_due = index < (now - self._began + BURST_S) * MAX_PACKETS_A_SECOND
+        is_due = index < (now - self._call_began + BURST_S) * MAX_PACKETS_A_SECOND
         self._too_far += not is_due
         return is_due
 
-    def hash_own(self, number: int, packet: Packet) -> None:
-        """Put a packet of an own track into the chunk, whatever becomes of it on the disk."""
+    def hash_only(self, number: int, packet: Packet) -> None:
+        """Put a packet of an own track into the chunk, though it is not kept."""
+        self._hash_own(number, packet)
+        self._chunk.note_unkept()
+
+    def _hash_own(self, number: int, packet: Packet) -> None:
         if self._chunk.is_full(number):  # the log has taken none for long
             self._end_chunk()
         self._chunk.append(number, packet.index, packet.timestamp, packet.payload)
@@ -147,8 +160,8 @@ class CallRecorder:
     def due(self, now: float) -> list[Chunk]:
         """Do what time asks for; each five seconds return the chunk of the own tracks.
 
-        The caller appends its entry. None when nobody spoke in those five seconds, several when
-        entries could not be appended for long.
+        The caller appends its entry. There is none if nobody spoke in those five seconds, and
+        there are several if more was said than one takes.
         """
         if self._pending and now - self._pending_since >= BLOCK_S:
             self.flush(now)

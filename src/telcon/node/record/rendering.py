@@ -10,15 +10,20 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from telcon.errors import MalformedError
+from telcon.errors import MalformedError, ProofError
 from telcon.node.media.oggopus import OggOpusWriter
 from telcon.node.media.opus import SAMPLE_RATE, lost_frame, parse_opus_untrusted
+from telcon.node.record.claims import covered
 from telcon.node.record.packet import How, Packet, Track
+from telcon.node.record.spans import Spans
 
 if TYPE_CHECKING:
+    from telcon.core.call import CallState
+    from telcon.core.stored import StoredLog
     from telcon.node.record.journal import Journal
+    from telcon.node.store import HeldLog
 
-__all__ = ["Rendering", "measure", "render_agreed", "render_recorded"]
+__all__ = ["Rendering", "measure", "render_agreed", "render_recorded", "render_stated"]
 
 GRAIN: Final = 480
 """Samples, 10 ms: the shortest lost frame every mode has. A shorter hole goes into the next one."""
@@ -121,16 +126,57 @@ def render_recorded(journal: "Journal", track: Track) -> Iterator[bytes]:
     yield rendering.finish()
 
 
-def render_agreed(journal: "Journal", track: Track, bound: int) -> Iterator[bytes]:
-    """Return the file of all that is held of `track` below index `bound`, with what was repaired.
+def render_agreed(journal: "Journal", track: Track, spoken: Spans) -> Iterator[bytes]:
+    """Return the file of all that is held of what chunks say was `spoken`, with what was repaired.
 
-    `call.record-agreed` bears its hash, for `bound` the sum of all chunks. Blocks on the disk;
-    raises what `Journal.read` does.
+    `call.record-agreed` bears its hash. Blocks on the disk; raises what `Journal.read` does.
     """
     rendering = Rendering(journal.head.call, track)
-    for packets in journal.windows(track, bound):
-        yield rendering.add(packets.values())
+    for packets in journal.windows(track, spoken.bound):
+        yield rendering.add(packet for index, packet in packets.items() if index in spoken)
     yield rendering.finish()
+
+
+def render_stated(
+    journal: "Journal", track: Track, state: "CallState", own: "HeldLog", theirs: "StoredLog"
+) -> Iterator[bytes]:
+    """Return the file of `track` that our log `own` speaks of: whoever gets one gets just this.
+
+    It is the one of our newest `call.record-agreed` once the record is agreed, or the other side
+    has signed to hold that statement, without what is held beyond the speaker's last chunk. Else,
+    as of a track that its speaker's node logged nothing of, it is what came by itself.
+
+    Blocks on the disk; raises what `Journal.read` does.
+
+    Raises:
+        ProofError: at its end, if the record is agreed and this is not the file that was.
+    """
+    at, tracks = state.agreed.get(own.origin, (0, ()))
+    stated = {(origin, number): (digest, size) for origin, number, _, digest, size in tracks}
+    is_signed = state.is_agreed or (tracks and own.cosigned_note_over(at) is not None)
+    if track not in stated or not is_signed:
+        return render_recorded(journal, track)
+    author = own if track[0] == own.origin else theirs
+    chunks = (author.entries(at, 1)[0] for at in state.chunk_entries[track[0]])
+    pieces = render_agreed(journal, track, covered(track, chunks))
+    return _held_to(stated[track], track, pieces) if state.is_agreed else pieces
+
+
+def _held_to(stated: tuple[str, int], track: Track, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Return `pieces`, and raise where they do not come to what was `stated`."""
+    digest, size = sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+        yield piece
+    if (digest.hexdigest(), size) != stated:
+        node, _, _ = track[0].partition("/")
+        raise ProofError(
+            f"the record of {node}, track {track[1]}, is not the one that both sides signed: it"
+            f" comes to {size} octets with SHA-256 {digest.hexdigest()}, and {stated[1]} with"
+            f" {stated[0]} were agreed",
+            advice="What this node keeps of it has changed since. The other side holds its own.",
+        )
 
 
 def measure(pieces: Iterable[bytes]) -> tuple[bytes, int]:

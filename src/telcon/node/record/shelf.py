@@ -14,6 +14,7 @@ from telcon.errors import StorageError
 from telcon.node.record.disk import DiskWriter
 from telcon.node.record.journal import Journal, Packet, Track
 from telcon.node.record.rendering import measure, render_agreed, render_recorded
+from telcon.node.record.spans import Spans
 
 __all__ = ["CLOSE_TIMEOUT_S", "Shelf"]
 
@@ -92,18 +93,18 @@ class Shelf:
             return sha256().digest(), 0
         return await self._in_thread(lambda: measure(render_recorded(journal, track)))
 
-    async def measure_agreed(self, track: Track, bound: int) -> tuple[bytes, int]:
-        """Return the same of all that is held below index `bound`; raises the same."""
+    async def measure_agreed(self, track: Track, spoken: Spans) -> tuple[bytes, int]:
+        """Return the same of all that is held of what was `spoken`; raises the same."""
         journal = self._journal
         if journal is None:
             return sha256().digest(), 0
-        return await self._in_thread(lambda: measure(render_agreed(journal, track, bound)))
+        return await self._in_thread(lambda: measure(render_agreed(journal, track, spoken)))
 
-    async def count(self, track: Track, bound: int) -> int:
-        """Return how many packets of `track` below index `bound` are held; raises the same."""
+    async def count(self, track: Track, spoken: Spans) -> int:
+        """Return how many packets are held of what was `spoken`; raises the same."""
         journal = self._journal
         return (
-            0 if journal is None else await self._in_thread(lambda: _count(journal, track, bound))
+            0 if journal is None else await self._in_thread(lambda: _count(journal, track, spoken))
         )
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -154,5 +155,6 @@ class Shelf:
             self._journal.close()
 
 
-def _count(journal: Journal, track: Track, bound: int) -> int:
-    return sum(map(len, journal.windows(track, bound)))
+def _count(journal: Journal, track: Track, spoken: Spans) -> int:
+    windows = journal.windows(track, spoken.bound)
+    return sum(index in spoken for packets in windows for index in packets)

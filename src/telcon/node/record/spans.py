@@ -32,13 +32,20 @@ class Spans:
             self._spans.insert(at, (index, index))
 
     def append(self, first: int, last: int) -> None:
-        """Hold a whole span that begins after all others do."""
+        """Hold a whole span that begins after all others have ended."""
+        if self._spans and self._spans[-1][1] + 1 == first:
+            first = self._spans.pop()[0]
         self._spans.append((first, last))
 
     def __contains__(self, index: int) -> bool:
         """Say whether `index` is held."""
         at = bisect_right(self._spans, (index, FOREVER))
         return at > 0 and index <= self._spans[at - 1][1]
+
+    @property
+    def bound(self) -> int:
+        """Return the index after the last that is held; 0 if there is none."""
+        return self._spans[-1][1] + 1 if self._spans else 0
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Return the spans, rising."""

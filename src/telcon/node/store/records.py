@@ -5,7 +5,7 @@ Functions take a connection: writing ones are works for `Store.commit`, reading 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -192,10 +192,17 @@ def find_all_recordings(connection: Connection) -> list[RecordingRecord]:
     return _recordings(connection.execute(select(tables.recording)).all())
 
 
-def leave_out(connection: Connection, call: str, spans: Sequence[Span]) -> None:
-    """Store what of `call` is not recorded on purpose, in place of what was stored of it before."""
+def leave_out(
+    connection: Connection, call: str, origins: Collection[str], spans: Sequence[Span]
+) -> None:
+    """Store what of `call` is not recorded on purpose, in place of what was stored of it before.
+
+    `origins` are the two logs of the call's line, and `spans` are of these: another line may know a
+    call of the same id, for the other side picks it.
+    """
     table = tables.left_out
-    connection.execute(delete(table).where(table.c.call == call))
+    here = (table.c.call == call) & table.c.origin.in_(origins)
+    connection.execute(delete(table).where(here))
     if spans:
         rows = [
             {"call": call, "origin": origin, "track": track, "first": first, "last": last}
@@ -204,12 +211,11 @@ def leave_out(connection: Connection, call: str, spans: Sequence[Span]) -> None:
         connection.execute(insert(table).values(house=HOUSE), rows)
 
 
-def find_left_out(connection: Connection, call: str) -> list[Span]:
-    """Return what `leave_out` stored of `call`, by log, track and index."""
+def find_left_out(connection: Connection, call: str, origins: Collection[str]) -> list[Span]:
+    """Return what `leave_out` stored of `call` and `origins`, by log, track and index."""
     table = tables.left_out
-    found = connection.execute(
-        select(table).where(table.c.call == call).order_by(*table.primary_key)
-    )
+    here = (table.c.call == call) & table.c.origin.in_(origins)
+    found = connection.execute(select(table).where(here).order_by(*table.primary_key))
     return [((row.origin, row.track), row.first, row.last) for row in found]
 
 
