@@ -1,10 +1,10 @@
 """The good inputs that each target begins with: `python -m fuzz.seeds` writes them to corpus/.
 
 They come from the project's own encoders and vectors, and are the same each time; a test compares.
-All are accepted but those named `refused`. What a target gets is what its reader gets, with five
+All are accepted but those named `refused`. What a target gets is what its reader gets, with these
 exceptions: `bundle` and `ogg_page` have an octet in front (the width less one; the offset),
-`tiled_log` a size and a root, `witness_answer` a status, and a pairing is a row of frames, each
-after its length.
+`tiled_log` a size and a root, `witness_answer` a status; a pairing is a row of frames, `stated` and
+`renewed` are a card and a statement, each piece after its length.
 """
 
 import base64

@@ -13,5 +13,6 @@ away; a commit fails at each of its steps, having been stored or not; a node is 
 these steps; clocks jump; a node comes back on an old backup, with its marker, without it, or with
 one as old as the backup; a peer signs a second history.
 
-What must hold after each step, and once all is mended, is in `simulate.invariants`.
+What people and nodes do meanwhile is in `simulate.acts`. What must hold after each step, and once
+all is mended, is in `simulate.invariants`, of the records of calls in `simulate.records`.
 """

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from fakes.joined import Pair, Side, identity_of
 from fakes.line_checks import check_folds, check_openings, plain_root
+from simulate.records import Records
 from stranger.evidence import roots_by_proof
 from telcon.core import frames
+from telcon.core.fold import LineFold
 from telcon.core.gate import gate_of
 from telcon.ledger import (
     parse_checkpoint_untrusted,
@@ -44,6 +46,11 @@ class Witness:
         self.accounts = {side.name: Account() for side in world.sides}
         self.is_forged = False
         """Whether a second history was made up for one side: then its log proves nothing."""
+        self.records = {side.name: Records() for side in world.sides}
+        """As each node has them."""
+        self._folds: list[LineFold] = []
+        self._judged = dict.fromkeys(self.accounts, 0)
+        """Up to where both nodes were seen to give effect to the same entries, by author."""
         self._seen_frames = 0
         self._seen_held = {side.name: 0 for side in world.sides}
 
@@ -59,7 +66,16 @@ class Witness:
             if not self.is_forged:
                 self._check_mirror(world, side)
                 self._check_delivered(world, side, rolled_back)
+            self.records[side.name].look(side)
             _check_gate(world, side, rolled_back)
+        self._check_effects(world)
+
+    def look_back(self, world: Pair) -> None:
+        """Check once more, at the end, what each node makes of every record."""
+        for side in world.sides:
+            self.records[side.name].check_all(side)
+        if not self.is_forged:
+            _check_agreed(world)
 
     def restored(self, side: Side, other: Side, *, is_marker_old: bool) -> None:
         """Take note that `side` begins anew on what an old copy holds.
@@ -68,6 +84,7 @@ class Witness:
         and of what was lost on its way to the other nobody knows any more.
         """
         side.held.clear()
+        self.records[side.name] = Records()
         self._seen_held[side.name] = 0
         account = self.accounts[side.name]
         if is_marker_old:
@@ -152,12 +169,40 @@ class Witness:
         account.compared = len(rows)
         assert side.machine.cosigned_here <= len(rows), "cosigned beyond what is durable"
 
+    def _check_effects(self, world: Pair) -> None:
+        """See that both nodes give effect to the same entries, also those read anew at a start.
+
+        Not while one has lost what the other holds of its log: by what it knows, the other's
+        entries claim to have seen more than there is.
+        """
+        folds = [side.machine.fold for side in world.sides]
+        if folds != self._folds:
+            self._folds = folds
+            self._judged = dict.fromkeys(self._judged, 0)
+        if not all(_is_whole(side, world.other(side)) for side in world.sides):
+            return
+        for side in world.sides:
+            own = side.store.own
+            known = min(own.size, *(fold.size(own.origin) for fold in folds))
+            for index in range(self._judged[side.name], known):
+                one, other = (fold.has_effect(own.origin, index) for fold in folds)
+                assert one == other, "void for one node alone"
+            self._judged[side.name] = max(self._judged[side.name], known)
+
     def _check_delivered(self, world: Pair, side: Side, rolled_back: set[str]) -> None:
         """See that the other node holds what is delivered, unless it came back from a backup."""
         account, other = self.accounts[side.name], world.other(side)
         account.delivered = max(account.delivered, side.machine.cosigned_by_peer)
         if other.name not in rolled_back:
             assert account.delivered <= other.store.theirs.size, "delivered, and not held"
+
+
+def _is_whole(side: Side, other: Side) -> bool:
+    """Return whether `side` and its fold have all that `other` holds of its log."""
+    own, mirrored = side.store.own, other.store.theirs
+    if side.state != "going" or not mirrored.size <= own.size <= side.machine.fold.size(own.origin):
+        return False
+    return not mirrored.size or own.rows[mirrored.size - 1][0] == mirrored.rows[-1][0]
 
 
 def _check_gate(world: Pair, side: Side, rolled_back: set[str]) -> None:
@@ -173,6 +218,18 @@ def _check_gate(world: Pair, side: Side, rolled_back: set[str]) -> None:
         for origin, index in (state.rung, state.answered):
             held = other.store.theirs if origin == own else side.store.theirs
             assert index < held.size, "heard before both hold what opens the call"
+
+
+def _check_agreed(world: Pair) -> None:
+    """See that no statement of a whole record reads otherwise on the other node."""
+    one, other = (side.machine.fold for side in world.sides)
+    for call in one.calls:
+        if call not in other.calls:
+            continue
+        for author, (index, tracks) in one.calls[call].agreed.items():
+            known = other.calls[call].agreed.get(author)
+            if known is not None and known[0] == index:
+                assert known[1] == tracks, "stated as agreed, and something else on the other node"
 
 
 def check_mended(world: Pair, witness: Witness) -> None:

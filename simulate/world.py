@@ -11,17 +11,15 @@ from random import Random
 from fakes.joined import Pair, Side, identity_of
 from fakes.line_checks import plain_root
 from fakes.memory_log import MemoryStore
+from simulate.acts import WORDS, Actor
 from simulate.invariants import Witness, check_evidence, check_mended
+from simulate.records import effects
 from telcon.core import draft as drafts
 from telcon.core import frames
-from telcon.core.call import CallState
-from telcon.core.draft import Draft
-from telcon.core.entry import MODES
 from telcon.core.events import ForkFound, LineUp
 from telcon.core.machine import Commit, Marker
-from telcon.core.seal import Media, Person, Text
 from telcon.errors import BusyError, IllegalActError, LinkDownError
-from telcon.ledger import Checkpoint, sign_checkpoint
+from telcon.ledger import Checkpoint, fork_hash, sign_checkpoint
 
 __all__ = ["FAULT_POINTS", "World"]
 
@@ -36,10 +34,6 @@ FAULT_POINTS = (
 )
 """Where a commit fails: at each of its steps, having happened or not."""
 
-PERSON = Person("en", "Ada Example", "Head of State", "Arcadia")
-MEDIA = Media("a" * 64, "b" * 64, "c" * 64)
-WORDS = Text("en", "Words of no weight.")
-
 
 class World(Pair):
     """What becomes of two nodes by the will of one seed."""
@@ -53,6 +47,7 @@ class World(Pair):
         self.end = ""
         """How it ended: `mended`, `ended log` or `fork proven`."""
         self._will = Random(seed ^ 0x5EED)
+        self._actor = Actor(self._will)
         self._fault_rate = 0.0  # until both logs are open
         self._lies_of: str | None = None
         self._may_lie = self._will.random() > CALM
@@ -83,6 +78,7 @@ class World(Pair):
             if self._is_over():
                 break
         self._mend()
+        self._acknowledge()
         self._judge()
 
     def _step(self) -> None:
@@ -91,8 +87,8 @@ class World(Pair):
             theirs = self.witness.accounts[self.other(side).name].delivered
             if side.store.theirs.size >= theirs:
                 self._rolled_back.discard(side.name)
-            if len(side.told(LineUp)) > self._unaware.get(side.name, 0):
-                self._unaware.pop(side.name, None)
+            if side.name in self._unaware and len(side.told(LineUp)) > self._unaware[side.name]:
+                del self._unaware[side.name]
         self.witness.look(self, self._rolled_back)
 
     # -- what happens
@@ -124,13 +120,15 @@ class World(Pair):
 
     def _act(self) -> None:
         side = self._anyone()
-        draft = self._draft(side)
+        draft = self._actor.draft(side)
         self._try(lambda: self.append(side, draft))
 
     def _try(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except (IllegalActError, LinkDownError, BusyError) as error:
+        except IllegalActError as error:
+            self.counts[f"void: {error.reason}"] += 1
+        except (LinkDownError, BusyError) as error:
             self.counts[f"refused: {type(error).__name__}"] += 1
 
     def _cut(self) -> None:
@@ -305,7 +303,22 @@ class World(Pair):
             for side in self.sides
         )
 
+    def _acknowledge(self) -> None:
+        """Let whoever holds proof of two histories say so, on the line that is frozen by now."""
+        for side in self.sides:
+            if side.told(ForkFound) and side.state == "going":
+                proof = fork_hash(side.store.evidence[0])
+                self.append(side, drafts.line_acknowledged(proof, WORDS))
+                self.run(QUIET_S)
+                fold, own = side.machine.fold, side.store.own.origin
+                assert fold.is_frozen, "a fork is proven, and the line goes on"
+                assert proof.hex() in fold.line.acknowledged[own], "its word has no effect"
+                self.counts["forks acknowledged"] += 1
+
     def _judge(self) -> None:
+        self.witness.look_back(self)
+        self.counts += effects(self.arcadia) + effects(self.borealis)
+        self.counts += self.witness.records[self.arcadia.name].counts()
         broken = [side for side in self.sides if side.state == "broken"]
         if self.witness.is_forged and any(side.store.evidence for side in self.sides):
             self.end = "fork proven"
@@ -319,89 +332,3 @@ class World(Pair):
         else:
             self.end = "mended"
             check_mended(self, self.witness)
-
-    # -- acts of calls
-
-    def _draft(self, side: Side) -> Draft:
-        """Return an act that makes sense, as far as `side` knows; at times one that does not."""
-        states = side.machine.fold.going_on()
-        if not states or self._will.random() < 0.05:
-            return self._rare(side)
-        state = self._will.choice(states)
-        is_ours = state.rung[0] == side.store.own.origin
-        acts = self._live(side, state) if state.answered else self._ringing(state, is_ours=is_ours)
-        return self._will.choice(acts)
-
-    def _rare(self, side: Side) -> Draft:
-        own, other = side.store.own.origin, side.store.theirs
-        place = (other.origin, self._will.randrange(max(other.size, 1)))
-        return self._will.choice(
-            [
-                self._ring(),
-                self._ring(),
-                self._ring(),
-                drafts.line_test(),
-                drafts.line_tested(place),
-                drafts.blank(),
-                drafts.hang_up(self._hex(16), self._hex(8)),
-                drafts.line_terms(self._will.choice(["go on", "mute", "end"])),
-                drafts.record_on(self._hex(16), (own, 1)),
-            ]
-        )
-
-    def _hex(self, octets: int) -> str:
-        return self._will.randbytes(octets).hex()
-
-    def _ring(self) -> Draft:
-        mode = self._will.choice(MODES)
-        return drafts.ring(
-            self._hex(16), self._hex(8), mode=mode, track=1, person=PERSON, media=MEDIA
-        )
-
-    def _ringing(self, state: CallState, *, is_ours: bool) -> list[Draft]:
-        call, rung = state.call, state.rung
-        if is_ours:
-            return [drafts.cancel(call, rung), self._ring()]
-        answer = drafts.answer(
-            call, self._hex(8), rung, mode="audio", track=1, person=PERSON, media=MEDIA
-        )
-        return [
-            drafts.ringing(call, rung, 2),
-            answer,
-            answer,
-            drafts.decline(call, rung, WORDS),
-            drafts.missed(call, rung),
-            self._ring(),
-        ]
-
-    def _held(self, side: Side, state: CallState) -> Draft:
-        """Answer for the other side's next chunk, or for one that was never there."""
-        own, other = side.store.own.origin, side.store.theirs.origin
-        entries = state.chunk_entries.get(other, ())
-        held = state.held.get(own)
-        at = held.chunks if held is not None else 0
-        chunk = (other, entries[at] if at < len(entries) else self._will.randrange(9))
-        return drafts.record_held(state.call, chunk, [(1, "0" * 64, ((0, 3),), (), ())])
-
-    def _live(self, side: Side, state: CallState) -> list[Draft]:
-        own, call = side.store.own.origin, state.call
-        seats = [seat for seat in state.roster.values() if seat.origin == own and seat.left is None]
-        track = (own, self._will.randint(1, 3))
-        join = drafts.join(
-            call, self._hex(8), role="notetaker", track=self._will.randint(2, 200), person=PERSON,
-            media=MEDIA,
-        )  # fmt: skip
-        acts = [
-            join,
-            drafts.record_on(call, track),
-            drafts.record_chunk(call, [(1, self._will.randrange(9), 250, bytes(32))], bytes(32)),
-            drafts.record_off(call, track, bytes(32), 9),
-            drafts.record_agreed(call, ((*track, 250, "0" * 64, 9),)),
-            self._held(side, state),
-            drafts.message(PERSON, PERSON, WORDS, call=call),
-            drafts.fail(call, WORDS),
-        ]
-        for seat in seats:
-            acts += [drafts.hang_up(call, seat.handle), drafts.leave(call, seat.handle)]
-            acts.append(drafts.mode(call, seat.handle, self._will.choice(MODES)))
-        return acts
