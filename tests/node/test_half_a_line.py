@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, ask, exchange, pair, two_nodes
+from fakes.two_nodes import TwoNodes, ask, audited, exchange, pair, two_nodes, until
 from telcon.errors import InvitationError
+from telcon.node.assembly import Node
 
 NAMES = ("arcadia.example", "borealis.example")
 OTHER_WORDS = "abandon ability able about above absent"
@@ -27,8 +28,18 @@ def test_the_two_can_pair_again_and_the_screen_shows_one_line(tmp_path: Path) ->
             await pair(*both.nodes, both.folder / "second")
             await both.up()
             assert len(both.arcadia.desk.snapshot("page")["lines"]) == 1
+            await until(lambda: log_size(both.borealis, NAMES[0]) > 0)
+            assert audited(both.borealis, "audit.line.wrong-previous") == []
+            lines = (await ask(both.borealis, "lines"))["lines"]
+            assert [line["previous"] for line in lines] == [None]
 
     asyncio.run(run())
+
+
+def log_size(node: Node, peer: str) -> int:
+    """Return how much of the newest log of `peer` is here."""
+    record = next(one for one in node.store.lines() if one.peer_name == peer)
+    return node.store.stored_log(record.peer_origin).size
 
 
 def test_a_restart_does_not_bring_the_dead_line_back_to_the_screen(tmp_path: Path) -> None:

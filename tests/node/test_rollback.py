@@ -80,6 +80,7 @@ async def test_a_node_on_an_old_backup_reads_back_what_it_lacks_and_goes_on(
     node = await restored(both, both.folder / "backup", with_marker=True)
     await both.up()
     assert entries(node) == size
+    assert '"entries":3' in await wait_audited(node, "audit.line.refilled")
     await said(node, both.borealis, "as if nothing had been")
     assert both.borealis.store.evidence(line_of(node).identity.line) == []
     assert desk_of(node).broken is None

@@ -23,6 +23,7 @@ __all__ = [
     "LineBroken",
     "LineDown",
     "LineIdentity",
+    "LineRefilled",
     "LineUp",
     "Misbehaviour",
     "Now",
@@ -160,6 +161,13 @@ class LineBroken:
 
 
 @dataclass(frozen=True, slots=True)
+class LineRefilled:
+    """Our own log, of which the store had lost the end, was read back from the peer and proven."""
+
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class PushRefused:
     """The peer did not take a push of ours."""
 
@@ -174,6 +182,7 @@ Event = (
     | ForkFound
     | LineBroken
     | LineDown
+    | LineRefilled
     | LineUp
     | PeerMisbehaved
     | PushRefused

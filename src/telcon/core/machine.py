@@ -33,6 +33,7 @@ from telcon.core.events import (
     LineBroken,
     LineDown,
     LineIdentity,
+    LineRefilled,
     LineUp,
     Now,
     PeerMisbehaved,
@@ -62,6 +63,7 @@ __all__ = [
     "LineDown",
     "LineIdentity",
     "LineMachine",
+    "LineRefilled",
     "LineUp",
     "LogGrowth",
     "Marker",
@@ -356,7 +358,8 @@ class LineMachine:
         books = self._at(now)
         done = self._finish(commit)
         books.events.extend(books.author.settle(done.own_size))
-        books.standing.settle(commit.marker)
+        if read_back := books.standing.settle(commit.marker):
+            books.events.append(LineRefilled(read_back))
         rows = books.mirror.settle(done.theirs_note, done.theirs_size)
         if rows and books.standing.is_whole:
             self._cosign()

@@ -67,6 +67,7 @@ class Standing:
         self.broken = ""
         self._log = log
         self._is_going = False
+        self._lost_from = 0
         self._is_marked = marker is not None
         if marker is None and log.size:
             self.end("the marker is gone, so nobody can tell how far this log was signed")
@@ -132,6 +133,7 @@ class Standing:
             return
         try:
             self.refilling = Refilling(self._log, shown, self.marker)
+            self._lost_from = self._log.stored_size
         except UnmetError as error:
             self.end(str(error))
 
@@ -159,11 +161,17 @@ class Standing:
             return None
         return Marker(self._log.size, root)
 
-    def settle(self, marker: Marker | None) -> None:
-        """Take note that a commit is durable, and `marker` with it."""
+    def settle(self, marker: Marker | None) -> int:
+        """Take note that a commit is durable, and `marker` with it.
+
+        Returns:
+            How many entries were read back, if that has ended with it.
+        """
         if marker is not None:
             self.marker = marker
             self._is_marked = True
         if self.refilling and self.refilling.is_done and self._log.stored_size == self._log.size:
             self.refilling = None
             self.is_whole = True
+            return self._log.stored_size - self._lost_from
+        return 0

@@ -22,6 +22,7 @@ from telcon.core.events import (
     Event,
     ForkFound,
     LineBroken,
+    LineRefilled,
     Misbehaviour,
     PeerMisbehaved,
     PushRefused,
@@ -422,6 +423,8 @@ class Node:
             case LineBroken(reason=reason):
                 desk.broken = _forked(desk) or f"This line has ended: {reason}. Pair it anew."
                 self.audit(AuditEvent.LINE_BROKEN, line=line, reason=reason)
+            case LineRefilled(entries=entries):
+                self.audit(AuditEvent.LINE_REFILLED, line=line, entries=entries)
         desk.board.event(event)
         self._house_links[line].event(event)
         self._renewals[line].event(event)

@@ -110,6 +110,8 @@ class AuditEvent(StrEnum):
     """Their log does not go on from what is held here of the one before: line, why, origin."""
     LINE_BROKEN = "audit.line.broken"
     """line, reason."""
+    LINE_REFILLED = "audit.line.refilled"
+    """The store had lost what our log was signed to; the other side gave it back: line, entries."""
     LINE_ACKNOWLEDGED = "audit.line.acknowledged"
     """The operator took note of two histories: line, reason."""
     EVIDENCE_EXPORTED = "audit.line.evidence-exported"

@@ -57,6 +57,7 @@ HOUSE_ACTS: Final[Mapping[AuditEvent, By]] = {
     AuditEvent.WRONG_SEEN: "peer",
     AuditEvent.WRONG_PREVIOUS: "peer",
     AuditEvent.LINE_BROKEN: "node",
+    AuditEvent.LINE_REFILLED: "node",
     AuditEvent.TRUNK_KEY_MISMATCH: "peer",
     AuditEvent.WRONG_FINGERPRINT: "stranger",
     AuditEvent.RECORDER_FAILED: "node",

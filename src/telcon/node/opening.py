@@ -95,10 +95,19 @@ def _previous(store: Store, before: LineRecord | None) -> tuple[str, int, bytes]
 
 
 def _before(store: Store, record: LineRecord) -> LineRecord | None:
-    """Return the line that `record` takes the place of."""
+    """Return the line that `record` takes the place of.
+
+    One that the other side is not shown to have ever been on is none: it typed other words at the
+    pairing, kept nothing, and could not tell what our new log goes on from.
+    """
     older = [
         other
         for other in store.lines()
-        if other.peer_name == record.peer_name and other.confirmed_at_us < record.confirmed_at_us
+        if other.peer_name == record.peer_name
+        and other.confirmed_at_us < record.confirmed_at_us
+        and (
+            store.stored_log(other.own_origin).newest_note() is not None
+            or store.stored_log(other.peer_origin).size
+        )
     ]
     return max(older, key=lambda one: one.confirmed_at_us, default=None)
