@@ -24,7 +24,7 @@ from telcon.core.transitions import (
 )
 from telcon.core.void import Void
 
-SEEDS = range(400)
+SEEDS = range(300)
 AFTER_AN_ANSWER = {
     f"call.record-{act}" for act in ("chunk", "gap", "held", "agreed", "sealed", "destroyed", "off")
 }
