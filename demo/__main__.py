@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from demo.nodes import ARCADIA, BOREALIS, DemoNode, is_paired, pair
@@ -20,8 +21,21 @@ def main() -> int:
     if arguments.check:
         from demo.check import check  # late: by hand nobody needs the scripted devices
 
+        make_folder(arguments.out)
         return check(arguments.out)
     return by_hand()
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder for proofs, unless it is there, before a whole call is made for it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise SystemExit(
+            f"{out} cannot be used as a folder: {error.strerror}\n"
+            'Name another, new or your own, like: make demo ARGS="--check --out out"'
+        ) from error
 
 
 def by_hand() -> int:

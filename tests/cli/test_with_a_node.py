@@ -1,6 +1,7 @@
 """Commands to a node that runs: what its operator types and reads."""
 
 import asyncio
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,13 +9,19 @@ from pathlib import Path
 import pytest
 
 from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, two_nodes, until, voice
+from node.test_house_link import cosigned, hour
+from node.test_modes import recorders
 from telcon.cli import main
 from telcon.cli.proof import read_moment
 from telcon.core import draft as drafts
 from telcon.core.entry import SUPPORTED_TYPES
 from telcon.core.events import LineIdentity
+from telcon.core.house import STEP
 from telcon.errors import IllegalActError, OperatorError
 from telcon.node.assembly import Node
+from telcon.node.audit import AuditEvent
+from telcon.node.house_acts import acts_of
+from telcon.node.noting import NOTED
 
 
 async def telcon(node: Node, *arguments: str) -> int:
@@ -145,6 +152,13 @@ def test_a_call_is_exported_once_into_an_empty_folder(
             before = sorted((tmp_path / "proof").rglob("*"))
             assert await telcon(both.arcadia, "export", "--last", "--out", out) == 2
             assert sorted((tmp_path / "proof").rglob("*")) == before
+            (tmp_path / "file").touch()
+            for taken in ("file", "file/x", "no/dir/x"):
+                refused = ("export", "--last", "--out", str(tmp_path / taken))
+                assert await telcon(both.arcadia, *refused) == 2
+            advice = f"Make it first: mkdir -p {tmp_path}/no/dir"
+            assert capfd.readouterr().err.splitlines()[-1].strip() == advice
+            assert exported(both.arcadia) == [out], "what was refused is not in the house log"
             unknown = ("export", "--call", "0" * 32, "--out", str(tmp_path / "other"))
             assert await telcon(both.arcadia, *unknown) == 2
             assert "no call 0000" in capfd.readouterr().err
@@ -182,11 +196,14 @@ def test_coverage_is_stated_held_and_shown(
             assert await telcon(both.arcadia, "coverage") == 0
             assert "arcadia.example has stated nothing" in capfd.readouterr().out
             assert await telcon(both.arcadia, "coverage", "--out", out) == 2
+            assert exported(both.arcadia) == []
             stated = ("coverage", "set", "borealis.example", "--hours", "Mon-Fri 08:00-18:00")
             assert await telcon(both.arcadia, *stated, "--from", "2020-01-01") == 0
             said = capfd.readouterr().out
             assert "Stated as entry 2 of our log, held by borealis.example." in said
             assert "said afterwards" in said
+            assert await telcon(both.arcadia, "coverage") == 0
+            assert "entry 2 of arcadia.example, held by both" in capfd.readouterr().out
             assert await telcon(both.arcadia, *stated, "--to", "2020-01-01") == 2
             assert await telcon(both.arcadia, "coverage", "set", "corelia.example") == 2
             assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
@@ -210,9 +227,21 @@ def test_that_there_was_no_call_is_attested_where_there_was_none(
             out = str(tmp_path / "none")
             none = ("attest", "--none", "--line", "borealis.example", "--out", out)
             began = datetime.now(UTC).isoformat()
+            quiet = (*none, "--from", "2020-01-01", "--to", began)
+            assert await telcon(both.arcadia, *none, "--from=2020-01-01", "--to=2020-01-02") == 2
+            assert "it was not there to be called on" in capfd.readouterr().err
+            await until_attested(both.arcadia, capfd, quiet)
+            said = capfd.readouterr().out
+            assert re.search(r"no call on the line \w{32} to borealis.example", said)
+            assert "of before then this shows only that the line was not there" in said
+            assert "borealis.example had not stated by then what its log covers" in said
+            assert await telcon(both.arcadia, "verify", out) == 3
+            said = capfd.readouterr().out
+            assert "from 2020-01-01 00:00:00.000000 UTC to" in said
+            assert "The line was opened at" in said
+            none = (*none[:-1], f"{out}-other")
             await both.phone(both.arcadia).ring()
             over = datetime.now(UTC).isoformat()
-            quiet = (*none, "--from", "2020-01-01", "--to", "2020-01-02T12:00")
             assert await telcon(both.arcadia, "line", "test", "borealis.example") == 0
             assert await telcon(both.arcadia, *none, "--from", over, "--to", "2100-01-01") == 2
             assert "does not reach beyond that time" in capfd.readouterr().err
@@ -224,17 +253,25 @@ def test_that_there_was_no_call_is_attested_where_there_was_none(
             assert "a call touches that time" in said
             assert await telcon(both.arcadia, *none, "--from", over, "--to", began) == 2
             assert await telcon(both.arcadia, *none, "--from", "noon", "--to", over) == 2
-            capfd.readouterr()
-            assert await telcon(both.arcadia, *quiet) == 0
-            said = capfd.readouterr().out
-            assert re.search(r"no call on the line \w{32} to borealis.example", said)
-            assert "borealis.example had not stated by then what its log covers" in said
-            assert await telcon(both.arcadia, "verify", out) == 3
-            assert "from 2020-01-01 00:00:00.000000 UTC to 2020-01-02 12:00:0" in (
-                capfd.readouterr().out
-            )
+            assert "none-other" not in os.listdir(tmp_path)
+            assert exported(both.arcadia) == [out], "what was refused is not in the house log"
 
     asyncio.run(run())
+
+
+async def until_attested(
+    node: Node, capfd: pytest.CaptureFixture[str], attest: tuple[str, ...]
+) -> None:
+    """Attest once the line reaches beyond the time: a cosignature's time is in whole seconds."""
+    while await telcon(node, *attest) != 0:
+        assert "does not reach beyond that time" in capfd.readouterr().err
+        assert await telcon(node, "line", "test", "borealis.example") == 0
+
+
+def exported(node: Node) -> list[str]:
+    """Return the folders of all exports that stand in the house log of a node, oldest first."""
+    acts = reversed(list(acts_of(node.store)))
+    return [str(act.details["folder"]) for act in acts if act.act == AuditEvent.EXPORT_MADE]
 
 
 def test_one_message_of_three_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -257,6 +294,9 @@ def test_one_message_of_three_is_shown(tmp_path: Path, capfd: pytest.CaptureFixt
             place = listed[1].split()[0]
             assert await telcon(both.arcadia, *excerpt, "--message", place) == 2
             assert await telcon(both.arcadia, *excerpt, "--message", "two", "--out", out) == 2
+            none = ("--message", "ours:0", "--out", out)
+            assert await telcon(both.arcadia, *excerpt, *none) == 2
+            assert exported(both.arcadia) == []
             assert await telcon(both.arcadia, *excerpt, "--message", place, "--out", out) == 0
             assert await telcon(both.arcadia, "verify", out) == 3
             assert "This is one message of 3 of this line, in no call" in capfd.readouterr().out
@@ -271,6 +311,11 @@ def is_told(node: Node, call: str) -> bool:
     logs = [node.store.stored_log(origin) for origin in origins]
     is_signed = all(log.cosigned_note_over(log.size - 1) is not None for log in logs)
     return is_signed and line_of(node).machine.fold.calls[call].is_agreed
+
+
+def noted(node: Node) -> list[str]:
+    """Return which acts of commands stand in the house log of a node, oldest first."""
+    return [one.act for one in reversed(list(acts_of(node.store))) if one.act in NOTED]
 
 
 def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
@@ -299,10 +344,14 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
             assert await telcon(both.arcadia, *excerpt, *span) == 2
             assert await telcon(both.arcadia, *excerpt, *span, "--out", out) == 2
             assert "telcon record open --help" in capfd.readouterr().err
+            for refused in (("--out", key), ("--out", out, "--from", "9")):
+                assert await telcon(both.arcadia, *excerpt, *span, "--key", key, *refused) == 2
+            assert noted(both.arcadia) == []
             made = (*excerpt, *span, "--out", out, "--key", key)
             assert await telcon(both.arcadia, *made) == 0
             printed = capfd.readouterr().out
             assert "packets 5 to 14 of borealis.example:1; 5 before and 5 after" in printed
+            assert noted(both.arcadia) == ["audit.record.unsealed", "audit.record.exported"]
             assert "not shown: arcadia.example:1, 20 packets in that time" in printed
             assert await telcon(both.arcadia, "verify", out) == 3
             words = capfd.readouterr().out
@@ -314,6 +363,41 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
             assert await telcon(both.arcadia, "excerpt", "--line", "x", "--track", "x:1") == 2
             for wrong in ("--track=x:1", "--from=now", "--from=9", "--also=borealis.example"):
                 assert await telcon(both.borealis, *everything, "--out", f"{out}-2", wrong) == 2
+
+    asyncio.run(run())
+
+
+@on_two_nodes
+async def test_a_receipt_of_an_act_that_is_refused_is_not_said_to_be_made(both: TwoNodes) -> None:
+    arcadia, borealis = both.nodes
+    hour(arcadia)
+    await cosigned(arcadia, borealis, STEP)
+    taken, out = str(both.folder / "taken"), str(both.folder / "receipt")
+    (both.folder / "taken").touch()
+    for entry, place in ((0, taken), (0, f"{taken}/x"), (STEP * 9, out)):
+        refused = ("house", "export", "--entry", str(entry), "--out", place)
+        assert await telcon(arcadia, *refused) == 2
+    assert noted(arcadia) == []
+    assert await telcon(arcadia, "house", "export", "--entry", "0", "--out", out) == 0
+    assert noted(arcadia) == ["audit.house.exported"]
+
+
+def test_a_recorder_that_is_off_already_is_said_to_be_in_two_lines(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as both:
+            rey, voss, call = await both.call()
+            await recorders(True, rey, voss)
+            off = ("record", "off", "borealis.example", "--reason", "asked for")
+            assert await telcon(both.arcadia, *off) == 0
+            capfd.readouterr()
+            assert await telcon(both.arcadia, *off) == 2
+            what, advice = capfd.readouterr().err.splitlines()
+            assert what == "telcon: the recorder of this call is off already"
+            assert "principal's page shows how both recorders stand" in advice
+            await rey.do("hang-up", call=call)
+            await rey.wait_past(call)
 
     asyncio.run(run())
 

@@ -1,12 +1,17 @@
 """Every command where there is nothing to talk to: one sentence, one of advice, no traceback."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from telcon.cli import main
 from telcon.cli.line import _previous
+from telcon.cli.record import _in_two_lines
+from telcon.errors import OperatorError
 
 ASKING = [
     ["line", "invite", "--out", "invitation"],
@@ -79,6 +84,56 @@ def test_running_a_folder_without_settings_says_to_make_them(
     assert list(tmp_path.iterdir()) == []
 
 
+AS_NOBODY = """
+import os, sys
+import telcon.cli
+telcon.cli._parser()  # while its modules may still be read
+if os.getuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+sys.exit(telcon.cli.main(sys.argv[1:]))
+"""
+
+
+def test_running_the_node_of_another_user_says_to_be_that_user(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    assert main(["--data", str(node), *INIT]) == 0
+    if os.getuid() != 0:
+        (node / "node.toml").chmod(0)
+    command = [sys.executable, "-c", AS_NOBODY, "--data", str(node), "node", "run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    what, advice = done.stderr.splitlines()
+    assert what == f"telcon: this user may not read {node / 'node.toml'}"
+    assert advice.strip() == "Be the user that the node runs as."
+    assert done.returncode == 2
+
+
+def test_running_what_is_a_file_says_to_name_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    what, advice = said(tmp_path / "file", capsys, "node", "run")
+    assert what == f"telcon: {tmp_path / 'file'} is a file, not the folder of a node"
+    assert "telcon --data FOLDER node run" in advice
+
+
+@pytest.mark.parametrize("there", ["keeper.key", "keeper.key.pub"])
+def test_of_a_keepers_key_no_half_stays(
+    there: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / there).write_text("mine")
+    out = str(tmp_path / "keeper.key")
+    what, advice = said(tmp_path, capsys, "keeper", "new", "--out", out)
+    assert what == f"telcon: {tmp_path / there} cannot be written: File exists; nothing was written"
+    assert advice
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [(there, "mine")]
+
+
+def test_what_a_node_says_without_advice_is_said_with_it() -> None:
+    error = _in_two_lines(OperatorError("The recorder of this call is off already."))
+    assert str(error) == "the recorder of this call is off already"
+    assert "principal's page shows how both recorders stand" in error.advice()
+
+
 def test_a_node_is_set_up_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--data", str(tmp_path / "node"), *INIT]) == 0
     capsys.readouterr()
@@ -111,6 +166,7 @@ def test_verifying_what_is_not_there_could_not_be_read(
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
     printed = capsys.readouterr()
     assert str(tmp_path / "nowhere") in printed.out + printed.err
+    assert printed.out.endswith("\n\nVerdict: COULD NOT BE READ\n")
 
 
 def test_a_card_that_is_none_could_not_be_read(

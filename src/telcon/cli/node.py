@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 
 from telcon.core.seal import Person
+from telcon.errors import SettingsError
 from telcon.node.folder import prepare_folder
 from telcon.node.settings import (
+    FILE_NAME,
     LineSettings,
     LinkSettings,
     MediaSettings,
@@ -82,6 +85,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    _require_readable(arguments.data)
     from telcon.cli.running import run_node  # late: brings the whole node
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -95,3 +99,27 @@ def _run(arguments: argparse.Namespace) -> int:
 
     asyncio.run(until_signal())
     return 0
+
+
+def _require_readable(folder: Path) -> None:
+    """Refuse the folder of another user, and what is no folder, where nothing in it is amiss.
+
+    Whatever else is wrong with it is said by who reads it.
+
+    Raises:
+        SettingsError: the settings may not be read, or `folder` is a file.
+    """
+    try:
+        os.close(os.open(folder / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC))
+    except PermissionError as error:
+        raise SettingsError(
+            f"this user may not read {folder / FILE_NAME}",
+            advice="Be the user that the node runs as.",
+        ) from error
+    except NotADirectoryError as error:
+        raise SettingsError(
+            f"{folder} is a file, not the folder of a node",
+            advice="Name the node's own: telcon --data FOLDER node run",
+        ) from error
+    except OSError:
+        return

@@ -4,6 +4,7 @@ import argparse
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from telcon.core.entry import LAYERS
 from telcon.errors import MalformedError, OperatorError, SealedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from telcon.node.proof.steps import Progress
     from telcon.node.record.sealing import PrivateKey
@@ -22,7 +23,7 @@ __all__ = [
     "add_commands",
     "line_named",
     "logs_of",
-    "note_export",
+    "noting_export",
     "read_moment",
     "read_private_key",
     "read_time",
@@ -155,8 +156,6 @@ def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _export(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
-    from telcon.node.audit import AuditEvent
-    from telcon.node.noting import note
     from telcon.node.proof import export_call
     from telcon.node.store import Store
     from telcon.node.store.further import further_witnesses
@@ -164,19 +163,17 @@ def _export(arguments: argparse.Namespace) -> int:
     key = read_private_key(arguments.key) if arguments.key is not None else None
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         call, record = _find_call(store, arguments.call, progress)
-        out = str(arguments.out)
-        if key is not None:
-            keeper = key.reader.id.hex()
-            note(arguments.data, AuditEvent.RECORD_UNSEALED, call=call, keeper=keeper, folder=out)
-        note(arguments.data, AuditEvent.EXPORT_MADE, call=call, layer=arguments.show, folder=out)
+        recordings = _recordings(arguments.data, store, call, record, key)
+        opened_with = key if recordings else None
         report = export_call(
             **logs_of(store, record),
             call=call,
             out=arguments.out,
             layer=arguments.show,
             whole_log=arguments.whole_log,
-            recordings=_recordings(arguments.data, store, call, record, key),
+            recordings=recordings,
             further=further_witnesses(store, record),
+            told=noting_export(arguments, opened_with, layer=arguments.show, call=call),
             progress=progress,
         )
     print(f"{report.folder}: {report.receipts} receipts of call {call}, layer {arguments.show}")
@@ -207,9 +204,9 @@ def _evidence(arguments: argparse.Namespace) -> int:
     for number, (record, fork) in enumerate(found, 1):
         out = _numbered(arguments.out, number)
         fields = {"line": record.line, "folder": str(out)}
-        note(arguments.data, AuditEvent.EVIDENCE_EXPORTED, **fields)
         cards = parse_key_card(record.own_card), parse_key_card(record.peer_card)
-        export_fork(fork, cards, out)
+        told = partial(note, arguments.data, AuditEvent.EVIDENCE_EXPORTED, **fields)
+        export_fork(fork, cards, out, told)
         print(f"{out}: two histories on the line to {record.peer_name}")
     return 0
 
@@ -265,12 +262,32 @@ def _recordings(
     ]
 
 
-def note_export(arguments: argparse.Namespace, **fields: str) -> None:
-    """Write into the house log that something is about to be exported to `arguments.out`."""
+def noting_export(
+    arguments: argparse.Namespace, opened_with: "PrivateKey | None" = None, **fields: str
+) -> "Callable[[], None]":
+    """Return what an export to `arguments.out` calls before its first byte, to stand in the log.
+
+    What is refused before that was not made, and is not in the log. `opened_with` is the
+    record-keeper's key by which a record is read for it, if there is one.
+
+    Raises:
+        OperatorError: `arguments.out` is taken.
+        StorageError: the folder around it is not there, or cannot be written.
+    """
     from telcon.node.audit import AuditEvent
     from telcon.node.noting import note
+    from telcon.node.proof.files import require_place
 
-    note(arguments.data, AuditEvent.EXPORT_MADE, **fields, folder=str(arguments.out))
+    out = str(arguments.out)
+
+    def tell() -> None:
+        if opened_with is not None:
+            opened = {"call": fields["call"], "keeper": opened_with.reader.id.hex()}
+            note(arguments.data, AuditEvent.RECORD_UNSEALED, **opened, folder=out)
+        note(arguments.data, AuditEvent.EXPORT_MADE, **fields, folder=out)
+
+    require_place(arguments.out)  # before minutes of reading
+    return tell
 
 
 def logs_of(store: "StoreReader", record: "LineRecord") -> dict[str, Any]:
@@ -350,20 +367,25 @@ def read_time(text: str) -> int:
 def _attest(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
     from telcon.node.proof import attest_none
+    from telcon.node.proof.absence_check import opening_words
     from telcon.node.store import Store
 
     since_us, until_us = read_time(arguments.since), read_time(arguments.until)
     with Store.open_read_only(arguments.data) as store, ProgressLine() as progress:
         record = only_line_named(store, arguments.line)
-        note_export(arguments, layer="absence", line=record.line)
+        logs = logs_of(store, record)
         found = attest_none(
-            **logs_of(store, record),
+            **logs,
             from_us=since_us,
             to_us=until_us,
             out=arguments.out,
+            told=noting_export(arguments, layer="absence", line=record.line),
             progress=progress,
         )
+        opened = opening_words((logs["ours"], logs["theirs"]), since_us, until_us)
     print(f"{arguments.out}: no call on the line {record.line} to {record.peer_name} in that time")
+    if opened:
+        print(f"  {opened}")
     print(f"  line tests answered in it: {found.tests}")
     for origin in (record.own_origin, record.peer_origin):
         if not found.statements.of(origin):
@@ -396,11 +418,11 @@ def _excerpt(arguments: argparse.Namespace) -> int:
                 "it takes the place of a message, and a folder to write to",
                 advice="Like: --message ours:17 --out FOLDER",
             )
-        note_export(arguments, layer="excerpt", line=record.line)
         talk = export_message(
             **logs_of(store, record),
             place=(origins[side], int(index)),
             out=arguments.out,
+            told=noting_export(arguments, layer="excerpt", line=record.line),
             progress=progress,
         )
     print(f"{arguments.out}: one message of {talk.left_out + 1}; the others stay sealed")
@@ -409,8 +431,6 @@ def _excerpt(arguments: argparse.Namespace) -> int:
 
 def _excerpt_of_call(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
-    from telcon.node.audit import AuditEvent
-    from telcon.node.noting import note
     from telcon.node.proof import export_span
     from telcon.node.record.place import SUFFIX, RecordPlace
     from telcon.node.store import Store
@@ -438,10 +458,6 @@ def _excerpt_of_call(arguments: argparse.Namespace) -> int:
             )
         key = read_private_key(arguments.key) if arguments.key is not None else None
         place = RecordPlace(arguments.data, paths.pop())
-        if key is not None:
-            keeper, out = key.reader.id.hex(), str(arguments.out)
-            note(arguments.data, AuditEvent.RECORD_UNSEALED, call=call, keeper=keeper, folder=out)
-        note_export(arguments, layer="excerpt", call=call)
         report = export_span(
             **logs_of(store, record),
             call=call,
@@ -451,6 +467,7 @@ def _excerpt_of_call(arguments: argparse.Namespace) -> int:
             open_journal=lambda: place.read(key),
             out=arguments.out,
             also=None if "all" in arguments.also else others,
+            told=noting_export(arguments, key, layer="excerpt", call=call),
             progress=progress,
         )
     print(
@@ -528,6 +545,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from telcon.cli.progress import ProgressLine
     from telcon.node.proof import format_json, format_words, verify_paths
     from telcon.node.proof.steps import QUIET
+    from telcon.node.proof.verify import closing_words
 
     with ProgressLine() as progress:
         report = verify_paths(
@@ -537,7 +555,10 @@ def _verify(arguments: argparse.Namespace) -> int:
             witnesses=arguments.witness,
             progress=QUIET if arguments.json else progress,
         )
-    print(format_json(report) if arguments.json else format_words(report), end="")
+    if arguments.json:
+        print(format_json(report), end="")
+    else:
+        print(format_words(report) + closing_words(report), end="")
     return report.exit_code
 
 

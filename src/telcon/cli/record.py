@@ -89,27 +89,41 @@ def _new(arguments: argparse.Namespace) -> int:
 
     key = PrivateKey.generate()
     public = arguments.out.with_name(arguments.out.name + ".pub")
-    for path, data, mode in (
-        (arguments.out, format_private_key(key), 0o600),
-        (public, format_keeper(key.reader), 0o644),
-    ):
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be written: {error.strerror}",
-                advice="Name a file that does not exist yet, in a folder you may write to.",
-            ) from error
+    _write_both(
+        (arguments.out, format_private_key(key), 0o600), (public, format_keeper(key.reader), 0o644)
+    )
     print(
         f"{arguments.out}: the private key. Whoever has it opens the records; keep it off the node."
     )
     print(f"{public}: give it to the node with: telcon keeper add PEER {public}")
     print(f"Its id: {key.reader.id.hex()}")
     return 0
+
+
+def _write_both(*files: tuple[Path, bytes, int]) -> None:
+    """Write new files of those bytes and modes, all of them or none: half a pair is of no use.
+
+    Raises:
+        StorageError: one is there already, or cannot be written.
+    """
+    made: list[Path] = []
+    try:
+        for path, data, mode in files:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            made.append(path)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+    except BaseException as error:
+        for one in made:
+            one.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}; nothing was written",
+            advice="Name a file that does not exist yet, in a folder you may write to.",
+        ) from error
 
 
 def _add(arguments: argparse.Namespace) -> int:
@@ -200,10 +214,20 @@ def _path_of(store: "StoreReader", call: str, line: str | None) -> str:
 
 def _switch(arguments: argparse.Namespace) -> int:
     request = {"do": "recorder", "peer": arguments.name, "reason": arguments.reason}
-    call = _ask(arguments, request)["call"]
+    try:
+        call = _ask(arguments, request)["call"]
+    except OperatorError as error:
+        raise _in_two_lines(error) from error
     state = "on again" if arguments.reason is None else "off; the other side sees it"
     print(f"The recorder of the call {call} is {state}.")
     return 0
+
+
+def _in_two_lines(error: OperatorError) -> OperatorError:
+    """Return what the node says in a page's way, which needs no advice beside a button."""
+    said = str(error).removesuffix(".")
+    advice = error.advice() or "In the call, the principal's page shows how both recorders stand."
+    return OperatorError(f"{said[:1].lower()}{said[1:]}", advice=advice)
 
 
 def _destroy(arguments: argparse.Namespace) -> int:

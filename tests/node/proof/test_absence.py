@@ -128,6 +128,38 @@ def test_a_quiet_time_is_proven_and_bounded(tmp_path: Path) -> None:
     assert "Not shown: what was said on other lines and other channels" in words
 
 
+def opened_at(hours: float) -> SignedLine:
+    """Return a line that was opened so many hours after midnight, and tested until noon."""
+    line = at(SignedLine(), hours).open()
+    for hour in range(int(hours) + 1, 13):
+        at(line, hour).test()
+    return line
+
+
+def test_of_a_time_before_the_line_it_shows_only_that_there_was_no_line(tmp_path: Path) -> None:
+    line = opened_at(5.5)
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "The line was opened at 2026-09-22 05:30:01.000000 UTC by arcadia.example's" in words
+    assert "of before then this shows only that the line was not there to be called on" in words
+    before = day()
+    assert "The line was opened" not in words_of(attest(before, tmp_path / "other"), before)
+
+
+def test_a_time_that_was_over_when_the_line_was_opened_is_not_attested(tmp_path: Path) -> None:
+    said = refusal(opened_at(8.5), tmp_path / "out")
+    assert "the line was opened at 2026-09-22 08:30:0" in said
+    assert "it was not there to be called on" in said
+
+
+def test_a_folder_of_a_time_before_the_line_is_still_proven_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = opened_at(8.5)
+    monkeypatch.setattr(attest_module, "_require_opened", lambda *_: None)
+    words = words_of(attest(line, tmp_path / "out"), line)
+    assert "after that time: this shows only that the line was not there" in words
+
+
 def test_without_cards_it_is_only_consistent(tmp_path: Path) -> None:
     assert check(attest(day(), tmp_path / "out")).verdict is Verdict.CONSISTENT
 

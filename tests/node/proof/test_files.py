@@ -64,6 +64,47 @@ def test_what_took_the_place_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert read_folder(tmp_path) == {"call": b"mine"}
 
 
+def test_where_no_folder_can_be_made_it_is_said_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="there is no folder") as missing:
+        FolderWriter(tmp_path / "no" / "a b" / "call")
+    assert missing.value.advice() == f"Make it first: mkdir -p '{tmp_path}/no/a b'"
+    for place in (tmp_path / "file" / "call", tmp_path / "file" / "more" / "call"):
+        with pytest.raises(StorageError, match="file is a file; nothing was written"):
+            FolderWriter(place)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_of_others_is_no_place_to_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(StorageError, match="this user may not write to"):
+        FolderWriter(tmp_path / "call")
+
+
+def test_what_is_told_first_is_told_once_the_place_is_there_and_stops_the_writing(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+
+    def refuse() -> None:
+        raise OperatorError("the house log takes nothing")
+
+    def tell() -> None:
+        told.append("told")
+
+    with pytest.raises(StorageError):
+        FolderWriter(tmp_path / "no" / "call", tell)
+    assert told == []
+    with FolderWriter(tmp_path / "call", tell) as writer:
+        assert told == ["told"]
+        writer.write("a", b"a")
+    with pytest.raises(OperatorError, match="takes nothing"):
+        FolderWriter(tmp_path / "call", refuse)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_with_too_many_files_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.signed_line import CALL, SignedLine
+from fakes.signed_line import CALL, LINE, SignedLine
 from node.proof.rig import export, read_folder, write_cards
 from telcon.ledger import (
     COSIGNATURE_ED25519,
@@ -26,6 +26,7 @@ from telcon.ledger import (
     sign_checkpoint,
 )
 from telcon.node.proof import Verdict, VerifyReport, format_words, verify_paths
+from telcon.node.proof.verify import closing_words
 
 TALK = SignedLine().open().talk()
 
@@ -277,6 +278,49 @@ def test_what_is_neither_folder_nor_receipt_is_said_to_be(folder: Path, cards: l
 def test_a_receipt_without_its_entry_cannot_be_read(folder: Path, cards: list[Path]) -> None:
     ring(folder).with_suffix(".entry").unlink()
     assert verify_paths([ring(folder)], cards=cards).exit_code == 2
+
+
+def test_cards_of_another_line_are_said_once_and_nothing_false_of_the_recordings(
+    folder: Path, tmp_path: Path
+) -> None:
+    other = SignedLine(("corelia.example", "drusia.example"), (3, 70), "5c2e" * 8)
+    (tmp_path / "others").mkdir()
+    cards = write_cards(other, tmp_path / "others")
+    for given in (cards, cards[:1]):
+        report = verify_paths([folder], cards=given)
+        assert report.exit_code == 1
+        (fault,) = report.paths[0].faults
+        assert f"the keys you gave are of line {'5c2e' * 8} (corelia.example" in fault
+        assert f"of line {LINE} (arcadia.example, borealis.example)" in fault
+    (folder / "README.txt").write_text("altered")
+    assert fault_of(verify_paths([folder], cards=cards)) == "README.txt was altered"
+
+
+def test_where_a_receipt_does_not_hold_its_recording_is_not_said_to_be_false(folder: Path) -> None:
+    theirs = mirror_policy(TALK.borealis.card.log, TALK.arcadia.card.mirror)
+    report = verify_paths([folder], policy=policy_file(folder.parent, format_policy(theirs)))
+    assert report.exit_code == 1
+    assert "are not for the log" in fault_of(report)
+    assert "not the recording" not in fault_of(report)
+
+
+def test_the_verdict_stands_in_the_last_line_too(folder: Path, cards: list[Path]) -> None:
+    proven = verify_paths([folder], cards=cards)
+    assert closing_words(proven) == "\nVerdict: PROVEN\n"
+    both = verify_paths([folder, folder / "nowhere"], cards=cards)
+    assert closing_words(both) == "\nVerdict of all 2: COULD NOT BE READ\n"
+    assert "under no key that you gave" in closing_words(verify_paths([folder]))
+
+
+@pytest.mark.parametrize("broken", ["altered", "missing", "additional"])
+def test_of_a_folder_that_did_not_come_as_it_was_made_another_is_advised(
+    broken: str, folder: Path, cards: list[Path]
+) -> None:
+    file = folder / ("more" if broken == "additional" else "README.txt")
+    file.unlink() if broken == "missing" else file.write_text("mine")
+    assert closing_words(verify_paths([folder], cards=cards)) == (
+        "\nAsk whoever gave you the folder for it again.\nVerdict: NOT PROVEN\n"
+    )
 
 
 def test_the_words_name_keys_and_clocks(folder: Path, cards: list[Path]) -> None:

@@ -5,13 +5,16 @@
    mirror, on that side's clock, and a prefix of the whole log.
 3. No call touches the time on either clock (`absence`), and nothing in it is unreadable here.
 4. What both sides stated of coverage, and what they stated before the time began.
+5. When the line was opened, where the time begins before that.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from telcon.core.coverage import ALWAYS, Statement, hours_in_words, stretches
-from telcon.core.entry import MODES
+from telcon.core.entry import MODES, LineOpened, read_entry_untrusted
+from telcon.core.stored import StoredLog
 from telcon.errors import MalformedError, PeerError, ProofError
 from telcon.ledger import mirror_name, organisation, root_at, verify_checkpoint
 from telcon.node.proof import layout
@@ -22,7 +25,7 @@ from telcon.node.proof.layout import SIDES, AbsenceAccount
 from telcon.node.proof.trust import Keys
 from telcon.node.proof.wording import utc_from_seconds, utc_from_us
 
-__all__ = ["AbsenceCheck", "touch_words"]
+__all__ = ["AbsenceCheck", "opened_by", "opening_words", "touch_words"]
 
 SHOWN_TOUCHES: Final = 10
 WIDE_US: Final = 2 * 60 * 60 * 1_000_000  # tests come each hour, unless the operator says otherwise
@@ -129,6 +132,9 @@ class AbsenceCheck(FolderCheck[AbsenceAccount]):
             f" {begin} to {end}, by the clock of either. If one of the two nodes told the truth and"
             " its clock was right, none was rung, answered or held on this line in that time."
         )
+        opened = opening_words(self.logs.values(), summary.from_us, summary.to_us)  # 5
+        if opened:
+            self.also.append(opened)
         if found.void_rings:
             self.also.append(
                 f"{found.void_rings} rings of that time had no effect: they made no call."
@@ -211,6 +217,33 @@ class AbsenceCheck(FolderCheck[AbsenceAccount]):
                 f"{name} had stated beforehand that its log covers {what} that time: where it does"
                 " not, that its log is silent shows only that nothing was logged."
             )
+
+
+def opened_by(logs: Iterable[StoredLog]) -> dict[str, int]:
+    """Return when each log of a line began, on its author's clock, by whose it is."""
+    found = {}
+    for log in logs:
+        first = read_entry_untrusted(log.entries(0, 1)[0]) if log.size else None
+        if isinstance(first, LineOpened):
+            found[organisation(log.origin)] = first.time
+    return found
+
+
+def opening_words(logs: Iterable[StoredLog], from_us: int, to_us: int) -> str:
+    """Say that the line was opened only after the time had begun; empty if it was there before."""
+    opened = opened_by(logs)
+    if not opened or max(opened.values()) <= from_us:
+        return ""
+    clocks = " and ".join(f"{utc_from_us(us)} by {who}'s clock" for who, us in opened.items())
+    if min(opened.values()) >= to_us:
+        return (
+            f"The line was opened at {clocks}, after that time: this shows only that the line was"
+            " not there to be called on."
+        )
+    return (
+        f"The line was opened at {clocks}, when that time had begun: of before then this shows only"
+        " that the line was not there to be called on."
+    )
 
 
 def touch_words(found: Findings) -> list[str]:

@@ -17,12 +17,13 @@ from telcon.errors import OperatorError, StorageError
 from telcon.ledger import KeyCard, verify_checkpoint
 from telcon.node.proof import layout
 from telcon.node.proof.absence import Bounds, Findings, Until, survey
-from telcon.node.proof.absence_check import touch_words
+from telcon.node.proof.absence_check import opened_by, touch_words
 from telcon.node.proof.export import CutLog, ExportedLog, Side, sides_of, write_log, write_policies
-from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import AbsenceAccount
 from telcon.node.proof.readme import absence_readme
 from telcon.node.proof.steps import QUIET, Progress
+from telcon.node.proof.wording import utc_from_us
 
 __all__ = ["attest_none"]
 
@@ -81,16 +82,19 @@ def attest_none(
     from_us: int,
     to_us: int,
     out: Path,
+    told: Callable[[], None] = nobody,
     progress: Progress = QUIET,
 ) -> Findings:
     """Write to `out` the proof that neither log has a call from `from_us` up to `to_us`.
+
+    `told` is called right before the first byte, as of any export.
 
     Returns:
         What both logs tell of that time.
 
     Raises:
-        OperatorError: a call touches it; a log does not reach beyond it; it is no time at all; or
-            `out` is taken.
+        OperatorError: a call touches it; a log does not reach beyond it; the line was opened only
+            after it; it is no time at all; or `out` is taken.
         StorageError: the disk refused, or the store's own proofs do not hold.
         PeerError: a stored checkpoint is not what it should be.
     """
@@ -98,6 +102,7 @@ def attest_none(
         raise OperatorError(
             "it ends before it begins", advice="Give --to a later time than --from."
         )
+    _require_opened(ours, theirs, to_us)
     sides = sides_of(ours, theirs, own_card, peer_card)
     prefixes = [_Prefix(side) for side in sides]
     befores = [_last_before(side, from_us) for side in sides]
@@ -113,7 +118,7 @@ def attest_none(
     cut = [CutLog(side.log, end.size) for side, end in zip(sides, ends, strict=True)]
     found = survey(cut[0], cut[1], bounds, from_us, to_us, progress)  # 3
     _require_nothing(found)
-    with FolderWriter(out) as writer:  # 4
+    with FolderWriter(out, told) as writer:  # 4
         for side, before, after, end in zip(sides, befores, afters, ends, strict=True):
             write_policies(writer, side)
             if before is not None:
@@ -125,6 +130,18 @@ def attest_none(
         writer.write(layout.README, absence_readme(account).encode())
         writer.finish()
     return found
+
+
+def _require_opened(ours: ExportedLog, theirs: ExportedLog, to_us: int) -> None:
+    """Refuse a time that was over when the line was opened: its silence then shows nothing."""
+    opened = opened_by((ours, theirs))
+    if opened and min(opened.values()) >= to_us:
+        clocks = " and ".join(f"{utc_from_us(us)} by {who}'s clock" for who, us in opened.items())
+        raise OperatorError(
+            f"the line was opened at {clocks}: in that time it was not there to be called on",
+            advice="Give a time that ends later. Of an older line, attest by its id: telcon line"
+            " list",
+        )
 
 
 def _require_nothing(found: Findings) -> None:

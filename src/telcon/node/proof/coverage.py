@@ -1,6 +1,6 @@
 """The proof folder of what one side stated that its log of a line covers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from telcon.ledger import KeyCard
 from telcon.node.proof import layout
 from telcon.node.proof.check import FolderCheck
 from telcon.node.proof.export import ExportedLog, sides_of, write_policies, write_receipt
-from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import SIDES, CoverageAccount
 from telcon.node.proof.readme import coverage_readme
 from telcon.node.proof.selection import fold_line
@@ -67,9 +67,12 @@ def export_coverage(
     own_card: KeyCard,
     peer_card: KeyCard,
     out: Path,
+    told: Callable[[], None] = nobody,
     progress: Progress = QUIET,
 ) -> int:
     """Write the receipts of all our statements about a line to `out`; return how many.
+
+    `told` is called right before the first byte, as of any export.
 
     Raises:
         OperatorError: there is none that the other side has cosigned, or `out` is taken.
@@ -77,24 +80,23 @@ def export_coverage(
         PeerError: a stored checkpoint is not what it should be.
     """
     statements = find_statements(ours, theirs, progress)[ours.origin]
+    held = [one for one in statements if ours.cosigned_note_over(one.index) is not None]
+    if not held:
+        raise OperatorError(
+            f"{own_card.name} has stated nothing about this line that {peer_card.name} holds",
+            advice="State it with: telcon coverage set",
+        )
     own, peer = sides_of(ours, theirs, own_card, peer_card)
-    with FolderWriter(out) as writer:
+    with FolderWriter(out, told) as writer:
         for side in (own, peer):
             write_policies(writer, side)
-        written = [
-            write_receipt(writer, own, one.index, one.entry, _SHOWN_MEMBERS) for one in statements
-        ]
-        count = sum(path is not None for path in written)
-        if not count:
-            raise OperatorError(
-                f"{own_card.name} has stated nothing about this line that {peer_card.name} holds",
-                advice="State it with: telcon coverage set",
-            )
+        for one in held:
+            write_receipt(writer, own, one.index, one.entry, _SHOWN_MEMBERS)
         account = CoverageAccount(own_card.line, own_card.name, peer_card.name)
         writer.write(layout.COVERAGE, layout.format_account(account))
         writer.write(layout.README, coverage_readme(account).encode())
         writer.finish()
-    return count
+    return len(held)
 
 
 class CoverageCheck(FolderCheck[CoverageAccount]):

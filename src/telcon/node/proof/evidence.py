@@ -8,6 +8,7 @@
 Whoever writes it checks it first, as a stranger would.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from telcon.ledger import (
     mirror_policy,
     verify_fork,
 )
-from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import POLICY, README
 
 __all__ = ["CARD", "FIRST", "PATH", "SECOND", "export_fork"]
@@ -77,8 +78,12 @@ _DIFFERENT = """\
                      consistency proof (section 2.1.2) from that root to the one of second.note."""
 
 
-def export_fork(fork: Fork, cards: tuple[KeyCard, KeyCard], out: Path) -> None:
+def export_fork(
+    fork: Fork, cards: tuple[KeyCard, KeyCard], out: Path, told: Callable[[], None] = nobody
+) -> None:
     """Write `fork` to `out`, whole or not at all; `cards` are those of the line's two sides.
+
+    `told` is called right before the first byte, as of any export.
 
     Raises:
         OperatorError: `out` is taken.
@@ -98,7 +103,7 @@ def export_fork(fork: Fork, cards: tuple[KeyCard, KeyCard], out: Path) -> None:
         why=why,
         hash=fork_hash(fork).hex(),
     )
-    with FolderWriter(out) as writer:
+    with FolderWriter(out, told) as writer:
         writer.write(FIRST, fork.first)
         writer.write(SECOND, fork.second)
         if fork.path:

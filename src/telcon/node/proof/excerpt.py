@@ -4,6 +4,7 @@ Which type an entry has stands in clear, and whether it had effect is told by fo
 the whole logs, seals unopened, prove the counts; the one message is opened by its receipt.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ from telcon.node.proof.export import (
     write_policies,
     write_receipt,
 )
-from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import SIDES, ExcerptAccount
 from telcon.node.proof.readme import excerpt_readme
 from telcon.node.proof.selection import fold_line
@@ -101,9 +102,12 @@ def export_message(
     peer_card: KeyCard,
     place: Place,
     out: Path,
+    told: Callable[[], None] = nobody,
     progress: Progress = QUIET,
 ) -> Talk:
     """Write the proof folder of the message at `place` to `out`; return what it leaves out.
+
+    `told` is called right before the first byte, as of any export.
 
     Raises:
         OperatorError: there is no such message, the other side has not cosigned it yet, or `out`
@@ -121,7 +125,7 @@ def export_message(
             advice="Leave out --message to see which there are.",
         )
     shown = next(side for side in sides if side.log.origin == place[0])
-    with FolderWriter(out) as writer:
+    with FolderWriter(out, told) as writer:
         for side, (size, note) in zip(sides, ends, strict=True):
             write_policies(writer, side)
             write_log(writer, side, size, note, progress)

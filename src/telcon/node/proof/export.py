@@ -10,7 +10,7 @@
 4. call.json, README.txt, SHA256SUMS; all durable; then the folder takes its name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -34,7 +34,7 @@ from telcon.ledger import (
 from telcon.node.proof import layout
 from telcon.node.proof.alone import author_policy
 from telcon.node.proof.ends import outcome_words
-from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.further import FurtherWitnesses, WitnessedLog, policy_met
 from telcon.node.proof.layout import SIDES, Summary, SummaryEntry, SummaryRecording
 from telcon.node.proof.readme import readme
@@ -131,13 +131,15 @@ def export_call(
     whole_log: bool = False,
     recordings: Sequence[tuple[str, Iterable[bytes]]] = (),
     further: FurtherWitnesses | None = None,
+    told: Callable[[], None] = nobody,
     progress: Progress = QUIET,
 ) -> ExportReport:
     """Write the proof folder of `call` to `out`, whole or not at all.
 
     `ours` is the log this side writes, `theirs` the other's as mirrored here. `recordings` are
     (file name, its pieces); they are content and left out of every other layer. `further` are
-    witnesses of our log. `progress` hears how far it is.
+    witnesses of our log. `told` is called when nothing but the disk can refuse any more, right
+    before the first byte; nothing is written if it raises. `progress` hears how far it is.
 
     Raises:
         OperatorError: the line has no such call, or `out` is taken.
@@ -152,7 +154,7 @@ def export_call(
         ours = WitnessedLog(ours, further)
         own_policy = policy_met(own_policy, further, _notes(ours, selection, whole_log=whole_log))
     sides = sides_of(ours, theirs, own_card, peer_card, own_policy)
-    with FolderWriter(out) as writer:
+    with FolderWriter(out, told) as writer:
         exporter = _Exporter(writer, sides, selection, shown.members, progress)
         exporter.write_receipts()
         if layer == layout.LAYER_NAMES[-1]:

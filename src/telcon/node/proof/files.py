@@ -3,10 +3,11 @@
 import contextlib
 import errno
 import os
+import shlex
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -134,6 +135,42 @@ def read_plain(path: Path, limit: int) -> bytes:
     return DiskFiles(path.parent).read(path.name, limit)
 
 
+def nobody() -> None:
+    """Tell nobody that a folder is about to be written."""
+
+
+def require_place(target: Path) -> None:
+    """Refuse a place where no new folder can be made.
+
+    Raises:
+        OperatorError: it exists and is not an empty folder.
+        StorageError: the folder around it is not there, or cannot be written.
+    """
+    above = target.absolute().parent
+    try:
+        _require_free(target)
+        standing = next(one for one in (above, *above.parents) if one.exists())
+        is_folder = standing.is_dir()
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if not is_folder:
+        raise StorageError(
+            f"{target} could not be written: {standing} is a file; nothing was written",
+            advice="Name a new folder in one that exists.",
+        )
+    if standing != above:
+        raise StorageError(
+            f"{target} could not be written: there is no folder {above}; nothing was written",
+            advice=f"Make it first: mkdir -p {shlex.quote(str(above))}",
+        )
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise StorageError(
+            f"{target} could not be written: this user may not write to {above}; nothing was"
+            " written",
+            advice="Name a new folder in one that you may write to.",
+        )
+
+
 class FolderWriter:
     """Writes a new proof folder beside its place and moves it there when it is whole.
 
@@ -141,15 +178,16 @@ class FolderWriter:
     at most a folder with a leading dot and `.partial` in its name, never half a proof folder.
     """
 
-    def __init__(self, target: Path) -> None:
-        """Prepare to write `target`.
+    def __init__(self, target: Path, told: Callable[[], None] = nobody) -> None:
+        """Prepare to write `target`, and let `told` know of it before the first byte.
 
         Raises:
             OperatorError: it exists and is not an empty folder.
             StorageError: the folder around it cannot be written.
+            Others: `told` raises; nothing stays.
         """
         self._target = target.absolute()
-        _require_free(self._target)
+        require_place(self._target)
         try:
             made = tempfile.mkdtemp(
                 prefix=f".{self._target.name}.", suffix=".partial", dir=self._target.parent
@@ -158,6 +196,11 @@ class FolderWriter:
             raise _unwritable(self._target, error) from error
         self._folder = Path(made)
         self._sums: dict[str, str] = {}
+        try:
+            told()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     def __enter__(self) -> "FolderWriter":
         return self

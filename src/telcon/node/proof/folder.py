@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from telcon.core.entry import CallAnswer, RecordAgreed, RecordOff
-from telcon.errors import OperatorError
+from telcon.errors import OperatorError, PeerError
+from telcon.ledger import organisation
 from telcon.node.proof import evidence, layout
 from telcon.node.proof.absence_check import AbsenceCheck
 from telcon.node.proof.check import FolderCheck
@@ -22,10 +23,11 @@ from telcon.node.proof.excerpt import ExcerptCheck
 from telcon.node.proof.files import Files
 from telcon.node.proof.layout import SIDES, Summary
 from telcon.node.proof.receipt import ProvenReceipt
-from telcon.node.proof.report import PathReport
+from telcon.node.proof.report import PathReport, Verdict
 from telcon.node.proof.span_check import SpanCheck
 from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.summary import tell
+from telcon.node.proof.sums import check_sums
 from telcon.node.proof.trust import Keys
 from telcon.node.proof.whole import fold_call
 
@@ -50,7 +52,32 @@ def check_folder(
             advice="Give the folder that `telcon export` wrote, or a .tlog-proof file.",
         )
     kind = kinds[0] if kinds else _CallCheck  # two: SHA256SUMS names both, and one is unsigned
-    return kind(files, paths, given, progress).report(name)
+    check = kind(files, paths, given, progress)
+    foreign = "" if given is None else _of_another_line(check, given)
+    if foreign and not check_sums(files, paths, QUIET).faults:  # else it may not say so itself
+        return PathReport(name, Verdict.NOT_PROVEN, (foreign,))
+    return check.report(name)
+
+
+def _of_another_line(check: FolderCheck[Any], given: Keys) -> str:
+    """Say once that no key given is of the folder's line; empty if one is, or it says no line."""
+    paths, files = check.paths, check.files
+    try:
+        if check.SUMMARY not in paths:
+            return ""
+        summary = check.parse(files.read(check.SUMMARY, layout.MAX_SMALL_OCTETS))
+    except PeerError:
+        return ""  # `check` says what is wrong with it
+    lines: dict[str, list[str]] = {}
+    for origin in sorted({*given.policies, *given.alone}):
+        lines.setdefault(origin.rpartition("/")[2], []).append(organisation(origin))
+    if summary.line in lines:
+        return ""
+    theirs = "; ".join(f"line {line} ({', '.join(names)})" for line, names in lines.items())
+    return (
+        f"the keys you gave are of {theirs}; this folder is of line {summary.line}"
+        f" ({summary.ours}, {summary.theirs}): nothing in it can be judged by them"
+    )
 
 
 _NOTHING: Final = "there is nothing in it that could be proven"
@@ -128,6 +155,7 @@ class _CallCheck(FolderCheck[Summary]):
     def _check_recordings(self, summary: Summary) -> None:
         hashed = _hashed_recordings(self.receipts)
         claimed = {recording.file: recording.signed_in for recording in summary.recordings}
+        held = {receipt.path for receipt in self.receipts}
         for name in self.below(f"{layout.RECORDINGS}/"):
             path = f"{layout.RECORDINGS}/{name}"
             digest = self.digests[path]
@@ -136,7 +164,11 @@ class _CallCheck(FolderCheck[Summary]):
                 self.signed.add(path)
                 self.also.append(f"{path}, {digest[1]} octets, {_recording_words(found)}.")
                 self.not_shown += [] if _RETURNED in self.not_shown else [_RETURNED]
-            elif claimed.get(path) or any(one.name == name and one.is_own for one in hashed):
+                continue
+            signed_in = claimed.get(path)
+            # Where the receipt that bears its hash does not hold, that is said already, and why.
+            is_claimed = bool(signed_in) and (signed_in in held or not self.faults)
+            if is_claimed or any(one.name == name and one.is_own for one in hashed):
                 self.faults.append(f"{path} is not the recording whose hash was logged")
 
 

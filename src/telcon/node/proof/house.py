@@ -116,8 +116,7 @@ def export_house(
     verify_tlog_proof(proof, data, policy)  # as a stranger would
     path = f"{layout.RECEIPTS}/{layout.receipt_stem(index, _kind(data))}"
     openings = [opening for _, opening in log.openings(index, 1)] if is_opened else []
-    told()
-    with FolderWriter(out) as writer:
+    with FolderWriter(out, told) as writer:
         writer.write(layout.README, _README.format(name=organisation(vkey.name)).encode())
         writer.write(layout.POLICY, format_policy(policy))
         writer.write(path + layout.PROOF_SUFFIX, format_tlog_proof(proof))

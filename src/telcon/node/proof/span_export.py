@@ -31,7 +31,7 @@ from telcon.node.proof.export import (
     write_policies,
     write_receipt,
 )
-from telcon.node.proof.files import FolderWriter
+from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import SpanAccount
 from telcon.node.proof.leaves import (
     MAX_LEAVES_OCTETS,
@@ -85,13 +85,15 @@ def export_span(
     open_journal: Callable[[], "Journal"],
     out: Path,
     also: Collection[TrackRef] | None = (),
+    told: Callable[[], None] = nobody,
     progress: Progress = QUIET,
 ) -> SpanReport:
     """Write the proof folder of what `track` sent between two moments to `out`.
 
     Both count from the beginning of the track's file, as `telcon export` writes it and a player
     shows it; `to_ms` is not itself part of it. `open_journal` opens this node's record of the call.
-    `also` are other tracks to show, by all chunks that lie in the span; None: all.
+    `also` are other tracks to show, by all chunks that lie in the span; None: all. `told` is
+    called right before the first byte, as of any export.
 
     Raises:
         OperatorError: there is no such call, track or sound; the other side has not cosigned the
@@ -131,7 +133,7 @@ def export_span(
         after=spanned.after,
         unrecorded=spanned.gap,
     )
-    with FolderWriter(out) as writer:
+    with FolderWriter(out, told) as writer:
         for side, (size, note) in zip(sides, ends, strict=True):
             write_policies(writer, side)
             write_log(writer, side, size, note, progress)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from telcon.errors import MalformedError, OperatorError, PeerError, SettingsError
 from telcon.ledger import parse_key_card, parse_policy, parse_vkey
@@ -18,6 +19,28 @@ from telcon.node.proof.report import (
 )
 from telcon.node.proof.steps import QUIET, Progress
 from telcon.node.proof.trust import Keys, keys_from_cards, keys_from_policies
+
+_SHORT: Final = {
+    Verdict.PROVEN: "PROVEN",
+    Verdict.NOT_PROVEN: "NOT PROVEN",
+    Verdict.UNREADABLE: "COULD NOT BE READ",
+    Verdict.CONSISTENT: "CONSISTENT, under no key that you gave",
+}
+_NOT_AS_SENT: Final = (" was altered", " is missing", " is additional: SHA256SUMS does not name it")
+"""How faults end that `sums` finds."""
+
+
+def closing_words(report: VerifyReport) -> str:
+    """Say the verdict once more, in one short line, after all that a person may not scroll back.
+
+    Before it stands what to do, where a folder did not come as it was made.
+    """
+    lines = [""]
+    if any(fault.endswith(_NOT_AS_SENT) for path in report.paths for fault in path.faults):
+        lines.append("Ask whoever gave you the folder for it again.")
+    of = f" of all {len(report.paths)}" if len(report.paths) > 1 else ""
+    lines.append(f"Verdict{of}: {_SHORT[report.verdict]}")
+    return "\n".join(lines) + "\n"
 
 
 def verify_paths(
