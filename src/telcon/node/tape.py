@@ -187,10 +187,11 @@ class Tape:
 
     async def _say_states(self) -> None:
         """Say which tracks are recorded, and which are not any more."""
-        if self._unsaid_off is not None:  # on again already: it was off all the same
+        is_retry = time.monotonic() >= self._retry_at
+        if self._unsaid_off is not None and is_retry:  # it may be on again: it was off all the same
             await self._keep_left(is_off=True)
         await self._keep_left(is_off=self._off is not None)
-        if time.monotonic() < self._retry_at:
+        if not is_retry:
             return
         if self._is_paused or self._unsaid_off is not None:
             await self._close_for_now()
