@@ -163,7 +163,7 @@ def line(number: int = 0, peer: Mapping[str, str] = PEER, **changes: Any) -> dic
         "since_us": NOW_US - 90 * MINUTE_US,
     }
     rest = {"waiting": 0, "messages_waiting": 0, "wished": False, "catching": None}
-    over = {"frozen": False, "broken": None, "forked": None, "noted": True}
+    over = {"frozen": False, "renewed_by": None, "broken": None, "forked": None, "noted": True}
     return {**base, **rest, "tests": by_the_hour(), **over, **changes}
 
 
@@ -312,6 +312,7 @@ def course(**changes: Any) -> dict[str, Any]:
     def fact(second: float, side: str, kind: str, who: str = "", **more: Any) -> dict[str, Any]:
         at = begin + round(second * 1e6)
         rest = {"detail": "", "signed": True, "late": None, "at_us": at, "stated_us": at}
+        rest |= {"cut": False, "switched_off": False}
         return {"place": f"{side}#{second}", "side": side, "kind": kind, "who": who, **rest, **more}
 
     def seat(side: str, name: str, first: float, last: float | None) -> dict[str, Any]:
@@ -321,6 +322,7 @@ def course(**changes: Any) -> dict[str, Any]:
     ours, theirs = ME["name"], PEER["name"]
     return {
         "call": CALL,
+        "line": LINE,
         "me": ME,
         "peer": PEER,
         "own_node": "arcadia.example",
@@ -365,6 +367,29 @@ def course(**changes: Any) -> dict[str, Any]:
         "unsigned": [[begin + 420_000_000, begin + 480_000_000]],
         **changes,
     }
+
+
+def course_of_a_record() -> dict[str, Any]:
+    """Return the course of a call whose record was broken off for a time, and destroyed since."""
+    told = course(record={"state": "differs", "absent": {"ours": 830}, "differing": {}})
+    template = told["facts"][3]
+    rest = {
+        "call.record-off": (400, "ours", "The minister asked"),
+        "call.record-destroyed": (40 * 86_400, "theirs", "The time for keeping it is over"),
+    }
+    for kind, (second, side, detail) in rest.items():
+        at = told["from_us"] + second * 1_000_000
+        fact = {**template, "kind": kind, "side": side, "detail": detail, "place": f"{side}#{kind}"}
+        fact |= {"at_us": at, "stated_us": at, "switched_off": kind == "call.record-off"}
+        told["facts"].append(fact)
+    told["facts"].sort(key=lambda fact: int(fact["at_us"]))
+    return told
+
+
+def _renewed(**changes: Any) -> dict[str, Any]:
+    """Return a line that was stopped for its keys to be renewed, and the one that goes on."""
+    old = line(1, frozen=True, renewed_by=LINE, messages_waiting=0)
+    return idle(old, line(), messages={LINES[1]: _talk()[:3]}, **changes)
 
 
 def _contacts() -> dict[str, Any]:
@@ -466,7 +491,16 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         ("The line to", "is back", "Open"),
     ),
     "line-down": (idle(_down), f"line/{LINE}", ("The line is down since", "Write a message")),
-    "line-frozen": (idle(line(frozen=True)), f"line/{LINE}", ("The line is frozen",)),
+    "line-frozen": (
+        idle(line(frozen=True)),
+        f"line/{LINE}",
+        ("The line is frozen", "Messages", "History"),
+    ),
+    "line-renewed": (
+        _renewed(),
+        f"line/{LINES[1]}",
+        ("This line has new keys", "Go to the newer line", "Messages", "History"),
+    ),
     "line-broken": (
         idle(line(broken="The other side signed two different histories.")),
         f"line/{LINE}",
@@ -535,6 +569,11 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         "",
         ("our recorder is off", "Our recorder is switched off: Legal", "Nobody is heard while"),
     ),
+    "live-kept": (
+        in_call("live"),
+        "",
+        ("You let be kept", "The other side reads it at once", "Switch our recorder off"),
+    ),
     "ended": (over("ended", "ours", "theirs"), "", ("Call ended", "Elena Voss ended it")),
     "declined": (
         over("declined", "ours", "theirs", "In a meeting"),
@@ -551,6 +590,16 @@ SCREENS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         idle(_down, messages={LINE: _talk()}),
         f"messages/{LINE}",
         ("signed by both", "waiting: the line is down since", "Send"),
+    ),
+    "messages-frozen": (
+        idle(line(frozen=True), messages={LINE: _talk()[:3]}),
+        f"messages/{LINE}",
+        ("Thank you, Adrian.", "Nothing more can be written on this line"),
+    ),
+    "messages-renewed": (
+        _renewed(),
+        f"messages/{LINES[1]}",
+        ("Thank you, Adrian.", "a newer line with", "Go to the newer line"),
     ),
     "messages-none": (idle(), f"messages/{LINE}", ("Nothing written yet",)),
     "messages-older": (
@@ -685,6 +734,7 @@ SCREENS |= {
 # name → what is clicked, one after the other, before the words of that screen are there
 STEPS: dict[str, tuple[str, ...]] = {"incoming-reasons": ("Decline with a reason",)}
 STEPS |= {"incoming-times": ("Propose a time",), "live-security": ("Security",)}
+STEPS |= {"live-kept": ("What is kept",)}
 
 
 def screen(name: str) -> dict[str, Any]:

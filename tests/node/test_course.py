@@ -4,12 +4,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, on_two_nodes, voice
+from fakes.two_nodes import TwoNodes, desk_of, on_two_nodes, voice
+from node.test_destruction import destroy, is_destroyed, recorded_call
+from node.test_modes import closed, recorders
 from telcon.core import draft as drafts
 from telcon.core.entry import read_entry_untrusted
 from telcon.core.line import Kind
+from telcon.core.seal import Person, Text
 from telcon.core.void import Void
-from telcon.node import course
+from telcon.node import course, course_desk
 from telcon.node.course import Fact, _moved, _unsigned_of
 
 HOUR_US = 3_600_000_000
@@ -148,3 +151,62 @@ async def test_what_was_written_while_the_link_was_away_is_unsigned_still(both: 
     ends = next(fact for fact in told["facts"] if fact["kind"] == "call.hang-up")
     assert ends["signed"] is False
     assert told["unsigned"][-1][1] is None
+
+
+@on_two_nodes
+async def test_a_record_destroyed_long_after_is_told_and_does_not_stretch_the_call(
+    both: TwoNodes,
+) -> None:
+    call = await recorded_call(both)
+    await destroy(both.arcadia, call)
+    assert is_destroyed(both.arcadia, call)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "AFTER_KNOWN", 0)  # as if a year of tests lay between
+        told = await both.arcadia.desk.course(call)
+    assert told is not None
+    (fact,) = [one for one in told["facts"] if one["kind"] == "call.record-destroyed"]
+    assert (fact["side"], fact["detail"]) == ("ours", "the law")
+    assert told["facts"][-1] == fact
+    assert told["to_us"] < fact["at_us"]
+    assert told["to_us"] in {one["at_us"] for one in told["facts"]}
+
+
+@on_two_nodes
+async def test_a_recorder_switched_off_is_told_once_however_many_tracks_it_had(
+    both: TwoNodes,
+) -> None:
+    rey, voss, call = await both.call()
+    await recorders(True, rey, voss)
+    await rey.do("recorder", call=call, reason="The minister asked")
+    await rey.wait(lambda shown: not shown["call"]["recorders"]["ours"]["on"])
+    await rey.do("recorder", call=call, reason=None)
+    await recorders(True, rey, voss)
+    await rey.do("hang-up", call=call)
+    await closed(call, rey, voss)
+    for node, side in ((both.arcadia, "ours"), (both.borealis, "theirs")):
+        told = await node.desk.course(call)
+        assert told is not None
+        offs = [fact for fact in told["facts"] if fact["kind"] == "call.record-off"]
+        (off,) = [fact for fact in offs if fact["switched_off"]]
+        assert (off["side"], off["detail"]) == (side, "The minister asked")
+        assert sum(fact["detail"] == "The minister asked" for fact in offs) == 2
+
+
+@on_two_nodes
+async def test_a_message_is_told_whole_as_long_as_there_is_room(both: TwoNodes) -> None:
+    rey, _, call = await both.call()
+    long = "word " * 399 + "end"
+    line = desk_of(both.arcadia).line
+    eve = Person("en", "Eve", "", "")
+    for text in (long, "short"):
+        await line.act_bulk(drafts.message(eve, eve, Text("en", text), call=call))
+    await rey.do("hang-up", call=call)
+    await rey.wait_past(call)
+    for room, shown, cut in ((len(long), long, False), (1_000, long[:200] + "…", True)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(course_desk, "SHOWN_WHOLE", room)
+            told = await both.arcadia.desk.course(call)
+        assert told is not None
+        said = [fact for fact in told["facts"] if fact["kind"] == "message"]
+        assert [fact["detail"] for fact in said] == [shown, "short"]
+        assert [fact["cut"] for fact in said] == [cut, False]

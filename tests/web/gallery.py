@@ -23,6 +23,8 @@ from fakes.desk import (
     PEER,
     SCREENS,
     STEPS,
+    course,
+    course_of_a_record,
     idle,
     in_call,
     message,
@@ -221,8 +223,21 @@ def _aside(shown: Gallery) -> None:
 
 # What no snapshot brings about: name → how to get there from the page at rest.
 def _timeline(shown: Gallery) -> None:
+    shown.pages.desk.courses[CALL] = course()
     shown.open(f"/calls/{CALL}")
     shown.words("Call with Elena Voss", "Ines Roth joined", "Print")
+
+
+def _timeline_of_a_record(shown: Gallery) -> None:
+    shown.pages.desk.courses[CALL] = course_of_a_record()
+    shown.open(f"/calls/{CALL}")
+    shown.words("Their node says that it destroyed its record", "The minister asked")
+
+
+def _not_found(shown: Gallery) -> None:
+    shown.open("/nowhere")
+    shown.words("There is nothing at this address", "Back to the lines")
+    shown.tab.errors.clear()  # the browser's own words about the refusal
 
 
 def _found(shown: Gallery) -> None:
@@ -247,5 +262,7 @@ PLACES: dict[str, Callable[[Gallery], None]] = {
     "messages-in-call": _aside,
     "messages-found": _found,
     "timeline": _timeline,
+    "timeline-of-a-record": _timeline_of_a_record,
+    "not-found": _not_found,
 }
 ALL = (*SCREENS, *PLACES)

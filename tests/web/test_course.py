@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from browser.cdp import Page
-from fakes.desk import CALL, MINUTE_US, NOW_US, course
+from fakes.desk import CALL, LINE, MINUTE_US, NOW_US, course, course_of_a_record
 from telcon.errors import StorageError
 from telcon.web import course as course_page
 from telcon.web.course import LEAST, MARGIN, WIDTH, draw
@@ -24,6 +24,11 @@ def get(pages: Served, path: str = PATH) -> tuple[int, str]:
     return response.status, response.text  # type: ignore[attr-defined]
 
 
+def body(pages: Served) -> str:
+    """Return what is seen of the page, without the words that it bears for its scripts."""
+    return get(pages)[1].partition("<body")[2]
+
+
 def test_nobody_sees_a_call_without_a_session(pages: Served) -> None:
     response = request(pages, "GET", PATH)
     assert response.status == 303
@@ -36,6 +41,57 @@ def test_a_call_that_is_not_there_is_not_found(pages: Served, path: str) -> None
     status, text = get(pages, path)
     assert status == 404
     assert "nothing at this address" in text
+    assert 'name="viewport"' in text
+    assert 'href="/static/parts.css"' in text
+
+
+def test_an_address_of_nothing_is_a_page_in_the_readers_language(pages: Served) -> None:
+    response = request(pages, "GET", "/nowhere", **{"Accept-Language": "ar"})
+    assert response.status == 404
+    text = response.text  # type: ignore[attr-defined]
+    assert 'dir="rtl"' in text
+    assert 'name="viewport"' in text
+    assert 'href="/"' in text
+
+
+def test_whose_node_says_that_it_destroyed_its_record_stands_there_with_why_and_when(
+    pages: Served,
+) -> None:
+    told = course_of_a_record()
+    pages.desk.courses[CALL] = told
+    text = body(pages)
+    row = text.partition("destroyed its record of this call")
+    assert row[0].endswith("<b>Their node says that it ")
+    assert "The time for keeping it is over" in row[2].partition("</tr>")[0]
+    assert "2026-04-23 09:47:00 UTC" in row[0][-400:]  # weeks later: with its day
+    assert "Their node says that it destroyed its record of this call.</p>" in text
+    told["facts"][-1] |= {"side": "ours"}
+    assert "<b>Our node says that it destroyed its record of this call" in body(pages)
+
+
+def test_a_recorder_that_was_switched_off_is_named_with_what_the_sides_hold(
+    pages: Served,
+) -> None:
+    told = course_of_a_record()
+    pages.desk.courses[CALL] = told
+    text = body(pages)
+    row = text.partition("<b>Our recorder stopped</b>")[2].partition("</tr>")[0]
+    assert "The minister asked" in row
+    sentences = text.partition("do not hold the same recording.")[2]
+    first, second = sentences.split("<p ")[1:3]
+    assert "For part of the call our recorder was off" in first
+    assert "lacks \u2068830\u2069 pieces" in second
+    for fact in told["facts"]:
+        fact["switched_off"] = False
+    assert "recorder was off" not in body(pages)
+
+
+def test_what_is_cut_says_so_and_leads_to_the_whole(pages: Served) -> None:
+    told = course()
+    told["facts"][6] |= {"detail": "so much …", "cut": True}
+    pages.desk.courses[CALL] = told
+    _, text = get(pages)
+    assert f'href="/#messages/{LINE}"' in text.partition("so much …")[2].partition("</tr>")[0]
 
 
 def test_a_store_that_cannot_be_read_is_said_in_words(pages: Served) -> None:

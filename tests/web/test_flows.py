@@ -420,3 +420,24 @@ def test_what_is_kept_is_changed_in_the_call_and_the_recorder_switched(
     spoken.click("Switch our recorder on again", "button")
     assert pages.desk.wait(lambda: len(pages.desk.asked("recorder")) == 2)
     assert pages.desk.asked("recorder")[1]["reason"] is None
+    pages.show(in_call("live"))
+    spoken.wait_for("document.getElementById('said').textContent === 'Our recorder is on again.'")
+    stopped = {"ours": {"on": True, "age_ms": 9}, "theirs": {"on": False, "age_ms": 9}}
+    pages.show(in_call("live", recorders=stopped))
+    spoken.wait_for("document.getElementById('said').textContent.startsWith('Their recorder has')")
+    pages.show(in_call("live"))
+    spoken.wait_for("document.getElementById('said').textContent === 'Their recorder is on again.'")
+
+
+def test_the_reason_for_switching_off_is_typed_into_a_field_like_every_other(
+    page: Page, pages: Served
+) -> None:
+    pages.show(in_call("live"))
+    page.click("What is kept")
+    look = "((one) => [one.borderTopColor, one.borderTopWidth, one.backgroundColor])"
+    styles = [
+        page.evaluate(f"{look}(getComputedStyle(document.querySelector('[data-part={part}]')))")
+        for part in ("reason", "ours")
+    ]
+    assert styles[0] == styles[1]
+    assert styles[0][1] == "1px"

@@ -60,7 +60,7 @@ def walk(shown: Gallery, steps: int, *, back: bool = False) -> list[str]:
 @pytest.mark.parametrize("name", ALL)
 def test_a_new_screen_has_the_keyboard(name: str, shown: Gallery) -> None:
     shown.show(name)
-    pages_that_load = ("sign", "timeline", "no-contact", "refused", "contacts", "no-lines")
+    pages_that_load = ("sign", "timeline", "no-contact", "refused", "contacts", "no-lines", "not-")
     if not name.startswith(pages_that_load):  # these begin at their top, as every page does
         assert shown.ask("sight.standing()")["name"]
 

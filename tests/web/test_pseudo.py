@@ -111,7 +111,6 @@ def strangely(tmp_path: Path, pages: Served) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize(
     ("method", "path", "headers"),
     [
-        ("GET", "/nothing", {}),
         ("GET", "/", {"Host": "evil.example"}),
         ("POST", "/sign-out", {"Origin": "http://evil.example"}),
     ],
@@ -122,6 +121,15 @@ def test_a_refusal_is_said_in_the_language_of_who_asks(
     response = request(pages, method, path, **strangely, **headers)
     assert response.status >= 400
     assert_said(response.text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/calls/nothing"])
+def test_that_there_is_nothing_is_said_in_the_language_of_who_asks(
+    pages: Served, strangely: dict[str, str], path: str
+) -> None:
+    text = request(pages, "GET", path, **strangely).text  # type: ignore[attr-defined]
+    assert 'lang="xa"' in text
+    assert_said(text.partition("<h1>")[2].partition("</h1>")[0])
 
 
 def test_a_link_that_does_not_open_is_refused_in_the_language_of_who_asks(

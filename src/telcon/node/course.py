@@ -88,10 +88,25 @@ def _facts(log: HeldLog, first: int, state: CallState) -> Iterator[Fact]:
     index = first
     while index < last:
         for data in log.entries(index, READ_OCTETS):
-            entry = read_entry_untrusted(data)
-            if index < last and not isinstance(entry, Void) and call_of(entry) == state.call:
-                yield Fact(log.origin, index, entry, entry.time)
+            if index < last:
+                yield from _fact(log.origin, index, data, state)
             index += 1
+    for index in _long_after(log.origin, state):
+        if last <= index < log.size:  # years later, perhaps: what lies between is not read
+            yield from _fact(log.origin, index, log.entries(index, 0)[0], state)
+
+
+def _fact(origin: str, index: int, data: bytes, state: CallState) -> Iterator[Fact]:
+    entry = read_entry_untrusted(data)
+    if not isinstance(entry, Void) and call_of(entry) == state.call:
+        yield Fact(origin, index, entry, entry.time)
+
+
+def _long_after(origin: str, state: CallState) -> list[int]:
+    """Return where `origin` says what became of its record once the call was over, rising."""
+    agreed = {author: at for author, (at, _) in state.agreed.items()}
+    told = (agreed, state.sealed, state.destroyed)
+    return sorted({places[origin] for places in told if origin in places})
 
 
 def _last_of(origin: str, state: CallState, size: int) -> int:

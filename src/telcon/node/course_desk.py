@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import UnsetType
+
 from telcon.core.call import CallState
 from telcon.core.entry import (
     CallAnswer,
@@ -12,22 +14,27 @@ from telcon.core.entry import (
     CallMode,
     CallRing,
     CallRinging,
+    RecordAgreed,
     RecordChunk,
+    RecordDestroyed,
     RecordGap,
     RecordHeld,
     RecordOff,
     RecordOn,
+    RecordSealed,
     entry_type,
 )
 from telcon.node.call_desk import CallDesk, View, person_view, record_word, short
 from telcon.node.contents import Contents
 from telcon.node.course import Course, Fact, read_course
 from telcon.node.house_acts import readings
+from telcon.node.interrupted import INTERRUPTED
 from telcon.node.line import Line, now
 
 __all__ = ["course_view"]
 
-SHOWN_TEXT = 200  # characters of a message
+SHOWN_WHOLE = 1_000_000  # characters of messages, all together; a page has room for so many
+SHOWN_TEXT = 200  # characters of each message after these
 HEARD_LATE_PACKETS = 10  # in a row: 200 ms that were not heard when they were said
 PACKET_MS = 20  # of the packets that every browser sends
 TOLD_AT_ONCE = 50  # facts between two turns of the loop; each may read the store
@@ -55,6 +62,7 @@ async def course_view(
     ended = calls.ended(state)
     return {
         "call": call,
+        "line": line.identity.line,
         "phase": str(state.phase),
         "side": calls.rung_by(state),
         "mode": state.mode,
@@ -63,7 +71,7 @@ async def course_view(
         "rung_us": state.rung_us,
         "moved_us": course.moved_us,
         "from_us": course.facts[0].time_us if course.facts else state.rung_us,
-        "to_us": course.facts[-1].time_us if course.facts else state.rung_us,
+        "to_us": _end_us(course) if course.facts else state.rung_us,
         "facts": facts,
         "people": list(teller.people(course)),
         "recorders": list(teller.recorders(course)),
@@ -71,6 +79,13 @@ async def course_view(
         "record": _record_view(state, own, peer),
         "readings": [{"at_us": one.time_us, "act": one.act, "by": one.by} for one in read],
     }
+
+
+def _end_us(course: Course) -> int:
+    """Return when the last of it was: what becomes of the record comes days later, or years."""
+    later = RecordAgreed | RecordSealed | RecordDestroyed
+    in_time = [fact for fact in course.facts if not isinstance(fact.entry, later)]
+    return (in_time or course.facts)[-1].time_us
 
 
 def _record_view(state: CallState, own: str, peer: str) -> View:
@@ -113,6 +128,8 @@ class _Teller:
         self._own = line.identity.own_card.log.name
         self._contents = contents
         self._late = {(one.origin, one.index): str(one.why) for one in state.late}
+        self._room = SHOWN_WHOLE
+        self._off: set[str] = set()  # the sides whose recorder is switched off, so far
         self._names: dict[tuple[str, str], str] = {}
 
     async def facts(self, course: Course) -> list[View]:
@@ -135,14 +152,18 @@ class _Teller:
         side = self._side(fact)
         place = (fact.origin, fact.index)
         signed = side == "theirs" or fact.index < self._machine.cosigned_by_peer
+        kind, detail = entry_type(fact.entry), self._detail(fact)
+        is_cut = kind == "message" and self._room < 0 and len(detail) > SHOWN_TEXT
         return {
             "place": f"{fact.origin}#{fact.index}",
             "side": side,
-            "kind": entry_type(fact.entry),
+            "kind": kind,
             "at_us": fact.time_us,
             "stated_us": fact.entry.time,
             "who": self._who(fact),
-            "detail": self._detail(fact),
+            "detail": detail,
+            "cut": is_cut,
+            "switched_off": self._is_switched_off(fact),
             "signed": signed,
             "late": self._late.get(place),
         }
@@ -193,6 +214,21 @@ class _Teller:
             self._names[key] = person_view(person)["name"] if person else ""
         return self._names.get(key, "")
 
+    def _is_switched_off(self, fact: Fact) -> bool:
+        """Say whether a recorder was switched off by `fact`: the first of the tracks that it ends.
+
+        That takes a reason. A node that was killed gives one too when it closes what lay open.
+        """
+        entry, place = fact.entry, (fact.origin, fact.index)
+        if isinstance(entry, RecordOn):
+            self._off.discard(fact.origin)
+        if not isinstance(entry, RecordOff) or isinstance(entry.reason, UnsetType):
+            return False
+        if fact.origin in self._off or self._contents.text(place, "reason") == INTERRUPTED:
+            return False
+        self._off.add(fact.origin)
+        return True
+
     def _detail(self, fact: Fact) -> str:
         entry, place = fact.entry, (fact.origin, fact.index)
         if isinstance(entry, CallMode | CallRing):
@@ -204,8 +240,14 @@ class _Teller:
         if isinstance(entry, RecordGap):
             packets = max(count for _, _, count in entry.tracks)
             return f"{packets * PACKET_MS / 1_000:.1f}"
-        member = "text" if entry_type(entry) == "message" else "reason"
-        words = self._contents.text(place, member)
+        is_message = entry_type(entry) == "message"
+        words = self._contents.text(place, "text" if is_message else "reason")
         if words is None:
             return ""
-        return short(words.text)[:SHOWN_TEXT]
+        return self._message(words.text) if is_message else short(words.text)
+
+    def _message(self, text: str) -> str:
+        """Return what was written, whole as long as there is room."""
+        is_whole = len(text) <= max(self._room, SHOWN_TEXT)
+        self._room -= len(text)
+        return text if is_whole else text[:SHOWN_TEXT] + "…"

@@ -4,9 +4,12 @@ Everything is drawn from the fold, every time; what is remembered here is only w
 wants to be told when the line is back.
 """
 
+import re
 from collections.abc import Callable
+from typing import Final
 
 from telcon.core import draft as drafts
+from telcon.core.renewal import announcement
 from telcon.core.seal import Person, Text
 from telcon.errors import StorageTrouble
 from telcon.node.call_desk import CallDesk, View, person_view
@@ -22,6 +25,11 @@ from telcon.node.succession import Break, Succession, succession_of
 from telcon.node.switchboard import Switchboard
 
 __all__ = ["LineDesk"]
+
+ANNOUNCED: Final = re.compile(
+    re.escape(announcement("LINE", b"")).replace("LINE", "([0-9a-f]{32})") + "[0-9a-f]{64}"
+)
+"""What a log says where it freezes its line because another takes its place."""
 
 
 class LineDesk:
@@ -106,6 +114,7 @@ class LineDesk:
             "catching": self._catching.view(),
             "tests": self.strip.view(),
             "frozen": machine.fold.is_frozen,
+            "renewed_by": self._renewed_by(),
             "broken": self.broken,
             "forked": self.evidence.whose,
             "noted": not self.evidence.is_open,
@@ -121,6 +130,24 @@ class LineDesk:
             self._succession = succession_of(self._store, self.line.identity.line)
             self._is_succession_read = True
         return self._succession
+
+    def _renewed_by(self) -> str | None:
+        """Return the line that takes this one's place, by the words of whoever has frozen it.
+
+        None if one side has frozen it for another reason. Whether the line named is there, and
+        with the same node, is for whoever shows it to see.
+        """
+        fold, identity = self.line.machine.fold, self.line.identity
+        if not fold.is_frozen:
+            return None
+        named = set()
+        for origin in (identity.own_card.log.name, identity.peer_card.log.name):
+            index = fold.frozen_at(origin)
+            if index is not None:
+                words = self._contents.text((origin, index), "reason")
+                found = ANNOUNCED.fullmatch(words.text) if words else None
+                named.add(found[1] if found else None)
+        return named.pop() if len(named) == 1 else None
 
     def _alarm(self) -> str | None:
         """Return what must be looked into, though the line goes on."""

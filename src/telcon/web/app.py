@@ -79,7 +79,8 @@ def build_app(
         Mount("/static", Files(STATIC)),
     ]
     guard = Middleware(Guard, hosts=tuple(hosts), address=address, audit=audit)
-    return Starlette(routes=routes, middleware=[guard], exception_handlers={404: _not_found})
+    nothing = {404: _not_found(_renderer(name))}
+    return Starlette(routes=routes, middleware=[guard], exception_handlers=nothing)
 
 
 @cache  # what is compiled once serves every node of a process
@@ -124,5 +125,11 @@ def _show(page: Callable[[str], str], template: str) -> Endpoint:
     return show
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    return Response(catalogue()["refused.not-found"] + "\n", 404, media_type="text/plain")
+def _not_found(
+    render: Callable[..., str],
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def say(request: Request, error: Exception) -> Response:
+        page = render("refused.html", heading=catalogue()["refused.not-found"], text="")
+        return HTMLResponse(page, 404, {"Vary": "Accept-Language, Cookie"})
+
+    return say

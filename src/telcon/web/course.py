@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from telcon.errors import TelconError
 from telcon.web.desk_protocol import Audit, Desk, Message
@@ -31,6 +31,7 @@ BAR = 6.0
 GAP = 12.0  # from the stroke to the first row
 LEAST = 2.0  # what is shorter than this can be seen all the same
 ROWS = 8  # of one side; a call has that many people who speak
+LONG_US = 12 * 3_600_000_000  # from the ring on; what comes later bears its day too
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
 
 # What a fact looks like on the stroke; all others are ends of bars, or too many.
@@ -141,12 +142,17 @@ class CoursePage:
         try:
             course = await self.desk.course(call) if CALL_FORM.fullmatch(call) else None
         except TelconError as error:
-            return PlainTextResponse(" ".join(sentences(error)).strip() + "\n", 503, HEADERS)
+            return self._refusal(503, *sentences(error))
         if course is None:
-            return PlainTextResponse(catalogue()["refused.not-found"] + "\n", 404, HEADERS)
+            return self._refusal(404, catalogue()["refused.not-found"])
         self.audit("audit.record.opened", call=call)
         # Beside the loop: twenty thousand messages take a second, and audio does not wait.
         return HTMLResponse(await asyncio.to_thread(self._page, course), headers=HEADERS)
+
+    def _refusal(self, status: int, heading: str, text: str = "") -> Response:
+        return HTMLResponse(
+            self.render("refused.html", heading=heading, text=text), status, HEADERS
+        )
 
     def _page(self, course: Message) -> str:
         words = catalogue()
@@ -156,7 +162,7 @@ class CoursePage:
             drawing=draw(course),
             facts=[_told(fact, course, words) for fact in course["facts"]],
             summary=_summary(course, words),
-            record=_record(course["record"], words),
+            record=_record(course, words),
             readings=[
                 {
                     "at_us": one["at_us"],
@@ -191,7 +197,7 @@ def _plain(text: str) -> str:
 
 def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[str, Any]:
     """Return a fact in words, with its time as its author stated it."""
-    key = f"course.{fact['kind']}"
+    key = _key(fact, words)
     who = fact["who"] or words[f"course.{fact['side']}"]
     detail = fact["detail"]
     if fact["kind"] in ("call.ring", "call.mode"):
@@ -200,10 +206,7 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         detail = ""
     elif fact["kind"] == "call.fail" and f"reason.{detail}" in words:  # a node's, not a person's
         detail = words[f"reason.{detail}"]
-    elif fact["kind"] == "call.record-gap":
-        detail = say(words, "course.seconds", seconds=detail)
-    elif fact["kind"] == "call.record-held":
-        key = f"course.unheard.{fact['side']}"
+    elif fact["kind"] in ("call.record-gap", "call.record-held"):
         detail = say(words, "course.seconds", seconds=detail)
     late = fact["late"] and words.get(f"course.late.{fact['late']}", fact["late"])
     return {
@@ -212,7 +215,20 @@ def _told(fact: Mapping[str, Any], course: Message, words: Catalogue) -> dict[st
         "detail": _plain(detail),
         "late": late,
         "apart": course["moved_us"] and fact["side"] == "theirs",
+        "form": "time" if abs(fact["stated_us"] - course["rung_us"]) < LONG_US else "moment",
     }
+
+
+def _key(fact: Mapping[str, Any], words: Catalogue) -> str:
+    """Return the key of the sentence that tells `fact`."""
+    kind, side = fact["kind"], fact["side"]
+    if kind == "call.record-held":
+        return f"course.unheard.{side}"
+    if fact["switched_off"]:
+        return f"course.switched-off.{side}"
+    # What a node says of its own record nobody else can prove: whose node says so is told.
+    sided = f"course.{kind}.{side}"
+    return sided if sided in words else f"course.{kind}"
 
 
 def _summary(course: Message, words: Catalogue) -> str:
@@ -223,17 +239,24 @@ def _summary(course: Message, words: Catalogue) -> str:
     return say(words, key, people=people, minutes=lasted // 60, seconds=lasted % 60)
 
 
-def _record(record: Mapping[str, Any], words: Catalogue) -> list[str]:
+def _record(course: Message, words: Catalogue) -> list[str]:
     """Return what can be said of the record: sentences, none if nothing was recorded."""
+    record = course["record"]
     if record["state"] == "none":
         return []
     found = [words[f"course.record.{record['state']}"]]
+    if record["state"] == "differs":
+        off = {fact["side"] for fact in course["facts"] if fact["switched_off"]}
+        found += [words[f"course.record.off.{side}"] for side in sorted(off)]
     for what in ("absent", "differing"):
         found += [
             say(words, f"course.record.{what}.{side}", count=count)
             for side, count in record[what].items()
             if count
         ]
+    # What was agreed is not what is held still.
+    gone = {f["side"] for f in course["facts"] if f["kind"] == "call.record-destroyed"}
+    found += [f"{words[f'course.call.record-destroyed.{side}']}." for side in sorted(gone)]
     return found
 
 

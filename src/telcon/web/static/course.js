@@ -3,6 +3,7 @@ import { locale } from "./words.js";
 
 const FORMS = {
   day: { dateStyle: "full", timeStyle: "long" },
+  moment: { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" },
   time: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
 };
 

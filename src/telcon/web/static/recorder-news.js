@@ -1,4 +1,4 @@
-/** Says aloud, once each time, that a recorder has stopped, or never began, where audio is to be recorded. */
+/** Says aloud, once each time, that a recorder has stopped, or never began, where audio is to be recorded; then that it is on. */
 import announce from "./announce.js";
 import { say } from "./words.js";
 
@@ -23,7 +23,10 @@ export default class RecorderNews {
   }
 
   #hear(side, call) {
-    if (call.recorders[side].on) this.#sides.set(side, "on");
+    if (call.recorders[side].on) {
+      if (this.#sides.get(side) === "told") announce(say(`recorder.again.${side}`));
+      this.#sides.set(side, "on");
+    }
     // While the link is away nothing is heard of their recorder, well or not.
     else if (side === "theirs" && call.unsigned_since_us) return;
     else if (this.#sides.get(side) === "on" || (!this.#sides.has(side) && this.#late())) {

@@ -1,6 +1,7 @@
 /** All lines of this principal: who, which office, how the line is, and one tap to ring. */
 import { greeting, lasting, since } from "../clock.js";
 import LinePicture from "../line-picture.js";
+import newerLine, { isStopped } from "../newer-line.js";
 import { clone, initials, keyed, parts, put } from "../parts.js";
 import ThisDevice from "../this-device.js";
 import { plain, say, sayCount } from "../words.js";
@@ -69,8 +70,7 @@ export default class Contacts extends Screen {
 }
 
 function inUseFirst(lines) {
-  const isOver = (line) => Number(Boolean(line.frozen || line.broken));
-  return [...lines].sort((one, other) => isOver(one) - isOver(other));
+  return [...lines].sort((one, other) => Number(isStopped(one)) - Number(isStopped(other)));
 }
 
 function news({ messages, missed }) {
@@ -79,8 +79,9 @@ function news({ messages, missed }) {
 }
 
 /** The state of a line, for the picture and in a word, and whether that word is a warning. */
-function standing(line, { call, now }) {
+function standing(line, { call, now, snapshot }) {
   if (line.broken) return ["frozen", say("line.broken")];
+  if (newerLine(line, snapshot.lines)) return ["frozen", say("line.replaced")];
   if (line.frozen) return ["frozen", say("line.frozen")];
   if (call?.line === line.line && !call.ended) return ["live", say("line.on-call")];
   if (line.up) return ["up", ...tested(line.tests?.last)];

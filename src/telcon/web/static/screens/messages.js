@@ -2,6 +2,7 @@
 import { clockTime, dayHeading, since } from "../clock.js";
 import Conversation from "../conversation.js";
 import MessageSearch from "../message-search.js";
+import newerLine, { isStopped } from "../newer-line.js";
 import { clone, keyed, parts, put } from "../parts.js";
 import { plain, say } from "../words.js";
 import Screen from "./screen.js";
@@ -40,7 +41,9 @@ export default class Messages extends Screen {
     const { name, node } = line.peer;
     if (this.#line !== line.line) this.#open(line);
     put(this.at.name, plain(name));
-    put(this.at["none-text"], say("messages.none.text", { node }));
+    this.#renderClosed(line, snapshot.lines);
+    put(this.at["none-state"], say(isStopped(line) ? "messages.none.closed" : "messages.none"));
+    put(this.at["none-text"], isStopped(line) ? "" : say("messages.none.text", { node }));
     this.at.back.href = `#line/${line.line}`;
     const held = this.#talk.items(snapshot.messages[line.line] ?? []);
     const ids = new Set(held.map((item) => item.id)); // the node may show it before it has answered
@@ -58,6 +61,18 @@ export default class Messages extends Screen {
   escape() {
     if (!this.at.search.hidden) this.#searching(false);
     else this.page.go(`line/${this.#line}`);
+  }
+
+  /** On a line that is stopped all can be read and nothing written; words that were begun can still be copied. */
+  #renderClosed(line, lines) {
+    const { form, text, send, closed, "go-newer": link } = this.at;
+    const stopped = isStopped(line);
+    const newer = newerLine(line, lines);
+    form.hidden = stopped && !text.value;
+    text.readOnly = send.hidden = stopped;
+    put(closed, newer ? say("messages.closed.newer", { node: line.peer.node }) : stopped ? say("messages.closed") : "");
+    this.at.newer.hidden = !newer;
+    if (newer) link.href = `#messages/${newer.line}`;
   }
 
   #open(line) {
@@ -169,7 +184,7 @@ export default class Messages extends Screen {
     this.#sought = "";
     this.page.changed();
     requestAnimationFrame(() => this.#toEnd());
-    this.at.text.focus();
+    (this.at.form.hidden ? this.at.log : this.at.text).focus();
   }
 
   #isAtEnd() {
@@ -194,7 +209,7 @@ export default class Messages extends Screen {
     event.preventDefault();
     const { text } = this.at;
     const words = text.value.trim();
-    if (!words || words.length > LIMIT) return text.focus();
+    if (!words || words.length > LIMIT || text.readOnly) return text.focus();
     if (this.#talk.hasNewer) this.#goToNewest();
     text.value = "";
     this.#written();

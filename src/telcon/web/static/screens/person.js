@@ -1,6 +1,7 @@
 /** One line: who is at the other end, how the line is and was, and what can be done now. */
 import { Lasting, since } from "../clock.js";
 import LinePicture from "../line-picture.js";
+import newerLine from "../newer-line.js";
 import { clone, put, putPerson } from "../parts.js";
 import TestStrip from "../test-strip.js";
 import { say, sayCount } from "../words.js";
@@ -26,7 +27,8 @@ export default class Person extends Screen {
   render({ line, call, now, snapshot }) {
     this.#line = line.line;
     const { peer } = line;
-    const [picture, state, text] = standing(line);
+    const newer = newerLine(line, snapshot.lines);
+    const [picture, state, text] = standing(line, newer);
     putPerson(this.at, peer, say("person.stated", { node: peer.node }));
     this.#picture.show(picture);
     put(this.at.state, state);
@@ -39,6 +41,8 @@ export default class Person extends Screen {
     this.at.call.hidden = picture !== "up" || call !== null;
     this.at.keep.hidden = this.at.call.hidden;
     this.at.mode.value = this.page.opening.mode(line.line);
+    this.at.newer.hidden = !newer;
+    if (newer) this.at.newer.href = `#line/${newer.line}`;
     this.#renderLinks(line, picture, snapshot);
   }
 
@@ -64,9 +68,7 @@ export default class Person extends Screen {
       : say(picture === "down" ? "person.write" : "person.messages"));
     put(this.at.history, missed ? say("person.history.missed", { count: missed }) : say("person.history"));
     this.at.messages.href = `#messages/${line.line}`;
-    this.at.messages.hidden = picture === "frozen";
     this.at.history.href = `#history/${line.line}`;
-    this.at.history.classList.toggle("wide", picture === "frozen");
   }
 
   escape() {
@@ -74,7 +76,7 @@ export default class Person extends Screen {
   }
 }
 
-function standing(line) {
+function standing(line, newer) {
   const { peer, since_us: from } = line;
   if (line.forked) {
     const text = say(`person.forked.${line.forked}.text`, { node: peer.node });
@@ -82,6 +84,10 @@ function standing(line) {
   }
   if (line.broken) {
     return ["frozen", say("person.broken"), say("person.broken.text", { reason: line.broken })];
+  }
+  if (newer) {
+    const how = newer.renewed ? "renewed" : "replaced";
+    return ["frozen", say(`person.${how}`), say(`person.${how}.text`, { node: peer.node })];
   }
   if (line.frozen) return ["frozen", say("person.frozen"), say("person.frozen.text")];
   const time = from ? since(from) : "";
