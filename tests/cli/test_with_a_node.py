@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, two_nodes, until, voice
-from node.test_house_link import cosigned, hour
+from node.test_house_link import cosigned, hour, pinned
 from node.test_modes import recorders
 from telcon.cli import main
 from telcon.cli.proof import read_moment
@@ -370,6 +370,8 @@ def test_a_part_of_a_recording_is_shown_by_whoever_can_open_it(
 @on_two_nodes
 async def test_a_receipt_of_an_act_that_is_refused_is_not_said_to_be_made(both: TwoNodes) -> None:
     arcadia, borealis = both.nodes
+    for node in both.nodes:
+        await pinned(node)
     hour(arcadia)
     await cosigned(arcadia, borealis, STEP)
     taken, out = str(both.folder / "taken"), str(both.folder / "receipt")

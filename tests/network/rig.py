@@ -153,7 +153,8 @@ async def hears_share(listener: Phone, said: list[bytes], share: float) -> None:
     """Wait until more than `share` of `said` has come; some of it is still on its way."""
     with contextlib.suppress(TimeoutError):  # the figure says more than that time is over
         await until(lambda: heard_share(listener, said) > share)
-    assert heard_share(listener, said) > share
+    found = heard_share(listener, said)
+    assert found > share, f"{found:.0%} of {len(said)} packets have come"
 
 
 async def silence(hears: Callable[[], int]) -> int:

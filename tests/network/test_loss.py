@@ -24,7 +24,7 @@ TOLD = Weather(loss=0.10)
 TELLS_S, CLEARS_S = 3.0, 10.0  # the limits
 BUSY = 4.0  # how much longer a loaded machine may take; `bench/loss.py` prints what it takes
 NOTABLE = 0.02
-ENOUGH = 50  # packets, 1 s
+ENOUGH = 100  # packets, 2 s: of fewer, one burst or two are a tenth
 
 
 async def spoken(talks: tuple[Talk, Talk]) -> tuple[list[bytes], list[bytes]]:

@@ -45,6 +45,6 @@ export default class Keeping {
     put(at.turn, say(this.#off ? "recorder.on" : "recorder.off"));
     const told = [ours.reason && say("recorder.off.ours", { reason: ours.reason }),
       theirs.reason && say("recorder.off.theirs", { reason: theirs.reason }), silenced && say("recorder.muted")];
-    put(at.stopped, possible ? told.filter(Boolean).join(" ") : "");
+    put(at.stopped, possible ? told.filter(Boolean).join("\n") : "");
   }
 }
