@@ -5,11 +5,13 @@ so both old log keys have signed for the new keys. Each has stored what is annou
 can, and announces once the other has: so a node that was killed reads here how to go on.
 """
 
+import re
 from enum import StrEnum
+from typing import Final
 
 from telcon.core.seal import Text, format_text
 
-__all__ = ["Standing", "announcement", "standing"]
+__all__ = ["Standing", "announced", "announcement", "standing"]
 
 
 class Standing(StrEnum):
@@ -27,12 +29,24 @@ class Standing(StrEnum):
     """Announced by both, and ours is cosigned: the new line begins."""
 
 
+_WORDS: Final = (
+    "The keys of this line are renewed: line {line} takes its place."
+    " SHA-256 of what both nodes stated for it: {stated}"
+)
+_ANNOUNCED: Final = re.compile(
+    re.escape(_WORDS).replace(r"\{line\}", "([0-9a-f]{32})").replace(r"\{stated\}", "[0-9a-f]{64}")
+)
+
+
 def announcement(line: str, stated_hash: bytes) -> str:
     """Return the words by which the old log freezes, for the new `line`."""
-    return (
-        f"The keys of this line are renewed: line {line} takes its place."
-        f" SHA-256 of what both nodes stated for it: {stated_hash.hex()}"
-    )
+    return _WORDS.format(line=line, stated=stated_hash.hex())
+
+
+def announced(words: str) -> str | None:
+    """Return the line that `words` of a freeze announce; None: it was frozen for another reason."""
+    found = _ANNOUNCED.fullmatch(words)
+    return found[1] if found else None
 
 
 def standing(ours: bytes | None, theirs: bytes | None, words: str, *, is_held: bool) -> Standing:

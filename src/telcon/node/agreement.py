@@ -35,7 +35,6 @@ from telcon.node.record.claims import (
     Claim,
     Finding,
     claims_of,
-    covered,
     missing,
     runs,
     weigh,
@@ -125,6 +124,7 @@ class Agreement:
         self._other = line.identity.peer_card.log.name
         self._origins = (self._own, self._other)
         self._done = dict.fromkeys(self._origins, 0)  # chunks that are dealt with
+        self._spoken: dict[Track, Spans] = {}  # by what these say
         self._stated_for: Mapping[Track, ChunkSum] | None = None
         self._left = left
         self.giving = Giving(call, line, shelf, store, audit)
@@ -294,6 +294,8 @@ class Agreement:
             await self._keep(findings=[finding for _, finding in tracks], claims=claims)
             held = drafts.record_held(self.call, (author, index), held_tracks(tracks))
             await self._act(held)
+        for claim in claims:
+            self._spoken.setdefault(claim.track, Spans()).append(claim.first, claim.last)
         self._done[author] = at + 1
 
     async def _settle(self, claims: Sequence[Claim]) -> None:
@@ -383,9 +385,11 @@ class Agreement:
                 raise StorageError(f"the record cannot be mended: {self.shelf.failure}")
 
     def _is_complete(self, state: CallState) -> bool:
-        """Say whether nothing more can come: the call is over and all recordings are closed."""
+        """Say whether nothing more can come: all is over, closed, and dealt with."""
         closed = all(recording.off is not None for recording in state.recordings)
-        return self._recorded.is_set() and state.phase in ENDS and closed
+        entries = state.chunk_entries
+        dealt = all(len(entries.get(one, ())) == done for one, done in self._done.items())
+        return self._recorded.is_set() and state.phase in ENDS and closed and dealt
 
     async def _state_record(self, state: CallState) -> None:
         """State what is held, from the journal alone: so it is just what can be shown."""
@@ -393,11 +397,8 @@ class Agreement:
             return
         tracks = []
         for track in sorted(state.chunks):
-            log = self._store.stored_log(track[0])
-            places = state.chunk_entries[track[0]]
-            spoken = covered(track, (log.entries(index, 1)[0] for index in places))
-            digest, size = await self.shelf.measure_agreed(track, spoken)
-            packets = await self.shelf.count(track, spoken)
+            digest, size = await self.shelf.measure_agreed(track, self._spoken[track])
+            packets = await self.shelf.count(track, self._spoken[track])
             tracks.append((*track, packets, digest.hex(), size))
         self._stated_for = state.chunks
         stated = state.agreed.get(self._own)

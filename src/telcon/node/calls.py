@@ -285,12 +285,12 @@ class Calls:
         """Record `speakers`; if the store refuses, the talk goes on, and it is tried again."""
         try:
             running.record(self.site, self.line, self.agreements, speakers)
-            running.unread = None
+            running.is_unread = False
         except StorageError as error:
-            if running.unread is None:
+            if not running.is_unread:
                 self.site.audit(AuditEvent.RECORDER_FAILED, call=running.call, why=str(error))
                 self._record_later(running)
-            running.unread = error
+            running.is_unread = True
 
     def _record_later(self, running: RunningCall) -> None:
         asyncio.get_running_loop().call_later(RECORD_AGAIN_S, self._record_again, running)
@@ -298,7 +298,7 @@ class Calls:
     def _record_again(self, running: RunningCall) -> None:
         if self.running.get(running.call) is running:
             self.settle(running.call)
-            if running.unread is not None:
+            if running.is_unread:
                 self._record_later(running)
 
     def _may_record(self, running: RunningCall) -> bool:

@@ -4,12 +4,10 @@ Everything is drawn from the fold, every time; what is remembered here is only w
 wants to be told when the line is back.
 """
 
-import re
 from collections.abc import Callable
-from typing import Final
 
 from telcon.core import draft as drafts
-from telcon.core.renewal import announcement
+from telcon.core.renewal import announced
 from telcon.core.seal import Person, Text
 from telcon.errors import StorageTrouble
 from telcon.node.call_desk import CallDesk, View, person_view
@@ -25,11 +23,6 @@ from telcon.node.succession import Break, Succession, succession_of
 from telcon.node.switchboard import Switchboard
 
 __all__ = ["LineDesk"]
-
-ANNOUNCED: Final = re.compile(
-    re.escape(announcement("LINE", b"")).replace("LINE", "([0-9a-f]{32})") + "[0-9a-f]{64}"
-)
-"""What a log says where it freezes its line because another takes its place."""
 
 
 class LineDesk:
@@ -145,8 +138,7 @@ class LineDesk:
             index = fold.frozen_at(origin)
             if index is not None:
                 words = self._contents.text((origin, index), "reason")
-                found = ANNOUNCED.fullmatch(words.text) if words else None
-                named.add(found[1] if found else None)
+                named.add(announced(words.text) if words else None)
         return named.pop() if len(named) == 1 else None
 
     def _alarm(self) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from telcon.core.call import CallState
 from telcon.core.seal import Media, Person, Text, parse_media_untrusted, parse_person_untrusted
 from telcon.core.signals import HintSignal, RecorderSignal, TrunkSignal, format_signal
-from telcon.errors import MalformedError, OperatorError, PinError, StorageError
+from telcon.errors import MalformedError, OperatorError, PinError
 from telcon.node.agreement import Agreement, find_left
 from telcon.node.agreements import Agreements
 from telcon.node.audit import AuditEvent
@@ -98,7 +98,7 @@ class RunningCall:
     goes_on_unsigned: bool = False  # the link is away for so long that people are told, once
     ended_at: float | None = None  # monotonic
     leaving: asyncio.TimerHandle | None = None  # takes the ended call off the screens
-    unread: StorageError | None = None  # why it is not recorded: it is tried again
+    is_unread: bool = False  # the store was, so it is not recorded: it is tried again
     _since: float = field(default_factory=time.monotonic)  # none of its packets is older
     _switched: asyncio.Event = field(default_factory=asyncio.Event)
     _beating: asyncio.Task[None] | None = None
