@@ -8,7 +8,7 @@
 5. When the line was opened, where the time begins before that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -25,7 +25,7 @@ from telcon.node.proof.layout import SIDES, AbsenceAccount
 from telcon.node.proof.trust import Keys
 from telcon.node.proof.wording import utc_from_seconds, utc_from_us
 
-__all__ = ["AbsenceCheck", "opened_by", "opening_words", "touch_words"]
+__all__ = ["AbsenceCheck", "clocks_words", "opened_by", "opening_words", "touch_words"]
 
 SHOWN_TOUCHES: Final = 10
 WIDE_US: Final = 2 * 60 * 60 * 1_000_000  # tests come each hour, unless the operator says otherwise
@@ -229,12 +229,17 @@ def opened_by(logs: Iterable[StoredLog]) -> dict[str, int]:
     return found
 
 
+def clocks_words(opened: Mapping[str, int]) -> str:
+    """Say what `opened_by` has found."""
+    return " and ".join(f"{utc_from_us(us)} by {who}'s clock" for who, us in opened.items())
+
+
 def opening_words(logs: Iterable[StoredLog], from_us: int, to_us: int) -> str:
     """Say that the line was opened only after the time had begun; empty if it was there before."""
     opened = opened_by(logs)
     if not opened or max(opened.values()) <= from_us:
         return ""
-    clocks = " and ".join(f"{utc_from_us(us)} by {who}'s clock" for who, us in opened.items())
+    clocks = clocks_words(opened)
     if min(opened.values()) >= to_us:
         return (
             f"The line was opened at {clocks}, after that time: this shows only that the line was"

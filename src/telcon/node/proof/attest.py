@@ -17,13 +17,12 @@ from telcon.errors import OperatorError, StorageError
 from telcon.ledger import KeyCard, verify_checkpoint
 from telcon.node.proof import layout
 from telcon.node.proof.absence import Bounds, Findings, Until, survey
-from telcon.node.proof.absence_check import opened_by, touch_words
+from telcon.node.proof.absence_check import clocks_words, opened_by, touch_words
 from telcon.node.proof.export import CutLog, ExportedLog, Side, sides_of, write_log, write_policies
 from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import AbsenceAccount
 from telcon.node.proof.readme import absence_readme
 from telcon.node.proof.steps import QUIET, Progress
-from telcon.node.proof.wording import utc_from_us
 
 __all__ = ["attest_none"]
 
@@ -136,9 +135,9 @@ def _require_opened(ours: ExportedLog, theirs: ExportedLog, to_us: int) -> None:
     """Refuse a time that was over when the line was opened: its silence then shows nothing."""
     opened = opened_by((ours, theirs))
     if opened and min(opened.values()) >= to_us:
-        clocks = " and ".join(f"{utc_from_us(us)} by {who}'s clock" for who, us in opened.items())
         raise OperatorError(
-            f"the line was opened at {clocks}: in that time it was not there to be called on",
+            f"the line was opened at {clocks_words(opened)}: in that time it was not there to be"
+            " called on",
             advice="Give a time that ends later. Of an older line, attest by its id: telcon line"
             " list",
         )

@@ -138,8 +138,8 @@ def export_call(
 
     `ours` is the log this side writes, `theirs` the other's as mirrored here. `recordings` are
     (file name, its pieces); they are content and left out of every other layer. `further` are
-    witnesses of our log. `told` is called when nothing but the disk can refuse any more, right
-    before the first byte; nothing is written if it raises. `progress` hears how far it is.
+    witnesses of our log. `told` is called right before the first byte, once it is clear what
+    is shown; nothing is written if it raises. `progress` hears how far it is.
 
     Raises:
         OperatorError: the line has no such call, or `out` is taken.
