@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from telcon.node.media.oggopus import parse_ogg_opus_untrusted
 from telcon.node.record.place import RecordPlace
 from telcon.node.record.rendering import render_recorded
@@ -68,18 +70,25 @@ def held_by(folder: Path) -> Disk:
         origin: [bytes(data) for (data,) in rows(folder, ENTRIES, number)]
         for number, origin in rows(folder, "SELECT id, origin FROM log ORDER BY origin")
     }
+    key = bytes.fromhex((folder / "keys" / "openings.key").read_text())
     texts = {
-        f"{origin}#{position}": json.loads(content)["text"]
-        for origin, position, content in rows(folder, TEXTS)
+        f"{origin}#{position}": json.loads(_opened(key, number, position, sealed))["text"]
+        for origin, number, position, sealed in rows(folder, TEXTS)
     }
     return Disk(logs, texts)
 
 
 ENTRIES = "SELECT data FROM entry WHERE log = ? ORDER BY position"
 TEXTS = (
-    "SELECT log.origin, opening.position, opening.content FROM opening"
+    "SELECT log.origin, log.id, opening.position, opening.sealed FROM opening"
     " JOIN log ON log.id = opening.log WHERE opening.member = 'text'"
 )
+
+
+def _opened(key: bytes, log: int, position: int, sealed: bytes) -> bytes:
+    """Return what a message says, by the format that `telcon.node.store.cipher` states."""
+    bound = b"\0".join([b"telcon opening v1", b"opening", b"%d" % log, b"%d" % position, b"text"])
+    return AESGCM(key).decrypt(sealed[:12], sealed[12:], bound)[32:]
 
 
 def open_recordings(folder: Path) -> int:

@@ -1,7 +1,6 @@
 """Faults of the other node, of the own one, and of what lies between them."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -55,15 +54,15 @@ async def the_own_node_is_stopped_in_a_call(pair: Pair) -> AsyncIterator[None]:
 @asynccontextmanager
 async def the_other_node_bears_another_certificate(pair: Pair) -> AsyncIterator[None]:
     """The pin holds: no link, whoever dials; each try is audited."""
-    keys, kept = pair.borealis.folder / "keys", pair.borealis.folder / "kept"
+    keys = pair.borealis.folder / "keys"
+    own, kept = keys / tls.CERTIFICATE_FILE, keys / "kept"
     await asyncio.to_thread(pair.borealis.stop)
-    keys.rename(kept)
+    own.rename(kept)
     await pair.start(pair.borealis)  # it makes itself a new one
     await pair.audits(AuditEvent.WRONG_PEER_KEY)
     yield
     await asyncio.to_thread(pair.borealis.stop)
-    shutil.rmtree(keys)
-    kept.rename(keys)
+    kept.replace(own)
     await pair.start(pair.borealis)
 
 

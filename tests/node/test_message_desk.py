@@ -103,7 +103,7 @@ async def test_what_lies_between_two_messages_is_not_read(both: TwoNodes) -> Non
     numbers = desk_of(both.arcadia).messages._numbers
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Reader, "rows", counted)
-        found = await search.search_messages(both.arcadia.folder, numbers, places, "59", 2)
+        found = await search.search_messages(both.arcadia.store, numbers, places, "59", 2)
     assert found.positions == (1,)
     assert len(read) == 2
 
@@ -112,8 +112,12 @@ async def test_what_lies_between_two_messages_is_not_read(both: TwoNodes) -> Non
 async def test_what_was_destroyed_is_shown_as_unreadable_and_never_found(both: TwoNodes) -> None:
     rey = both.phone(both.arcadia)
     await write_many(both, ["secret plan", "public plan"])
+    secret, _ = desk_of(both.arcadia).messages._messages()
+    log = both.arcadia.store.stored_log(secret.origin)
     with closing(connect_writer(both.arcadia.folder / DATABASE)) as writer:
-        writer.exec_driver_sql("DELETE FROM opening WHERE CAST(content AS TEXT) LIKE '%secret%'")
+        writer.exec_driver_sql(
+            "DELETE FROM opening WHERE log = ? AND position = ?", (log.number, secret.index)
+        )
         writer.commit()
     assert texts(rey.shown["messages"][rey.line]) == [None, "public plan"]
     assert texts((await ask(rey, "search", words="plan"))["found"]) == ["public plan"]

@@ -9,6 +9,7 @@ from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, until
 from telcon.ledger import format_key_card, mirror_policy, parse_key_card, verify_checkpoint
 from telcon.node.assembly import Node
 from telcon.node.line import Line
+from telcon.node.store.cipher import OPENINGS_KEY, OpeningCipher, load_openings_key
 from telcon.node.store.engine import DATABASE
 
 SEEDS = ("log_ml_dsa_seed", "mirror_ml_dsa_seed")
@@ -83,8 +84,26 @@ def make_old(folder: Path) -> None:
             connection.execute(f"ALTER TABLE evidence DROP COLUMN {column}")
         for table in NEWER_TABLES:
             connection.execute(f"DROP TABLE {table}")
+        decrypt(connection, OpeningCipher(load_openings_key(folder)))
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     connection.close()
+    (folder / "keys" / OPENINGS_KEY).unlink()
+
+
+def decrypt(connection: sqlite3.Connection, cipher: OpeningCipher) -> None:
+    """Bring the openings of the line's logs to the form in which they stood in clear."""
+    rows = connection.execute("SELECT house, log, position, member, sealed FROM opening")
+    clear = []
+    for house, log, position, member, sealed in rows:
+        opening = cipher.open("opening", log, position, member, sealed)
+        clear.append((house, log, position, member, opening.key, opening.content))
+    connection.execute("DROP TABLE opening")
+    connection.execute(
+        "CREATE TABLE opening (house TEXT NOT NULL, log INTEGER, position BIGINT, member TEXT,"
+        " key BLOB NOT NULL, content BLOB NOT NULL, PRIMARY KEY (log, position, member),"
+        " FOREIGN KEY (log, position) REFERENCES entry (log, position)) WITHOUT ROWID"
+    )
+    connection.executemany("INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?)", clear)
 
 
 @on_two_nodes

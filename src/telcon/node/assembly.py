@@ -35,6 +35,7 @@ from telcon.node.commands import Commands
 from telcon.node.contents import Contents
 from telcon.node.control import ControlServer, control_socket
 from telcon.node.desk import LineDesk, PrincipalDesk
+from telcon.node.folder import KEYS
 from telcon.node.house import House
 from telcon.node.house_acts import last_settings
 from telcon.node.house_link import HouseLink
@@ -100,7 +101,7 @@ class Node:
         self.sign_in = SignIn(store, os.urandom, _now_us)
         self._clock = clock
         self._contents = Contents(store)
-        self._certificate = load_or_make_certificate(folder / "keys", settings.name)
+        self._certificate = load_or_make_certificate(folder / KEYS, settings.name)
         self.introductions = Introductions(
             settings,
             self._certificate,
@@ -378,7 +379,7 @@ class Node:
         from telcon.node.push import Push  # late: most nodes wake nobody
 
         return Push(
-            self.folder / "keys",
+            self.folder / KEYS,
             self.settings.push.services,
             self.store,
             session=self._session_number,

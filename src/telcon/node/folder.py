@@ -2,6 +2,7 @@
 
     FOLDER/                 0700
       telcon.db             everything durable (store), 0600
+      keys/                 what a copy of the database alone must not show or be able to do
       never-restore/        what a backup must leave out, see below
         CACHEDIR.TAG        backup programs that honour it skip the folder by themselves
         README.txt          why
@@ -22,8 +23,9 @@ from pathlib import Path
 
 from telcon.errors import LockedError, StorageError
 
-__all__ = ["NEVER_RESTORE", "FolderLock", "prepare_folder", "write_once"]
+__all__ = ["KEYS", "NEVER_RESTORE", "FolderLock", "prepare_folder", "write_once"]
 
+KEYS = "keys"
 NEVER_RESTORE = "never-restore"
 
 # https://bford.info/cachedir/: the first 43 octets are what backup programs look for.
@@ -40,16 +42,17 @@ _README = (
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make `folder` and its never-restore part if missing, readable by this user alone.
+    """Make `folder` and its two parts if missing, readable by this user alone.
 
     Raises:
         StorageError: the folder cannot be made or is not ours to close to others.
     """
     try:
-        for place in (folder, folder / NEVER_RESTORE):
+        for place in (folder, folder / KEYS, folder / NEVER_RESTORE):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if place.stat().st_mode & 0o077:
                 place.chmod(0o700)
+        _sync_folder(folder)
         for name, text in (("CACHEDIR.TAG", _CACHEDIR_TAG), ("README.txt", _README)):
             if not (folder / NEVER_RESTORE / name).exists():
                 _write_text(folder / NEVER_RESTORE / name, text)
@@ -67,11 +70,7 @@ def write_once(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync_folder(path.parent)
 
 
 class FolderLock:
@@ -107,6 +106,14 @@ class FolderLock:
     def release(self) -> None:
         """Let another node take the folder."""
         os.close(self._descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,6 +1,6 @@
 """The acts of this node's house logs, read back: for the operator, the principal, and the node."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -21,7 +21,6 @@ from telcon.node.store.house import StoredAct, find_acts
 __all__ = ["Act", "acts_of", "last_settings", "readings"]
 
 PAGE = 256  # acts read from the store at once
-MAX_SEARCHED = 4_096  # of them, for a start that may be long ago
 MAX_SHOWN = 1_000  # about one call
 READINGS = frozenset({AuditEvent.RECORD_OPENED, AuditEvent.RECORD_UNSEALED, AuditEvent.EXPORT_MADE})
 
@@ -38,20 +37,20 @@ class Act:
     details: dict[str, Detail]
 
 
-def acts_of(store: StoreReader, holding: str = "") -> Iterator[Act]:
-    """Yield the acts of this node's house logs whose details hold this text, the newest first.
+def acts_of(store: StoreReader, names: Collection[str] = ()) -> Iterator[Act]:
+    """Yield the acts of this node's house logs, the newest first; of these names, if any is given.
 
     Raises:
         StorageError: the database refused, or what it holds is no house log.
     """
     for record in reversed(store.house_logs()):
-        for stored in _stored(store, record, holding.encode()):
+        for stored in _stored(store, record, names):
             yield _read(record.origin, stored)
 
 
-def _stored(store: StoreReader, record: HouseRecord, holding: bytes) -> Iterator[StoredAct]:
+def _stored(store: StoreReader, record: HouseRecord, names: Collection[str]) -> Iterator[StoredAct]:
     before = store.stored_house(record).size
-    find = partial(find_acts, log=record.number, count=PAGE, holding=holding)
+    find = partial(find_acts, cipher=store.cipher, log=record.number, count=PAGE, names=names)
     while page := store.read(partial(find, before=before)):
         yield from page
         before = page[-1].position
@@ -78,8 +77,8 @@ def readings(folder: Path, call: str) -> list[Act]:
         StorageError: see `acts_of`.
     """
     with Store.open_read_only(folder) as store:
-        held = islice(acts_of(store, call), MAX_SHOWN)
-        return [act for act in held if act.act in READINGS and act.details.get("call") == call]
+        read = (act for act in acts_of(store, READINGS) if act.details.get("call") == call)
+        return list(islice(read, MAX_SHOWN))
 
 
 def last_settings(store: StoreReader) -> str | None:
@@ -88,8 +87,6 @@ def last_settings(store: StoreReader) -> str | None:
     Raises:
         StorageError: see `acts_of`.
     """
-    searched = islice(acts_of(store), MAX_SEARCHED)
-    started = (act for act in searched if act.act == AuditEvent.NODE_STARTED)
-    newest = next(started, None)
+    newest = next(acts_of(store, (AuditEvent.NODE_STARTED,)), None)
     found = newest.details.get("settings") if newest is not None else None
     return found if isinstance(found, str) else None

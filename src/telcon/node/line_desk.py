@@ -43,7 +43,7 @@ class LineDesk:
         self.strip = Strip(line, board.tester.every_minutes)
         self.history = HistoryDesk(line, self.calls, self.strip)
         site = board.calls.site
-        self.messages = MessageDesk(line, contents, site.store, site.folder)
+        self.messages = MessageDesk(line, contents, site.store)
         self.evidence = Evidence(line, site.store)
         self._store = site.store
         self._succession: Succession | None = None

@@ -7,7 +7,6 @@ log yet, and how those read that nothing changes any more.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from telcon.core import draft as drafts
 from telcon.core.line import Messages, MessageState
@@ -28,11 +27,11 @@ KEPT_VIEWS = 4 * SHOWN_MESSAGES
 class MessageDesk:
     """What was written on one line."""
 
-    def __init__(self, line: Line, contents: Contents, store: Store, folder: Path) -> None:
-        """Show the messages of `line`; search them in the `store` of `folder`."""
+    def __init__(self, line: Line, contents: Contents, store: Store) -> None:
+        """Show the messages of `line`; search them in `store`."""
         self._line = line
         self._contents = contents
-        self._folder = folder
+        self._store = store
         self._own = line.identity.own_card.log.name
         origins = (self._own, line.identity.peer_card.log.name)
         self._numbers = {origin: store.stored_log(origin).number for origin in origins}
@@ -134,7 +133,7 @@ class MessageDesk:
         """
         messages = self._messages()
         end = len(messages) if before is None else min(before, len(messages))
-        found = await search_messages(self._folder, self._numbers, messages, words, end)
+        found = await search_messages(self._store, self._numbers, messages, words, end)
         return {
             "found": self._views(messages[at] for at in found.positions),
             "next": found.next,

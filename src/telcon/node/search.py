@@ -11,11 +11,12 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from telcon.core.line import MessageState
 from telcon.core.seal import parse_text_untrusted
 from telcon.errors import MalformedError
+from telcon.node.store import StoreReader
+from telcon.node.store.cipher import OpeningCipher
 from telcon.node.store.engine import DATABASE, connect_reader
 from telcon.node.store.reader import Reader
 
@@ -46,7 +47,7 @@ def folded(text: str) -> str:
 
 
 async def search_messages(
-    folder: Path,
+    store: StoreReader,
     numbers: dict[str, int],
     messages: Sequence[MessageState],
     words: str,
@@ -54,10 +55,10 @@ async def search_messages(
 ) -> Found:
     """Look for messages that hold every one of `words` among the first `before` of `messages`.
 
-    `numbers` are the ids of the line's logs in the store of `folder`, by origin.
+    `numbers` are the ids of the line's logs in `store`, by origin.
 
     Raises:
-        StorageError: the database or the disk refused.
+        StorageError: the database or the disk refused, or a text is not what was written.
 
     Cancellation: the thread goes on to the end of its bounded work.
     """
@@ -65,21 +66,21 @@ async def search_messages(
     # Copied here, on the loop's thread: the sequence grows while the other thread reads.
     places = messages[last:before]
     needles = folded(words).split()
-    return await asyncio.to_thread(_search, folder, numbers, places, needles, last)
+    return await asyncio.to_thread(_search, store, numbers, places, needles, last)
 
 
 def _search(
-    folder: Path,
+    store: StoreReader,
     numbers: dict[str, int],
     places: Sequence[MessageState],
     needles: list[str],
     first: int,
 ) -> Found:
     found: list[int] = []
-    with closing(Reader(connect_reader(folder / DATABASE))) as reader:
+    with closing(Reader(connect_reader(store.folder / DATABASE))) as reader:
         for end in range(len(places), 0, -SLICE):
             begin = max(0, end - SLICE)
-            texts = _texts(reader, numbers, places[begin:end])
+            texts = _texts(reader, store.cipher, numbers, places[begin:end])
             for at in range(end - 1, begin - 1, -1):
                 one = places[at]
                 if _holds(texts.get((one.origin, one.index)), needles):
@@ -91,7 +92,10 @@ def _search(
 
 
 def _texts(
-    reader: Reader, numbers: dict[str, int], places: Sequence[MessageState]
+    reader: Reader,
+    cipher: OpeningCipher,
+    numbers: dict[str, int],
+    places: Sequence[MessageState],
 ) -> dict[tuple[str, int], bytes]:
     """Read what `places` say and nothing else, one statement for each log.
 
@@ -103,11 +107,13 @@ def _texts(
         if indexes:
             marks = ", ".join("?" * len(indexes))
             rows = reader.rows(
-                "SELECT position, content FROM opening"  # noqa: S608 -- marks alone
+                "SELECT position, sealed FROM opening"  # noqa: S608 -- marks alone
                 f" WHERE log = ? AND member = 'text' AND position IN ({marks})",
                 (number, *indexes),
             )
-            texts.update({(origin, position): content for position, content in rows})
+            for position, sealed in rows:
+                opening = cipher.open("opening", number, position, "text", sealed)
+                texts[origin, position] = opening.content
     return texts
 
 

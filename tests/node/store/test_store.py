@@ -344,7 +344,7 @@ def test_only_this_user_may_read_the_folder(tmp_path: Path) -> None:
             assert stat.S_IMODE(path.stat().st_mode) == allowed, path
 
     run(folder, test)
-    assert {path.name for path in folder.iterdir()} == {"telcon.db", "never-restore"}
+    assert {path.name for path in folder.iterdir()} == {"telcon.db", "keys", "never-restore"}
 
 
 def test_a_folder_open_to_others_is_closed_to_them(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def connect_writer(path: Path) -> Connection:
         driver.execute("PRAGMA journal_mode = WAL")
         driver.execute("PRAGMA synchronous = FULL")
         driver.execute("PRAGMA foreign_keys = ON")
+        driver.execute("PRAGMA secure_delete = ON")  # what was destroyed leaves the file too
         # Checkpoints run when nothing waits, see telcon.node.store.commits.
         driver.execute("PRAGMA wal_autocheckpoint = 0")
         return driver

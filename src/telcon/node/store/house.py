@@ -4,13 +4,15 @@ Functions take a connection: writing ones are works for `Store.commit`, reading 
 `Store.read`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from telcon.core.seal import Opening
 from telcon.node.store import tables
+from telcon.node.store.cipher import OpeningCipher
 from telcon.node.store.tables import HOUSE
 
 __all__ = [
@@ -94,27 +96,41 @@ def find_house_logs(connection: Connection) -> list[HouseRecord]:
 
 
 def find_acts(
-    connection: Connection, log: int, before: int, count: int, holding: bytes = b""
+    connection: Connection,
+    cipher: OpeningCipher,
+    log: int,
+    before: int,
+    count: int,
+    names: Collection[str] = (),
 ) -> list[StoredAct]:
     """Return at most `count` acts of the house log `log`, the newest first, below index `before`.
 
-    Only those whose details hold these octets somewhere. Blanks have no openings, so they cost
-    nothing here.
+    Only those of these names, if any is given: names stand in the entries, so no other act is
+    decrypted. Blanks have no openings, so they cost nothing here.
+
+    Raises:
+        StorageError: what one was about is not what was written.
     """
     entry, opening = tables.house_entry, tables.house_opening
     joined = opening.join(
         entry, (entry.c.log == opening.c.log) & (entry.c.position == opening.c.position)
     )
     query = (
-        select(entry.c.position, entry.c.data, opening.c.member, opening.c.key, opening.c.content)
+        select(entry.c.position, entry.c.data, opening.c.member, opening.c.sealed)
         .select_from(joined)
         .where(opening.c.log == log, opening.c.position < before)
-        .where(func.instr(opening.c.content, holding) > 0)
         .order_by(opening.c.position.desc())
         .limit(count)
     )
+    if names:
+        spelled = (f'"act":"{name}"'.encode() for name in names)
+        query = query.where(or_(*(func.instr(entry.c.data, one) > 0 for one in spelled)))
     return [
-        StoredAct(row.position, row.data, Opening(row.member, row.key, row.content))
+        StoredAct(
+            row.position,
+            row.data,
+            cipher.open(opening.name, log, row.position, row.member, row.sealed),
+        )
         for row in connection.execute(query)
     ]
 

@@ -17,6 +17,7 @@ from telcon.core.seal import Opening
 from telcon.core.stored import Commit, LogGrowth, Note
 from telcon.errors import MisuseError
 from telcon.node.store import tables
+from telcon.node.store.cipher import OpeningCipher
 from telcon.node.store.forks import joined_path
 from telcon.node.store.reader import Reader
 from telcon.node.store.tables import HOUSE
@@ -109,6 +110,7 @@ class HeldLog:
     def __init__(
         self,
         reader: Reader,
+        cipher: OpeningCipher,
         number: int,
         origin: str,
         *,
@@ -121,6 +123,7 @@ class HeldLog:
         self._own = own
         self._where = where
         self._reader = reader
+        self._cipher = cipher
         self._size = self._stored_size()
 
     @property
@@ -171,14 +174,20 @@ class HeldLog:
         return found
 
     def openings(self, first: int, count: int) -> list[tuple[int, Opening]]:
-        """Return the openings of `count` entries from `first` on, each with its entry's index."""
+        """Return the openings of `count` entries from `first` on, each with its entry's index.
+
+        Raises:
+            StorageError: the database refused, or one is not what was written.
+        """
+        table = self._where.opening
         rows = self._reader.rows(
-            f"SELECT position, member, key, content FROM {self._where.opening}"  # noqa: S608 -- our own names
+            f"SELECT position, member, sealed FROM {table}"  # noqa: S608 -- our own names
             " WHERE log = ? AND position BETWEEN ? AND ? ORDER BY position, member",
             (self.number, first, min(first + count, self._size) - 1),
         )
         return [
-            (position, Opening(member, key, content)) for position, member, key, content in rows
+            (position, self._cipher.open(table, self.number, position, member, sealed))
+            for position, member, sealed in rows
         ]
 
     def note(self, size: int) -> bytes | None:
@@ -224,18 +233,19 @@ class HeldLog:
 
 def write_commit(
     driver: sqlite3.Connection,
+    cipher: OpeningCipher,
     line: str,
     numbers: dict[str, int],
     commit: Commit,
     where: LogTables = LINE_LOGS,
 ) -> None:
-    """Write all of `commit`; `numbers` maps the origins of its logs to their ids.
+    """Write all of `commit`, openings by `cipher`; `numbers` maps the origins of its logs to ids.
 
     Raises:
         MisuseError: an origin is not of this line, or a growth does not start where its log ends.
     """
     for growth in commit.grown:
-        _write_growth(driver, where, _number(numbers, growth.origin), growth)
+        _write_growth(driver, cipher, where, _number(numbers, growth.origin), growth)
     for note in commit.notes:
         driver.execute(where.insert_note, (HOUSE, *_note_row(numbers, note)))
     for note in commit.seconded:
@@ -247,7 +257,11 @@ def write_commit(
 
 
 def _write_growth(
-    driver: sqlite3.Connection, where: LogTables, number: int, growth: LogGrowth
+    driver: sqlite3.Connection,
+    cipher: OpeningCipher,
+    where: LogTables,
+    number: int,
+    growth: LogGrowth,
 ) -> None:
     size = driver.execute(where.size, (number,)).fetchone()[0]
     if growth.first != size or len(growth.entries) != len(growth.hashes):
@@ -264,7 +278,10 @@ def _write_growth(
     _insert(
         driver,
         where.insert_opening,
-        [(HOUSE, number, at, one.member, one.key, one.content) for at, one in growth.openings],
+        [
+            (HOUSE, number, at, one.member, cipher.seal(where.opening, number, at, one))
+            for at, one in growth.openings
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from telcon.errors import StorageError
 __all__ = ["NEWEST_REVISION", "current_revision", "require_newest", "upgrade"]
 
 # The head of migrations/versions; a test holds it there.
-NEWEST_REVISION = "0008"
+NEWEST_REVISION = "0009"
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -41,8 +41,10 @@ def require_newest(connection: Connection, path: Path) -> None:
         )
 
 
-def upgrade(connection: Connection, path: Path) -> None:
+def upgrade(connection: Connection, path: Path, openings_key: bytes) -> None:
     """Run the revisions that are missing, in the transaction `connection` is in.
+
+    Openings of before revision 0009 are encrypted under `openings_key`.
 
     Raises:
         StorageError: the database was made by a newer telcon.
@@ -57,6 +59,7 @@ def upgrade(connection: Connection, path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["openings_key"] = openings_key
     try:
         command.upgrade(config, "head")
     except CommandError as error:

@@ -22,6 +22,12 @@ from telcon.ledger import Fork
 from telcon.node.folder import NEVER_RESTORE, FolderLock, prepare_folder
 from telcon.node.store import records
 from telcon.node.store.chores import StoreChores
+from telcon.node.store.cipher import (
+    OpeningCipher,
+    load_openings_key,
+    prepare_openings_key,
+    require_fitting,
+)
 from telcon.node.store.commits import CommitStatistics, CommitThread
 from telcon.node.store.engine import (
     DATABASE,
@@ -49,9 +55,10 @@ T = TypeVar("T")
 class StoreReader:
     """Reads of a store; as a context manager, it closes itself."""
 
-    def __init__(self, folder: Path, reader: Reader) -> None:
+    def __init__(self, folder: Path, reader: Reader, cipher: OpeningCipher) -> None:
         """Read the store in `folder`; use `Store.open` or `Store.open_read_only` instead."""
         self.folder = folder
+        self.cipher = cipher
         self._reader = reader
         self._logs: dict[str, HeldLog] = {}
 
@@ -88,7 +95,8 @@ class StoreReader:
             rows = self._reader.rows("SELECT id, own FROM log WHERE origin = ?", (origin,))
             if not rows:
                 raise MisuseError(f"no line of this node has the log {origin}")
-            self._logs[origin] = HeldLog(self._reader, rows[0][0], origin, own=bool(rows[0][1]))
+            number, own = rows[0]
+            self._logs[origin] = HeldLog(self._reader, self.cipher, number, origin, own=bool(own))
         return self._logs[origin]
 
     def house_logs(self) -> list[HouseRecord]:
@@ -99,7 +107,12 @@ class StoreReader:
         """Return the house log of `record`, as the store has it, the same object each time."""
         if record.origin not in self._logs:
             self._logs[record.origin] = HeldLog(
-                self._reader, record.number, record.origin, own=True, where=HOUSE_LOGS
+                self._reader,
+                self.cipher,
+                record.number,
+                record.origin,
+                own=True,
+                where=HOUSE_LOGS,
             )
         return self._logs[record.origin]
 
@@ -129,9 +142,11 @@ class StoreReader:
 class Store(StoreReader):
     """A node's store, open for writing; holds the folder's lock until `close`."""
 
-    def __init__(self, folder: Path, lock: FolderLock, writer: Connection) -> None:
+    def __init__(
+        self, folder: Path, lock: FolderLock, writer: Connection, cipher: OpeningCipher
+    ) -> None:
         """Use `Store.open` instead."""
-        super().__init__(folder, Reader(connect_reader(folder / DATABASE)))
+        super().__init__(folder, Reader(connect_reader(folder / DATABASE)), cipher)
         self._lock = lock
         self._writer = writer
         self._markers = Markers(folder / NEVER_RESTORE)
@@ -145,7 +160,8 @@ class Store(StoreReader):
 
         Raises:
             LockedError: another node runs on this folder.
-            StorageError: the folder or the database cannot be used.
+            StorageError: the folder or the database cannot be used, or the key of its openings is
+                missing or another.
         """
         prepare_folder(folder)
         lock = FolderLock(folder)
@@ -153,8 +169,11 @@ class Store(StoreReader):
             writer = connect_writer(folder / DATABASE)
             try:
                 with transaction(writer):
-                    upgrade(writer, folder / DATABASE)
-                return cls(folder, lock, writer)
+                    key = prepare_openings_key(folder, writer)
+                    upgrade(writer, folder / DATABASE, key)
+                cipher = OpeningCipher(key)
+                require_fitting(writer, cipher)
+                return cls(folder, lock, writer, cipher)
             except BaseException:
                 disconnect(writer)
                 raise
@@ -173,16 +192,18 @@ class Store(StoreReader):
         The node goes on beside it; what it writes meanwhile stays in its write-ahead log.
 
         Raises:
-            StorageError: there is no store, or its tables are not of this version.
+            StorageError: there is no store, its tables are not of this version, or the key of its
+                openings is missing.
         """
         reader = Reader(connect_reader(folder / DATABASE))
         try:
             reader.rows("BEGIN")
             reader.run(lambda connection: require_newest(connection, folder / DATABASE))
+            cipher = OpeningCipher(load_openings_key(folder))
         except BaseException:
             reader.close()
             raise
-        return StoreReader(folder, reader)
+        return StoreReader(folder, reader, cipher)
 
     async def close(self) -> None:
         """Finish what waits, then let go of database and folder.
@@ -226,7 +247,7 @@ class Store(StoreReader):
 
         def write(connection: Connection) -> None:
             self._markers.require_usable(line)
-            write_commit(driver_of(connection), line, numbers, commit)
+            write_commit(driver_of(connection), self.cipher, line, numbers, commit)
 
         def tell(_: None, error: BaseException | None) -> None:
             if error is None:
@@ -253,7 +274,7 @@ class Store(StoreReader):
         def write(connection: Connection) -> None:
             if marker is not None:
                 self._markers.require_usable(record.marker)
-            write_commit(driver_of(connection), "", numbers, commit, HOUSE_LOGS)
+            write_commit(driver_of(connection), self.cipher, "", numbers, commit, HOUSE_LOGS)
 
         def tell(_: None, error: BaseException | None) -> None:
             try:

@@ -115,8 +115,7 @@ opening = Table(
     Column("log", Integer, primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("member", Text, primary_key=True),
-    Column("key", LargeBinary, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # encrypted, see cipher
     ForeignKeyConstraint(["log", "position"], ["entry.log", "entry.position"]),
     sqlite_with_rowid=False,
 )
@@ -340,8 +339,7 @@ house_opening = Table(
     Column("log", Integer, primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("member", Text, primary_key=True),
-    Column("key", LargeBinary, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # encrypted, see cipher
     ForeignKeyConstraint(["log", "position"], ["house_entry.log", "house_entry.position"]),
     sqlite_with_rowid=False,
 )
