@@ -15,7 +15,7 @@ from telcon.core.seal import Text
 from telcon.core.transitions import ENDS
 from telcon.errors import OperatorError, StorageError
 from telcon.node.calls import Calls
-from telcon.node.record.disk import sync_folder
+from telcon.node.folder import sync_folder
 from telcon.node.record.place import RECORDINGS, RecordPlace
 from telcon.node.store.records import RecordingRecord
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from telcon.errors import LockedError, StorageError
 
-__all__ = ["KEYS", "NEVER_RESTORE", "FolderLock", "prepare_folder", "write_once"]
+__all__ = ["KEYS", "NEVER_RESTORE", "FolderLock", "prepare_folder", "sync_folder", "write_once"]
 
 KEYS = "keys"
 NEVER_RESTORE = "never-restore"
@@ -52,7 +52,7 @@ def prepare_folder(folder: Path) -> None:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if place.stat().st_mode & 0o077:
                 place.chmod(0o700)
-        _sync_folder(folder)
+        sync_folder(folder)
         for name, text in (("CACHEDIR.TAG", _CACHEDIR_TAG), ("README.txt", _README)):
             if not (folder / NEVER_RESTORE / name).exists():
                 _write_text(folder / NEVER_RESTORE / name, text)
@@ -70,7 +70,20 @@ def write_once(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class FolderLock:
@@ -106,14 +119,6 @@ class FolderLock:
     def release(self) -> None:
         """Let another node take the folder."""
         os.close(self._descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from telcon.errors import MalformedError, OperatorError, StorageError
+from telcon.node.folder import sync_folder
 from telcon.node.proof.layout import MAX_FILE_OCTETS, MAX_FILES, SUMS, format_sums
 
 _PIECE_OCTETS = 1024 * 1024
@@ -250,10 +251,10 @@ class FolderWriter:
         self.write(SUMS, format_sums(self._sums))
         try:
             for folder, _, _ in os.walk(self._folder):
-                _sync_folder(Path(folder))
+                sync_folder(Path(folder))
             _require_free(self._target)
             self._folder.rename(self._target)  # takes the place of an empty folder
-            _sync_folder(self._target.parent)
+            sync_folder(self._target.parent)
         except OSError as error:
             raise _unwritable(self._target, error) from error
 
@@ -280,14 +281,6 @@ def _require_free(target: Path) -> None:
             f"{target} exists and is not an empty folder; nothing was written",
             advice="Name a folder that does not exist yet.",
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _unreadable(path: Path, error: OSError) -> StorageError:

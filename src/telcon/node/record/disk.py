@@ -12,9 +12,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 
-__all__ = ["DiskWriter", "sync_folder", "write_whole"]
+__all__ = ["DiskWriter", "write_whole"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -114,16 +113,3 @@ def write_whole(descriptor: int, data: bytes, size: int) -> None:
         # A full disk takes a part. To cut that off needs no room.
         os.ftruncate(descriptor, size)
         raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut.
-
-    Raises:
-        OSError: the disk refused.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

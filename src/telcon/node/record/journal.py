@@ -32,7 +32,8 @@ from typing import BinaryIO, Final
 import msgspec
 
 from telcon.errors import MalformedError, MisuseError, SealedError
-from telcon.node.record.disk import sync_folder, write_whole
+from telcon.node.folder import sync_folder
+from telcon.node.record.disk import write_whole
 from telcon.node.record.packet import How, Packet, Track
 from telcon.node.record.sealing import PUBLIC_BYTES, DataKey, PrivateKey, Reader
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telcon.errors import MalformedError, SealedError, StorageError
-from telcon.node.folder import NEVER_RESTORE
-from telcon.node.record.disk import sync_folder
+from telcon.node.folder import NEVER_RESTORE, sync_folder
 from telcon.node.record.journal import Head, Journal, count_readers
 from telcon.node.record.sealing import PRIVATE_BYTES, PrivateKey, Reader
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from telcon.core.stored import NEW_LOG, Marker
 from telcon.errors import StorageError, StorageTrouble
+from telcon.node.folder import sync_folder
 
 __all__ = ["MarkerFile", "Markers"]
 
@@ -133,7 +134,7 @@ class MarkerFile:
             for self._slot in range(len(_SLOT_OFFSETS)):
                 self._write_slot(marker)
             self.sync()
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise _refused(self._path, error) from error
 
@@ -213,14 +214,6 @@ def _parse_slot(slot: bytes) -> tuple[int, Marker] | None:
         return None
     magic, sequence, size, root = _FORM.unpack(slot[:-32])
     return (sequence, Marker(size=size, root=root)) if magic == _MAGIC else None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refused(path: Path, error: OSError) -> StorageError:
