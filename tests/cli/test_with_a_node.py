@@ -215,6 +215,12 @@ def test_coverage_is_stated_held_and_shown(
             assert await telcon(both.arcadia, "coverage", "--out", out) == 0
             assert await telcon(both.arcadia, "verify", out) == 3
             assert "“Adrian Rey”, “" in capfd.readouterr().out
+            await both.borealis.close()
+            await until(lambda: not line_of(both.arcadia).is_up)
+            assert await telcon(both.arcadia, *stated) == 0
+            assert "of our log, not yet held by borealis.example." in capfd.readouterr().out
+            assert await telcon(both.arcadia, "coverage") == 0
+            assert ", not yet held: its log of this line" in capfd.readouterr().out
 
     asyncio.run(run())
 

@@ -196,6 +196,21 @@ def test_a_cosigned_note_that_failed_to_be_stored_is_offered_again() -> None:
     assert victim.store.theirs.notes[3].cosigned
 
 
+def test_a_cosignature_counts_as_stored_once_its_commit_is_done() -> None:
+    victim, villain = linked()
+    machine = victim.machine
+    victim.append(message("x"))
+    victim.receive(frames.Cosigned(3, villain.cosign(victim.store.own, 3)))
+    assert (machine.cosigned_by_peer, machine.cosigned_stored) == (3, 2)
+    later = Now(victim.now().utc_us, victim.time_s + 1)
+    commit = machine.take_commit(later)
+    assert commit is not None
+    machine.commit_failed(commit, later)
+    assert machine.cosigned_stored == 2
+    victim.wait(3)
+    assert machine.cosigned_stored == 3
+
+
 def test_what_we_signed_and_nobody_cosigned_is_kept_when_the_link_goes() -> None:
     victim, _ = linked()
     victim.append(drafts.line_test())

@@ -326,6 +326,32 @@ async def test_entries_that_cannot_be_read_once_are_pushed_when_they_can(joined:
 
 
 @on_line
+async def test_an_entry_is_held_once_the_other_ends_signature_over_it_is_stored(
+    joined: Joined,
+) -> None:
+    near, _ = joined.ends
+    held = await near.line.act(ring())
+    await until(lambda: near.line.machine.waiting == 0)
+    assert held.index + 1 not in near.store.memory.own.notes  # signed, and not stored yet
+    assert await near.line.wait_held(held.index, 15)
+    assert near.store.memory.own.notes[held.index + 1].cosigned
+
+
+@on_line
+async def test_nobody_waits_for_an_end_that_is_away_to_hold_an_entry(joined: Joined) -> None:
+    near, far = joined.ends
+    far.store.is_open.clear()  # it can store nothing, so it signs nothing
+    held = await near.line.act(ring())
+    waiting = asyncio.create_task(near.line.wait_held(held.index, 600))
+    assert not await near.line.wait_held(held.index, 0)
+    assert not waiting.done()
+    joined.disconnect()
+    assert not await waiting
+    assert not await near.line.wait_held(held.index, 600)
+    far.store.is_open.set()
+
+
+@on_line
 async def test_a_deadline_at_which_nothing_can_be_read_does_not_stop_the_line(
     joined: Joined,
 ) -> None:

@@ -1,7 +1,6 @@
 """`telcon coverage`: what this node's logs cover, as it stated it, signed and held by the peer."""
 
 import argparse
-import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from telcon.cli.proof import line_named, logs_of, noting_export, read_time
 from telcon.core.coverage import ALWAYS, read_hours
 from telcon.core.entry import MODES
-from telcon.errors import OperatorError, TelconError
+from telcon.errors import OperatorError
 from telcon.node.control import call_node, control_socket
 
 if TYPE_CHECKING:
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from telcon.node.store.records import LineRecord
 
 __all__ = ["add_commands"]
-
-STORED_WITHIN_S = 5.0  # a node takes one
-LOOK_AGAIN_S = 0.1
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -81,31 +77,11 @@ def _set(arguments: argparse.Namespace) -> int:
         "modes": [mode for mode in MODES if mode in stated],
     }
     *_, answer = call_node(control_socket(arguments.data), request)
-    if answer["held"]:
-        _wait_stored(arguments.data, arguments.name, answer["index"])
     held = f"held by {arguments.name}" if answer["held"] else f"not yet held by {arguments.name}"
     print(f"Stated as entry {answer['index']} of our log, {held}.")
     if since_us < now_us:
         print("For the time before now this was said afterwards, and every proof says so.")
     return 0
-
-
-def _wait_stored(folder: Path, name: str, index: int) -> None:
-    """Wait until the store has what the node knows, or whoever asks it next is told otherwise.
-
-    A node stores the other side's signature a second after it came, if nothing else is to be
-    stored. What cannot be read is not waited for.
-    """
-    from telcon.node.store import Store
-
-    until_s = time.monotonic() + STORED_WITHIN_S
-    with contextlib.suppress(TelconError):
-        while time.monotonic() < until_s:
-            with Store.open_read_only(folder) as store:
-                log = store.stored_log(line_named(store, name).own_origin)
-                if log.cosigned_note_over(index) is not None:
-                    return
-            time.sleep(LOOK_AGAIN_S)
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -124,6 +124,7 @@ class LineMachine:
         self._outstanding: _Outstanding | None = None
         self._retry_at: float | None = None
         self._is_broken_told = False
+        self._cosigned_stored = self._books.cosigned_by_peer
         self._folded_theirs = self._books.mirror.log.stored_size
         self._unfolded: deque[tuple[Row, Entry | Void]] = deque()  # durable, to be folded next
         self._fold: LineFold
@@ -153,6 +154,11 @@ class LineMachine:
     def cosigned_by_peer(self) -> int:
         """How much of our log the peer has signed to hold, verified here."""
         return self._books.cosigned_by_peer
+
+    @property
+    def cosigned_stored(self) -> int:
+        """Of what `cosigned_by_peer` counts, how much is shown by a cosignature that is stored."""
+        return self._cosigned_stored
 
     @property
     def cosigned_here(self) -> int:
@@ -357,6 +363,9 @@ class LineMachine:
         """Take note that `commit` is durable, and its marker: now it may be signed and told."""
         books = self._at(now)
         done = self._finish(commit)
+        for note in done.cosigned:
+            if note.origin == books.own.origin:
+                self._cosigned_stored = note.size
         books.events.extend(books.author.settle(done.own_size))
         if read_back := books.standing.settle(commit.marker):
             books.events.append(LineRefilled(read_back))

@@ -33,7 +33,7 @@ __all__ = ["Commands", "Host"]
 
 Answer = Mapping[str, Any]
 
-COSIGNED_WITHIN_S = 5.0  # to be able to say so; nothing hangs on it
+HELD_WITHIN_S = 5.0  # for the other node's signature to come and be stored, to be able to say so
 TOLD_S = 10.0  # for the other node to sign that it knows of a renewal
 RENEWED = "The keys of this line are renewed: line {line} takes its place."
 
@@ -290,8 +290,7 @@ class Commands:
             tuple(request["modes"]),
         )
         held = await line.act(draft)
-        await line.wait_cosigned(COSIGNED_WITHIN_S)
-        return {"index": held.index, "held": line.machine.cosigned_by_peer > held.index}
+        return {"index": held.index, "held": await line.wait_held(held.index, HELD_WITHIN_S)}
 
     def _desks(self, peer: str) -> list[LineDesk]:
         """Return the lines to the node `peer`, or the one with that id."""

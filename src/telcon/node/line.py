@@ -85,7 +85,7 @@ class Line:
         self._waiting: dict[Ticket, asyncio.Future[EntryHeld]] = {}
         self._is_writing = False
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._cosigned = asyncio.Event()
+        self._held_changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._is_turning = False
         self._turning: asyncio.Handle | None = None
@@ -197,6 +197,7 @@ class Line:
     def _take_outcome(self, commit: Commit, error: BaseException | None) -> None:
         if error is None:
             self.machine.committed(commit, now())
+            self._held_changed.set()
             self._tell_storage(None)
         elif isinstance(error, StorageError):
             self.machine.commit_failed(commit, now())  # offered again after a second
@@ -241,8 +242,26 @@ class Line:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self.is_up and self.machine.waiting:
-                    self._cosigned.clear()
-                    await self._cosigned.wait()
+                    self._held_changed.clear()
+                    await self._held_changed.wait()
+
+    async def wait_held(self, index: int, timeout_s: float) -> bool:
+        """Wait until the store has the other node's signature that it holds our entry `index`.
+
+        As long as the other node hears us; what it has signed is stored within a second.
+
+        Returns:
+            Whether it has.
+        """
+        machine = self.machine
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while machine.cosigned_stored <= index and (
+                    self.is_up or machine.cosigned_by_peer > index
+                ):
+                    self._held_changed.clear()
+                    await self._held_changed.wait()
+        return machine.cosigned_stored > index
 
     def close(self) -> None:
         """End `run` once nothing waits to be written; waiting acts get `LinkDownError`.
@@ -325,9 +344,9 @@ class Line:
             case LineUp():
                 self.up_since_us = now().utc_us
             case Cosigned():
-                self._cosigned.set()
+                self._held_changed.set()
             case LineDown():
-                self._cosigned.set()
+                self._held_changed.set()
                 self.up_since_us, self.down_since_us = None, now().utc_us
             case PeerMisbehaved(reason=reason, close=True) if self._close_link is not None:
                 self._close_link(reason)
