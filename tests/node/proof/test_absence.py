@@ -145,6 +145,18 @@ def test_of_a_time_before_the_line_it_shows_only_that_there_was_no_line(tmp_path
     assert "The line was opened" not in words_of(attest(before, tmp_path / "other"), before)
 
 
+def test_the_readme_says_when_a_line_was_opened_that_is_younger_than_the_time(
+    tmp_path: Path,
+) -> None:
+    line = opened_at(5.5)
+    readme = " ".join(attest(line, tmp_path / "out")["README.txt"].decode().split())
+    bounded = "to 2026-09-22 08:00:00.000000 UTC. The line was opened at 2026-09-22 05:30:01.000000"
+    assert bounded in readme
+    assert "of before then this shows only that the line was not there" in readme
+    older = attest(day(), tmp_path / "older")["README.txt"]
+    assert b"08:00:00.000000 UTC.\n\nIt is about this one line." in older
+
+
 def test_a_time_that_was_over_when_the_line_was_opened_is_not_attested(tmp_path: Path) -> None:
     said = refusal(opened_at(8.5), tmp_path / "out")
     assert "the line was opened at 2026-09-22 08:30:0" in said

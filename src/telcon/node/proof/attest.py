@@ -17,7 +17,7 @@ from telcon.errors import OperatorError, StorageError
 from telcon.ledger import KeyCard, verify_checkpoint
 from telcon.node.proof import layout
 from telcon.node.proof.absence import Bounds, Findings, Until, survey
-from telcon.node.proof.absence_check import clocks_words, opened_by, touch_words
+from telcon.node.proof.absence_check import clocks_words, opened_by, opening_words, touch_words
 from telcon.node.proof.export import CutLog, ExportedLog, Side, sides_of, write_log, write_policies
 from telcon.node.proof.files import FolderWriter, nobody
 from telcon.node.proof.layout import AbsenceAccount
@@ -126,7 +126,8 @@ def attest_none(
             write_log(writer, side, end.size, end.note, progress)
         account = AbsenceAccount(own_card.line, own_card.name, peer_card.name, from_us, to_us)
         writer.write(layout.ABSENCE, layout.format_account(account))
-        writer.write(layout.README, absence_readme(account).encode())
+        opened = opening_words((ours, theirs), from_us, to_us)
+        writer.write(layout.README, absence_readme(account, opened).encode())
         writer.finish()
     return found
 

@@ -119,7 +119,7 @@ _COVERAGE_FILES = """\
 
 _ABSENCE = """\
 This folder shows that neither log of the line between {ours} and {theirs} has a call in the time
-from {begin} to {end}.
+from {begin} to {end}.{opened}
 
 It is about this one line. Other lines and other channels are not shown, and nobody's word is
 shown to be true: see what `telcon verify` says that both sides stated about coverage."""
@@ -172,10 +172,11 @@ def coverage_readme(account: CoverageAccount) -> str:
     return _framed(account, _COVERAGE, _COVERAGE_FILES)
 
 
-def absence_readme(account: AbsenceAccount) -> str:
-    """Return the text for a folder of absence."""
+def absence_readme(account: AbsenceAccount, opened: str) -> str:
+    """Return the text for a folder of absence; `opened` are the words of `opening_words`."""
     about = _ABSENCE.replace("{begin}", utc_from_us(account.from_us))
     about = about.replace("{end}", utc_from_us(account.to_us))
+    about = about.replace("{opened}", f"\n\n{textwrap.fill(opened, _COLUMNS)}" if opened else "")
     return _framed(account, about, _LOG_FILES + _BOUND_FILES)
 
 
