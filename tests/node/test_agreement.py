@@ -359,6 +359,26 @@ async def test_what_is_held_beyond_the_last_chunk_is_not_in_the_file_that_was_ag
         assert sha256(file.read_bytes()).hexdigest() == stated[3]
 
 
+@on_two_nodes
+async def test_the_house_log_has_the_opening_of_a_record_but_not_one_that_was_refused(
+    both: TwoNodes,
+) -> None:
+    key, other, out = (both.folder / name for name in ("archive.key", "other.key", "opened"))
+    call = await sealed_call(both, key)
+    assert await telcon(both.arcadia, "keeper", "new", "--out", str(other)) == 0
+    of = ("record", "open", "--call", call, "--out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.mkdtemp", lambda **_: pytest.fail("a folder was begun"))
+        assert await telcon(both.arcadia, *of, str(out), "--key", str(other)) == 2
+        assert await telcon(both.arcadia, *of, str(key), "--key", str(key)) == 2
+    assert audited(both.arcadia, "audit.record.unsealed") == []
+    assert await telcon(both.arcadia, *of, str(out), "--key", str(key)) == 0
+    (noted,) = audited(both.arcadia, "audit.record.unsealed")
+    assert f'"call":"{call}"' in noted
+    assert f'"folder":"{out}"' in noted
+    assert audited(both.arcadia, "audit.record.exported") == []
+
+
 @pytest.mark.parametrize("command", [("record", "open"), ("export",)], ids=["open", "export"])
 def test_a_record_that_is_not_the_agreed_one_any_more_is_said_to_be_none(
     command: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]

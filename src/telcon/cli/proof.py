@@ -24,6 +24,7 @@ __all__ = [
     "line_named",
     "logs_of",
     "noting_export",
+    "noting_unsealed",
     "read_moment",
     "read_private_key",
     "read_time",
@@ -278,16 +279,35 @@ def noting_export(
     from telcon.node.noting import note
     from telcon.node.proof.files import require_place
 
-    out = str(arguments.out)
+    unsealed = (
+        None if opened_with is None else noting_unsealed(arguments, opened_with, fields["call"])
+    )
 
     def tell() -> None:
-        if opened_with is not None:
-            opened = {"call": fields["call"], "keeper": opened_with.reader.id.hex()}
-            note(arguments.data, AuditEvent.RECORD_UNSEALED, **opened, folder=out)
-        note(arguments.data, AuditEvent.EXPORT_MADE, **fields, folder=out)
+        if unsealed is not None:
+            unsealed()
+        note(arguments.data, AuditEvent.EXPORT_MADE, **fields, folder=str(arguments.out))
 
     require_place(arguments.out)  # before minutes of reading
     return tell
+
+
+def noting_unsealed(
+    arguments: argparse.Namespace, opened_with: "PrivateKey", call: str
+) -> "Callable[[], None]":
+    """Return what the opening of a record into `arguments.out` calls, as an export does.
+
+    Raises:
+        OperatorError: `arguments.out` is taken.
+        StorageError: the folder around it is not there, or cannot be written.
+    """
+    from telcon.node.audit import AuditEvent
+    from telcon.node.noting import note
+    from telcon.node.proof.files import require_place
+
+    fields = {"call": call, "keeper": opened_with.reader.id.hex(), "folder": str(arguments.out)}
+    require_place(arguments.out)
+    return partial(note, arguments.data, AuditEvent.RECORD_UNSEALED, **fields)
 
 
 def logs_of(store: "StoreReader", record: "LineRecord") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telcon.cli.proof import line_named, read_private_key
+from telcon.cli.proof import line_named, noting_unsealed, read_private_key
 from telcon.errors import OperatorError, StorageError
 from telcon.node.control import call_node, control_socket
 
@@ -155,8 +155,6 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _open(arguments: argparse.Namespace) -> int:
-    from telcon.node.audit import AuditEvent
-    from telcon.node.noting import note
     from telcon.node.proof.files import FolderWriter
     from telcon.node.proof.layout import recording_name
     from telcon.node.proof.selection import fold_line
@@ -164,24 +162,23 @@ def _open(arguments: argparse.Namespace) -> int:
     from telcon.node.record.rendering import render_stated
     from telcon.node.store import Store
 
-    key = read_private_key(arguments.key)
-    call, keeper = arguments.call, key.reader.id.hex()
-    with Store.open_read_only(arguments.data) as store, FolderWriter(arguments.out) as writer:
+    key, call = read_private_key(arguments.key), arguments.call
+    with Store.open_read_only(arguments.data) as store:
+        told = noting_unsealed(arguments, key, call)
         path = _path_of(store, call, arguments.line)
         line = line_named(store, path.split("/")[1])
         own, theirs = store.stored_log(line.own_origin), store.stored_log(line.peer_origin)
         state = fold_line(own, theirs).calls[call]
         journal = RecordPlace(arguments.data, path).read(key)
-        fields = {"call": call, "keeper": keeper, "folder": str(arguments.out)}
-        note(arguments.data, AuditEvent.RECORD_UNSEALED, **fields)  # before anything can be heard
         _, stated = state.agreed.get(own.origin, (0, ()))
-        for track in sorted({*journal.tracks(), *(one[:2] for one in stated)}):
-            name = recording_name(track)
-            digest, size = writer.write_pieces(
-                name, render_stated(journal, track, state, own, theirs)
-            )
-            print(f"{name}  {size} octets  sha256 {digest}")
-        writer.finish()
+        with FolderWriter(arguments.out, told) as writer:  # told before anything can be heard
+            for track in sorted({*journal.tracks(), *(one[:2] for one in stated)}):
+                name = recording_name(track)
+                digest, size = writer.write_pieces(
+                    name, render_stated(journal, track, state, own, theirs)
+                )
+                print(f"{name}  {size} octets  sha256 {digest}")
+            writer.finish()
     return 0
 
 
