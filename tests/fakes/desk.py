@@ -312,7 +312,7 @@ def course(**changes: Any) -> dict[str, Any]:
     def fact(second: float, side: str, kind: str, who: str = "", **more: Any) -> dict[str, Any]:
         at = begin + round(second * 1e6)
         rest = {"detail": "", "signed": True, "late": None, "at_us": at, "stated_us": at}
-        rest |= {"cut": False, "switched_off": False}
+        rest |= {"cut": False, "stops_recorder": False}
         return {"place": f"{side}#{second}", "side": side, "kind": kind, "who": who, **rest, **more}
 
     def seat(side: str, name: str, first: float, last: float | None) -> dict[str, Any]:
@@ -380,7 +380,7 @@ def course_of_a_record() -> dict[str, Any]:
     for kind, (second, side, detail) in rest.items():
         at = told["from_us"] + second * 1_000_000
         fact = {**template, "kind": kind, "side": side, "detail": detail, "place": f"{side}#{kind}"}
-        fact |= {"at_us": at, "stated_us": at, "switched_off": kind == "call.record-off"}
+        fact |= {"at_us": at, "stated_us": at, "stops_recorder": kind == "call.record-off"}
         told["facts"].append(fact)
     told["facts"].sort(key=lambda fact: int(fact["at_us"]))
     return told

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, desk_of, on_two_nodes, voice
+from fakes.two_nodes import TwoNodes, desk_of, line_of, on_two_nodes, voice
 from node.test_destruction import destroy, is_destroyed, recorded_call
 from node.test_modes import closed, recorders
+from node.test_tape import offs, spoil
 from telcon.core import draft as drafts
 from telcon.core.entry import read_entry_untrusted
 from telcon.core.line import Kind
@@ -187,9 +188,26 @@ async def test_a_recorder_switched_off_is_told_once_however_many_tracks_it_had(
         told = await node.desk.course(call)
         assert told is not None
         offs = [fact for fact in told["facts"] if fact["kind"] == "call.record-off"]
-        (off,) = [fact for fact in offs if fact["switched_off"]]
+        (off,) = [fact for fact in offs if fact["stops_recorder"]]
         assert (off["side"], off["detail"]) == (side, "The minister asked")
         assert sum(fact["detail"] == "The minister asked" for fact in offs) == 2
+
+
+@on_two_nodes
+async def test_a_recorder_that_failed_has_stopped_too_with_what_it_failed_by(
+    both: TwoNodes,
+) -> None:
+    spoil(both.arcadia.folder)
+    rey, voss, call = await both.call()
+    for phone in (rey, voss):
+        line = line_of(phone.node)
+        await phone.wait(lambda _, line=line: len(offs(line, "arcadia")) == 2)  # type: ignore[misc]
+    for node, side in ((both.arcadia, "ours"), (both.borealis, "theirs")):
+        told = await node.desk.course(call)
+        assert told is not None
+        (stop,) = [fact for fact in told["facts"] if fact["stops_recorder"]]
+        assert (stop["side"], stop["kind"]) == (side, "call.record-off")
+        assert "the disk refused" in stop["detail"]
 
 
 @on_two_nodes

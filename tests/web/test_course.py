@@ -82,7 +82,7 @@ def test_a_recorder_that_was_switched_off_is_named_with_what_the_sides_hold(
     assert "For part of the call our recorder was off" in first
     assert "lacks \u2068830\u2069 pieces" in second
     for fact in told["facts"]:
-        fact["switched_off"] = False
+        fact["stops_recorder"] = False
     assert "recorder was off" not in body(pages)
 
 

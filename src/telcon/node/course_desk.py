@@ -129,7 +129,7 @@ class _Teller:
         self._contents = contents
         self._late = {(one.origin, one.index): str(one.why) for one in state.late}
         self._room = SHOWN_WHOLE
-        self._off: set[str] = set()  # the sides whose recorder is switched off, so far
+        self._stopped: set[str] = set()  # the sides whose recorder has stopped, so far
         self._names: dict[tuple[str, str], str] = {}
 
     async def facts(self, course: Course) -> list[View]:
@@ -163,7 +163,7 @@ class _Teller:
             "who": self._who(fact),
             "detail": detail,
             "cut": is_cut,
-            "switched_off": self._is_switched_off(fact),
+            "stops_recorder": self._stops_recorder(fact),
             "signed": signed,
             "late": self._late.get(place),
         }
@@ -214,19 +214,21 @@ class _Teller:
             self._names[key] = person_view(person)["name"] if person else ""
         return self._names.get(key, "")
 
-    def _is_switched_off(self, fact: Fact) -> bool:
-        """Say whether a recorder was switched off by `fact`: the first of the tracks that it ends.
+    def _stops_recorder(self, fact: Fact) -> bool:
+        """Say whether a recorder stopped by `fact` in the call: the first of the tracks it ends.
 
-        That takes a reason. A node that was killed gives one too when it closes what lay open.
+        It has a reason then, of whoever switched it off or of what it failed by: the entry has one
+        member for both, so that nobody can tell them apart but by reading it. A node that was
+        killed gives one too when it closes what lay open.
         """
         entry, place = fact.entry, (fact.origin, fact.index)
         if isinstance(entry, RecordOn):
-            self._off.discard(fact.origin)
+            self._stopped.discard(fact.origin)
         if not isinstance(entry, RecordOff) or isinstance(entry.reason, UnsetType):
             return False
-        if fact.origin in self._off or self._contents.text(place, "reason") == INTERRUPTED:
+        if fact.origin in self._stopped or self._contents.text(place, "reason") == INTERRUPTED:
             return False
-        self._off.add(fact.origin)
+        self._stopped.add(fact.origin)
         return True
 
     def _detail(self, fact: Fact) -> str:

@@ -224,8 +224,8 @@ def _key(fact: Mapping[str, Any], words: Catalogue) -> str:
     kind, side = fact["kind"], fact["side"]
     if kind == "call.record-held":
         return f"course.unheard.{side}"
-    if fact["switched_off"]:
-        return f"course.switched-off.{side}"
+    if fact["stops_recorder"]:
+        return f"course.recorder-stopped.{side}"
     # What a node says of its own record nobody else can prove: whose node says so is told.
     sided = f"course.{kind}.{side}"
     return sided if sided in words else f"course.{kind}"
@@ -246,7 +246,7 @@ def _record(course: Message, words: Catalogue) -> list[str]:
         return []
     found = [words[f"course.record.{record['state']}"]]
     if record["state"] == "differs":
-        off = {fact["side"] for fact in course["facts"] if fact["switched_off"]}
+        off = {fact["side"] for fact in course["facts"] if fact["stops_recorder"]}
         found += [words[f"course.record.off.{side}"] for side in sorted(off)]
     for what in ("absent", "differing"):
         found += [
