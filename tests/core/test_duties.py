@@ -6,6 +6,7 @@ from fakes.two_logs import ARCADIA, BOREALIS, TwoLogs
 from telcon.core import draft as drafts
 from telcon.core.draft import Draft
 from telcon.core.duties import (
+    ENDED_THERE_REASON,
     LINK_LOST_REASON,
     NOT_COUNTERSIGNED_REASON,
     RECORDER_GONE_S,
@@ -31,7 +32,13 @@ class Watched:
         self.signed = 99
 
     def at(
-        self, seconds: float, *, link_up: bool = True, silent_s: float = 0.0, here: int = 99
+        self,
+        seconds: float,
+        *,
+        link_up: bool = True,
+        silent_s: float = 0.0,
+        here: int = 99,
+        ended_there: bool = False,
     ) -> list[Draft]:
         now = START + seconds
         self.duties.observe(
@@ -41,6 +48,7 @@ class Watched:
             link_up=link_up,
             trunk_silent_s=silent_s,
             now=now,
+            ended_there=ended_there,
         )
         return self.duties.due(now)
 
@@ -90,6 +98,19 @@ def test_a_quiet_line_owes_nothing(logs: TwoLogs) -> None:
 
 
 # Ringing
+
+
+def test_a_ring_that_the_other_log_can_never_hold_fails_at_once(ringing: TwoLogs) -> None:
+    watched = Watched(ringing, ARCADIA)
+    assert watched.at(0) == []
+    assert watched.at(1, ended_there=True) == [drafts.fail(X, ENDED_THERE_REASON)]
+    assert Watched(ringing, BOREALIS).at(1, ended_there=True) == []  # it is for them to end it
+
+
+def test_a_live_call_of_which_the_other_log_holds_nothing_more_fails_at_once(live: TwoLogs) -> None:
+    for origin in (ARCADIA, BOREALIS):
+        failed = Watched(live, origin).at(1, ended_there=True)
+        assert failed == [drafts.fail(X, ENDED_THERE_REASON)]
 
 
 def test_the_callees_node_writes_missed_after_45_seconds(ringing: TwoLogs) -> None:

@@ -6,18 +6,24 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from fakes.ports import own_ports
 from fakes.two_nodes import (
     TwoNodes,
+    ask,
     audited,
     desk_of,
     line_of,
     on_two_nodes,
+    pair,
     until,
     wait_audited,
 )
 from telcon.core import draft as drafts
+from telcon.core.duties import ENDED_THERE_REASON
 from telcon.core.seal import Person, Text
+from telcon.errors import OperatorError
 from telcon.node.assembly import Node
 from telcon.node.folder import NEVER_RESTORE
 from telcon.node.settings import NodeSettings
@@ -101,6 +107,29 @@ async def test_a_node_on_an_old_backup_without_its_marker_signs_no_more_and_says
     await say(both.borealis, "can you read this")
     await until(lambda: bool(audited(both.borealis, "audit.peer.push-refused")))
     assert both.borealis.store.evidence(line_of(node).identity.line) == []
+
+
+@on_two_nodes
+async def test_who_rings_a_side_whose_log_has_ended_hears_so_at_once(both: TwoNodes) -> None:
+    await said(both.arcadia, both.borealis, "in the backup")
+    back_up(both.arcadia, both.folder / "backup")
+    await said(both.arcadia, both.borealis, "after it")
+    await restored(both, both.folder / "backup", with_marker=False)
+    await until(lambda: line_of(both.borealis).is_up)
+    voss = both.phone(both.borealis)
+    call = await voss.ring()  # nothing was pushed before that the other side could have refused
+    await voss.wait_phase("failed")  # the clock of the time-outs stands still
+    await voss.wait(lambda shown: shown["call"]["ended"]["reason"] == ENDED_THERE_REASON.text)
+    assert "its log of this line has ended" in voss.shown["lines"][0]["broken"]
+    size = entries(both.borealis)
+    with pytest.raises(OperatorError, match="it takes no call"):
+        await voss.ring()
+    assert entries(both.borealis) == size
+    assert call in line_of(both.borealis).machine.fold.calls
+    (listed,) = (await ask(both.borealis, "lines"))["lines"]
+    assert "Pair the line anew" in listed["broken"]
+    await pair(*both.nodes, both.folder / "anew")  # neither line stands in the way
+    await both.up()
 
 
 @on_two_nodes

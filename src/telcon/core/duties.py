@@ -23,6 +23,7 @@ from telcon.core.transitions import Phase
 __all__ = [
     "CANCEL_AFTER_S",
     "COUNTERSIGN_WITHIN_S",
+    "ENDED_THERE_REASON",
     "LINK_LOST_AFTER_S",
     "LINK_LOST_REASON",
     "MISSED_AFTER_S",
@@ -50,6 +51,7 @@ RECORDER_GONE_S: Final = 3.0  # off for so long: the terms decide; a slow disk s
 ASK_AGAIN_S: Final = 5.0  # a wish that did not come about
 
 NOT_COUNTERSIGNED_REASON: Final = Text("en", "not countersigned")
+ENDED_THERE_REASON: Final = Text("en", "the other log has ended")
 LINK_LOST_REASON: Final = Text("en", "link lost")
 SILENT_REASON: Final = Text("en", "link and trunk silent")
 Firmness: TypeAlias = Literal["go on", "mute", "end"]
@@ -108,6 +110,7 @@ class Duties:
         self._down_since: float | None = None
         self._stopped: dict[str, float] = {}  # call -> since when a recorder is off
         self._silenced: frozenset[str] = frozenset()
+        self._is_ended_there = False
         self._heard_at = 0.0
         self._asked: dict[tuple[str, str], float] = {}
         self._said: set[tuple[str, float]] = set()
@@ -117,7 +120,7 @@ class Duties:
         return [
             drafts.fail(state.call, RESTARTED_REASON)
             for state in fold.going_on()
-            if state.phase is Phase.LIVE or self._rang(state)
+            if self._needs_us(state)
         ]
 
     def observe(
@@ -130,14 +133,17 @@ class Duties:
         trunk_silent_s: float,
         now: float,
         unrecorded: Collection[str] = (),
+        ended_there: bool = False,
     ) -> None:
         """Take in how things are at `now`, a monotonic time; call it after every change.
 
         `trunk_silent_s`: seconds since the last packet over the trunk. `unrecorded`: live calls in
-        mode audio in which a recorder is off, ours or, as far as we hear, theirs.
+        mode audio in which a recorder is off, ours or, as far as we hear, theirs. `ended_there`:
+        whether the peer says that its log has ended.
         """
         self._fold = fold
         self._heard_at = now - trunk_silent_s
+        self._is_ended_there = ended_there
         if link_up:
             self._down_since = None
         elif self._down_since is None:
@@ -197,6 +203,10 @@ class Duties:
     def _rang(self, state: CallState) -> bool:
         return state.rung[0] == self._own
 
+    def _needs_us(self, state: CallState) -> bool:
+        """Say whether a call that goes on cannot do so without this side."""
+        return state.phase is Phase.LIVE or self._rang(state)
+
     def _forget(self, call: str) -> None:
         del self._watches[call]
         self._asked = {key: at for key, at in self._asked.items() if key[0] != call}
@@ -221,6 +231,8 @@ class Duties:
         watch = self._watches[state.call]
         if state.phase is not watch.phase:
             return  # it moved on since it was observed
+        if self._is_ended_there and self._needs_us(state):
+            yield watch.since, drafts.fail(state.call, ENDED_THERE_REASON)
         if state.phase is Phase.RINGING and self._rang(state):
             yield watch.since + CANCEL_AFTER_S, drafts.cancel(state.call, state.rung)
         elif state.phase is Phase.RINGING:

@@ -151,6 +151,14 @@ class LineMachine:
         return self._books.standing.broken
 
     @property
+    def is_ended_there(self) -> bool:
+        """Whether the peer says that its log has ended: it holds nothing more of ours.
+
+        It says so when it is pushed something; what it cosigns later takes that back.
+        """
+        return self._books.is_ended_there
+
+    @property
     def cosigned_by_peer(self) -> int:
         """How much of our log the peer has signed to hold, verified here."""
         return self._books.cosigned_by_peer

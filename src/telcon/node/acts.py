@@ -42,12 +42,17 @@ class Acts:
 
         Raises:
             LinkDownError: the line is down; a message can be left instead.
-            OperatorError: a call is going on already.
+            OperatorError: a call is going on already, or the other side's log has ended.
             IllegalActError: the line is frozen, or has ended.
         """
         if self._calls.current() is not None:
             raise OperatorError(
                 "A call on this line is going on already.", advice="Answer or end that one first."
+            )
+        if self._line.machine.is_ended_there:
+            raise OperatorError(
+                "The other node has ended its log of this line: it takes no call.",
+                advice="Tell whoever runs your node: a new line has to be set up.",
             )
         self._require_link("Write a message: it goes when the line is back.")
         call = os.urandom(CALL_OCTETS).hex()

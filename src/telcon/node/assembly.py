@@ -496,7 +496,7 @@ def _forked(desk: LineDesk) -> str | None:
 
 
 def _is_in_use(desk: LineDesk) -> bool:
-    return desk.broken is None and not desk.line.machine.fold.is_frozen and _was_heard(desk)
+    return desk.ended is None and not desk.line.machine.fold.is_frozen and _was_heard(desk)
 
 
 def _was_heard(desk: LineDesk) -> bool:

@@ -24,6 +24,8 @@ from telcon.node.switchboard import Switchboard
 
 __all__ = ["LineDesk"]
 
+ENDED_THERE = "The other node says that its log of this line has ended. Pair the line anew."
+
 
 class LineDesk:
     """One line as its principal sees it."""
@@ -34,7 +36,7 @@ class LineDesk:
         self.board = board
         self.peer = peer
         self.broken: str | None = None
-        """Why nothing more will be signed on this line; for good."""
+        """Why nothing more will be signed here on this line; for good."""
         self.trouble: StorageTrouble | None = None
         """Why nothing can be written just now."""
         self.wished = False
@@ -108,11 +110,16 @@ class LineDesk:
             "tests": self.strip.view(),
             "frozen": machine.fold.is_frozen,
             "renewed_by": self._renewed_by(),
-            "broken": self.broken,
+            "broken": self.ended,
             "forked": self.evidence.whose,
             "noted": not self.evidence.is_open,
             "trouble": self.trouble or self._alarm(),
         }
+
+    @property
+    def ended(self) -> str | None:
+        """Why nothing more is signed on this line, here or on the other side, in words."""
+        return self.broken or (ENDED_THERE if self.line.machine.is_ended_there else None)
 
     @property
     def succession(self) -> Succession | None:

@@ -74,6 +74,7 @@ class Timekeeper:
             trunk_silent_s=min(quiet, default=0.0),
             now=now,
             unrecorded=self._unrecorded(),
+            ended_there=machine.is_ended_there,
         )
 
     def _to_be_recorded(self) -> list[CallState]:
