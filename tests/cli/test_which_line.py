@@ -1,4 +1,4 @@
-"""Which line a proof speaks of, where there have been several to one node."""
+"""Which line a command speaks of, where there have been several to one node."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,12 +8,26 @@ import pytest
 from telcon.cli.proof import line_named, only_line_named
 from telcon.errors import OperatorError
 
-OLD = SimpleNamespace(line="aa" * 16, peer_name="borealis.example", confirmed_at_us=1)
-NEW = SimpleNamespace(line="bb" * 16, peer_name="borealis.example", confirmed_at_us=2)
+
+def a_line(letter: str, confirmed_at_us: int) -> Any:
+    logs = {"own_origin": f"ours {letter}", "peer_origin": f"theirs {letter}"}
+    name = {"line": letter * 32, "peer_name": "borealis.example"}
+    return SimpleNamespace(**name, **logs, confirmed_at_us=confirmed_at_us)
+
+
+OLD, NEW, SLIP = a_line("a", 1), a_line("b", 2), a_line("c", 3)
 
 
 def store_of(*lines: Any) -> Any:
-    return SimpleNamespace(lines=lambda: list(lines))
+    """Return a store in which the other side has never been on the line `SLIP`."""
+
+    def stored_log(origin: str) -> Any:
+        is_there = not origin.endswith("c")
+        return SimpleNamespace(
+            size=2 * is_there, newest_note=lambda: (2, b"") if is_there else None
+        )
+
+    return SimpleNamespace(lines=lambda: list(lines), stored_log=stored_log)
 
 
 def test_a_renewed_line_is_not_attested_by_its_newest_log_alone() -> None:
@@ -28,3 +42,14 @@ def test_an_id_names_just_one() -> None:
     assert only_line_named(store_of(OLD, NEW), OLD.line).line == OLD.line
     assert only_line_named(store_of(NEW), "borealis.example").line == NEW.line
     assert line_named(store_of(OLD, NEW), "borealis.example").line == NEW.line
+
+
+def test_a_line_that_the_other_side_never_confirmed_is_named_by_its_id_alone() -> None:
+    store = store_of(SLIP, NEW)
+    assert line_named(store, "borealis.example").line == NEW.line
+    assert only_line_named(store, "borealis.example").line == NEW.line
+    assert only_line_named(store, SLIP.line).line == SLIP.line
+    with pytest.raises(OperatorError, match="2 lines") as refused:
+        only_line_named(store_of(OLD, SLIP, NEW), "borealis.example")
+    assert SLIP.line not in refused.value.advice()
+    assert only_line_named(store_of(SLIP), "borealis.example").line == SLIP.line

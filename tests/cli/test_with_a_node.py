@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, two_nodes, until, voice
+from fakes.two_nodes import TwoNodes, line_of, on_two_nodes, pair, two_nodes, until, voice
+from node.test_half_a_line import half_a_line
 from node.test_house_link import cosigned, hour, pinned
 from node.test_modes import recorders
 from telcon.cli import main
@@ -261,6 +262,40 @@ def test_that_there_was_no_call_is_attested_where_there_was_none(
             assert await telcon(both.arcadia, *none, "--from", "noon", "--to", over) == 2
             assert "none-other" not in os.listdir(tmp_path)
             assert exported(both.arcadia) == [out], "what was refused is not in the house log"
+
+    asyncio.run(run())
+
+
+def test_a_slip_at_pairing_is_listed_as_that_and_stands_in_the_way_of_no_command(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path, paired=False) as both:
+            began = datetime.now(UTC).isoformat()
+            await half_a_line(both)
+            capfd.readouterr()
+            assert await telcon(both.arcadia, "line", "list") == 0
+            assert "  not confirmed by them yet\n" in capfd.readouterr().out
+            await pair(*both.nodes, tmp_path / "second")
+            await both.up()
+            await until(lambda: line_of(both.arcadia).machine.waiting == 0)
+            assert await telcon(both.arcadia, "line", "list") == 0
+            slip, alive = re.split(r"^(?=borealis)", capfd.readouterr().out, flags=re.M)[1:]
+            assert "  never confirmed by them\n" in slip
+            assert "confirmed" not in alive
+            assert " 0 held by them; theirs 0\n" in slip
+            over = datetime.now(UTC).isoformat()
+            none = (
+                "attest",
+                "--none",
+                "--line",
+                "borealis.example",
+                "--out",
+                str(tmp_path / "none"),
+            )
+            await until_attested(both.arcadia, capfd, (*none, "--from", began, "--to", over))
+            said = capfd.readouterr().out
+            assert line_of(both.arcadia).identity.line in said
 
     asyncio.run(run())
 

@@ -181,6 +181,9 @@ def _list(arguments: argparse.Namespace) -> int:
             f"  our log {line['own_size']} entries, {line['cosigned']} held by them;"
             f" theirs {line['their_size']}"
         )
+        if not line["cosigned"] and not line["their_size"]:
+            is_newest = newest[line["peer"]] == line["line"]
+            print("  not confirmed by them yet" if is_newest else "  never confirmed by them")
         if line["broken"]:
             print(f"  {line['broken']}")
         if line["frozen"] and newest[line["peer"]] != line["line"]:

@@ -323,26 +323,36 @@ def logs_of(store: "StoreReader", record: "LineRecord") -> dict[str, Any]:
 
 
 def line_named(store: "StoreReader", wanted: str) -> "LineRecord":
-    """Return the line with that id, or the newest one to that node.
+    """Return the line with that id, or the newest one to that node that both sides confirmed.
 
     Raises:
         OperatorError: there is none.
     """
-    found = [one for one in store.lines() if wanted in (one.line, one.peer_name)]
+    found = _named(store, wanted)
     if not found:
         raise OperatorError(f"there is no line {wanted}", advice="See: telcon line list")
     return max(found, key=lambda one: one.confirmed_at_us)
 
 
+def _named(store: "StoreReader", wanted: str) -> "list[LineRecord]":
+    """Return the lines with that id or to that node; of several, those confirmed there too."""
+    found = [one for one in store.lines() if wanted in (one.line, one.peer_name)]
+    if len(found) < 2:
+        return found
+    from telcon.node.opening import was_confirmed_there
+
+    return [one for one in found if was_confirmed_there(store, one)] or found
+
+
 def only_line_named(store: "StoreReader", wanted: str) -> "LineRecord":
-    """Return the line with that id, or the only one there ever was to that node.
+    """Return the line with that id, or the only one there ever was to that node, on both sides.
 
     Of a line that was renewed, the newest log alone would say nothing of calls in the one before.
 
     Raises:
         OperatorError: there is none, or more than one.
     """
-    named = sorted(one.line for one in store.lines() if one.peer_name == wanted)
+    named = sorted(one.line for one in _named(store, wanted))
     if len(named) > 1:
         raise OperatorError(
             f"there have been {len(named)} lines to {wanted}, and each log speaks of its own alone",

@@ -9,10 +9,10 @@ from telcon.node.evidence import write_acknowledged
 from telcon.node.line import Line
 from telcon.node.link.line_link import LinkPeer
 from telcon.node.link.statement import parse_statement_untrusted
-from telcon.node.store import Store
+from telcon.node.store import Store, StoreReader
 from telcon.node.store.records import LineRecord
 
-__all__ = ["identity_of", "link_peer_of", "open_log"]
+__all__ = ["identity_of", "link_peer_of", "open_log", "was_confirmed_there"]
 
 
 def identity_of(record: LineRecord) -> LineIdentity:
@@ -97,17 +97,22 @@ def _previous(store: Store, before: LineRecord | None) -> tuple[str, int, bytes]
 def _before(store: Store, record: LineRecord) -> LineRecord | None:
     """Return the line that `record` takes the place of.
 
-    One that the other side is not shown to have ever been on is none: it typed other words at the
-    pairing, kept nothing, and could not tell what our new log goes on from.
+    One that the other side never confirmed is none: it could not tell what our log goes on from.
     """
     older = [
         other
         for other in store.lines()
         if other.peer_name == record.peer_name
         and other.confirmed_at_us < record.confirmed_at_us
-        and (
-            store.stored_log(other.own_origin).newest_note() is not None
-            or store.stored_log(other.peer_origin).size
-        )
+        and was_confirmed_there(store, other)
     ]
     return max(older, key=lambda one: one.confirmed_at_us, default=None)
+
+
+def was_confirmed_there(store: StoreReader, record: LineRecord) -> bool:
+    """Say whether the other side is shown to have ever been on a line.
+
+    Where it typed other words at the pairing it kept nothing, and never will be.
+    """
+    is_held = store.stored_log(record.own_origin).newest_note() is not None
+    return is_held or store.stored_log(record.peer_origin).size > 0
