@@ -781,20 +781,42 @@ def test_a_line_that_has_ended_refuses_pushes_as_frozen() -> None:
     assert victim.complaints() == []
 
 
-def test_a_peer_whose_log_has_ended_says_so_until_it_cosigns_again() -> None:
+def test_a_peer_whose_log_has_ended_is_asked_anew_on_each_connection() -> None:
     victim, villain = met()
     victim.append(message("to nobody"))
     victim.receive(frames.Refused("hash", 2, "not that"))
     assert not victim.machine.is_ended_there
     victim.receive(frames.Refused("frozen", 2, "this line has ended here"))
     assert victim.machine.is_ended_there
+    victim.receive(frames.Cosigned(2, villain.cosign(victim.store.own, 2)))
+    assert victim.machine.is_ended_there  # of before it ended, and nothing more is pushed
+    victim.machine.link_down(victim.now())
+    assert not victim.machine.is_ended_there
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(victim.store.own, 2)))  # the refused entry goes again
+    victim.receive(frames.Refused("frozen", 2, "this line has ended here"))
+    assert victim.machine.is_ended_there
     victim.machine.link_down(victim.now())
     victim.link_up()
     victim.receive(villain.hello(villain.last(victim.store.own, 2)))
-    assert victim.machine.is_ended_there  # the connection is new, the log is not
     victim.receive(frames.Cosigned(3, villain.cosign(victim.store.own, 3)))
     assert not victim.machine.is_ended_there
     assert victim.complaints() == []
+
+
+def test_a_refusal_of_what_was_not_pushed_on_this_connection_ends_nothing() -> None:
+    victim, villain = met()
+    victim.machine.link_down(victim.now())
+    victim.link_up()
+    victim.receive(villain.hello(villain.last(victim.store.own, 2)))  # it holds all there is
+    victim.receive(frames.Refused("frozen", 2, "this line has ended here"))
+    assert not victim.machine.is_ended_there
+    victim.machine.link_down(victim.now())
+    victim.link_up()
+    victim.append(message("is pushed"))
+    victim.receive(villain.hello(villain.last(victim.store.own, 2)))
+    victim.receive(frames.Cosigned(3, villain.cosign(victim.store.own, 3)))
+    assert victim.machine.cosigned_by_peer == 3
 
 
 def test_answers_to_pushes_that_were_never_sent_close_the_connection() -> None:

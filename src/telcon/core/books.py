@@ -76,8 +76,6 @@ class Books:
         """When these are to be stored, even if nothing else is."""
         self.fresh_evidence: list[Fork] = []
         """To be stored."""
-        self.is_ended_there = False
-        """Whether the peer refused a push as its own log has ended, and has cosigned none since."""
         self.cosigned_by_peer = 0
         self._peer_time = 0  # of the newest cosignature of our log
         self._read_cosigned()
@@ -115,7 +113,6 @@ class Books:
             self.cosigned_by_peer = size
             self._peer_time = timestamp
             self.newest_cosigned = cosignature
-            self.is_ended_there = False
             if self.unseconded_s <= self.second_asked_s:
                 self.unseconded_s = self.now.monotonic_s
             self._store_later(Note(self.own.origin, size, note, cosigned=True))

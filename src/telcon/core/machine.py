@@ -154,9 +154,11 @@ class LineMachine:
     def is_ended_there(self) -> bool:
         """Whether the peer says that its log has ended: it holds nothing more of ours.
 
-        It says so when it is pushed something; what it cosigns later takes that back.
+        It says so when it is pushed something; on the next connection it is asked anew.
         """
-        return self._books.is_ended_there
+        connection = self._connection
+        pushes = connection.pushes if connection is not None else None
+        return pushes is not None and pushes.is_ended_there
 
     @property
     def cosigned_by_peer(self) -> int:

@@ -59,6 +59,8 @@ class Pushes:
 
     def __init__(self, log: GrowingLog, key: SigningKey, mirror: VerifierKey, held: int) -> None:
         """Push `log` from entry `held` on; `mirror` is the peer's key that cosigns."""
+        self.is_ended_there = False
+        """Whether the peer has refused a push because its own log has ended."""
         self._is_halted = False
         self._log = log
         self._key = key
@@ -156,8 +158,9 @@ class Pushes:
             note = sent.note if sent.size == size else None
         return note
 
-    def halt(self) -> None:
+    def halt(self, *, is_ended_there: bool = False) -> None:
         """Push nothing more, after a refusal; what was in flight is not waited for."""
+        self.is_ended_there = is_ended_there
         self._is_halted = True
         self._piece = []
         self._held_back = None

@@ -168,10 +168,8 @@ def _read_refused(books: Books, connection: Connection, refused: frames.Refused)
     pushes = connection.pushes
     if pushes is None:
         raise MalformedError("a refusal of nothing that was sent")
-    if refused.code == "frozen":
-        books.is_ended_there = True
     books.events.append(PushRefused(refused.code, refused.detail))
-    pushes.halt()
+    pushes.halt(is_ended_there=refused.code == "frozen" and pushes.newest_signed is not None)
     if refused.code in ("gap", "over credit") and pushes.may_resync():
         connection.asks_last = not connection.awaits_last
 

@@ -293,7 +293,8 @@ class Node:
         return sorted(self._desks.values(), key=_is_in_use)
 
     def _known(self) -> set[str]:
-        return {desk.line.identity.peer_name for desk in self._desks.values() if _is_in_use(desk)}
+        desks = (desk for desk in self._desks.values() if _is_in_use(desk))
+        return {desk.line.identity.peer_name for desk in desks if desk.ended is None}
 
     def _stopped(self) -> set[str]:
         desks = self._desks.values()
@@ -496,7 +497,7 @@ def _forked(desk: LineDesk) -> str | None:
 
 
 def _is_in_use(desk: LineDesk) -> bool:
-    return desk.ended is None and not desk.line.machine.fold.is_frozen and _was_heard(desk)
+    return desk.broken is None and not desk.line.machine.fold.is_frozen and _was_heard(desk)
 
 
 def _was_heard(desk: LineDesk) -> bool:
