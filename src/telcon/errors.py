@@ -192,6 +192,10 @@ class StorageError(OperatorError):
         self.trouble = trouble
 
 
+class UnreadableError(StorageError):
+    """What the database gives is not what was written, or was written under another key."""
+
+
 class SealedError(OperatorError):
     """The key at hand does not open a record: it was sealed to others, or was altered."""
 

@@ -6,6 +6,7 @@ Each says what it did on its standard output, one line at a time.
 import asyncio
 import os
 import resource
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -85,7 +86,23 @@ def imports_after_open(folder: Path) -> None:
     print("alembic", "alembic" in sys.modules, flush=True)
 
 
+def die_encrypting(folder: Path) -> None:
+    """Open an older store, and be killed at the 700th opening that is encrypted."""
+    count, random = 0, os.urandom
+
+    def counted(octets: int) -> bytes:
+        nonlocal count
+        count += 1
+        if count == 700:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return random(octets)
+
+    os.urandom = counted
+    Store.open(folder)
+
+
 PROCESSES = {
+    "die-encrypting": die_encrypting,
     "hold-folder": hold_folder,
     "hold-database": hold_database,
     "commit-for-ever": lambda folder: asyncio.run(commit_for_ever(folder)),

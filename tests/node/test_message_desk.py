@@ -108,19 +108,28 @@ async def test_what_lies_between_two_messages_is_not_read(both: TwoNodes) -> Non
     assert len(read) == 2
 
 
-@on_two_nodes
-async def test_what_was_destroyed_is_shown_as_unreadable_and_never_found(both: TwoNodes) -> None:
+async def check_gone(both: TwoNodes, change: str) -> None:
+    """Change what one text lies in by a statement; see that the page shows the rest."""
     rey = both.phone(both.arcadia)
     await write_many(both, ["secret plan", "public plan"])
     secret, _ = desk_of(both.arcadia).messages._messages()
     log = both.arcadia.store.stored_log(secret.origin)
     with closing(connect_writer(both.arcadia.folder / DATABASE)) as writer:
-        writer.exec_driver_sql(
-            "DELETE FROM opening WHERE log = ? AND position = ?", (log.number, secret.index)
-        )
+        where = "WHERE member = 'text' AND log = ? AND position = ?"
+        writer.exec_driver_sql(f"{change} {where}", (log.number, secret.index))
         writer.commit()
     assert texts(rey.shown["messages"][rey.line]) == [None, "public plan"]
     assert texts((await ask(rey, "search", words="plan"))["found"]) == ["public plan"]
+
+
+@on_two_nodes
+async def test_what_was_destroyed_is_shown_as_unreadable_and_never_found(both: TwoNodes) -> None:
+    await check_gone(both, "DELETE FROM opening")
+
+
+@on_two_nodes
+async def test_what_is_damaged_is_shown_as_unreadable_and_never_found(both: TwoNodes) -> None:
+    await check_gone(both, "UPDATE opening SET sealed = zeroblob(60)")
 
 
 @on_two_nodes

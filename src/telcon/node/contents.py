@@ -13,7 +13,7 @@ from telcon.core.seal import (
     parse_text_untrusted,
 )
 from telcon.core.void import Void
-from telcon.errors import MalformedError
+from telcon.errors import MalformedError, UnreadableError
 from telcon.node.store import Store
 
 __all__ = ["Contents"]
@@ -64,7 +64,10 @@ class Contents:
             if not self.is_held(place):
                 return {}  # not to be kept: it will be there in a moment
             origin, index = place
-            found = self._store.stored_log(origin).openings(index, 1)
+            try:
+                found = self._store.stored_log(origin).openings(index, 1)
+            except UnreadableError:
+                found = []  # shown as unreadable: the rest of the page is not
             self._kept[place] = {opening.member: opening.content for _, opening in found}
             while len(self._kept) > KEPT_ENTRIES:
                 self._kept.popitem(last=False)

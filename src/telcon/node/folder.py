@@ -8,8 +8,8 @@
         README.txt          why
         lock                held by flock(2) while a node runs: it dies with the process
         marker-<line>       last signed size and root of our log on that line
-      witness.key         signs logs of others; lost with what it has signed, or not at all
-      witnessed-<hash>    the newest checkpoint of a log of others that it has signed
+        witness.key         signs logs of others; lost with what it has signed, or not at all
+        witnessed-<hash>    the newest checkpoint of a log of others that it has signed
 
 A marker that came back with a backup would fit the old database that came with it, and the node
 would sign a second history. Left out of backups, it stands beside an older database and does not

@@ -9,12 +9,12 @@ import asyncio
 import time
 import unicodedata
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from telcon.core.line import MessageState
 from telcon.core.seal import parse_text_untrusted
-from telcon.errors import MalformedError
+from telcon.errors import MalformedError, UnreadableError
 from telcon.node.store import StoreReader
 from telcon.node.store.cipher import OpeningCipher
 from telcon.node.store.engine import DATABASE, connect_reader
@@ -58,7 +58,7 @@ async def search_messages(
     `numbers` are the ids of the line's logs in `store`, by origin.
 
     Raises:
-        StorageError: the database or the disk refused, or a text is not what was written.
+        StorageError: the database or the disk refused.
 
     Cancellation: the thread goes on to the end of its bounded work.
     """
@@ -112,8 +112,9 @@ def _texts(
                 (number, *indexes),
             )
             for position, sealed in rows:
-                opening = cipher.open("opening", number, position, "text", sealed)
-                texts[origin, position] = opening.content
+                with suppress(UnreadableError):  # shown as unreadable, and so not found
+                    opening = cipher.open("opening", number, position, "text", sealed)
+                    texts[origin, position] = opening.content
     return texts
 
 

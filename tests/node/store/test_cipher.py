@@ -1,20 +1,24 @@
 """What seals open with lies encrypted in the database, and its key outside it."""
 
 import asyncio
+import signal
 import sqlite3
 import stat
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from fakes.disk import LINE, GrowingLog, a_line, commit_line
+from fakes.disk import LINE, GrowingLog, a_line, commit_line, start
 from node.store.test_schema import make_first_database
 from telcon.core.seal import Opening
-from telcon.errors import StorageError
+from telcon.errors import StorageError, UnreadableError
 from telcon.node.store import Store
 from telcon.node.store.cipher import OPENINGS_KEY, OpeningCipher
 from telcon.node.store.engine import DATABASE
+from telcon.node.store.house import find_acts
 
 ORIGIN = a_line().own_origin
 OPENING = Opening("text", b"\x07" * 32, b"what was said")
@@ -39,14 +43,23 @@ def written(folder: Path) -> list[tuple[int, Opening]]:
     return log.openings
 
 
+def change(folder: Path, statement: str) -> None:
+    database = sqlite3.connect(folder / DATABASE)
+    with database:
+        database.execute(statement)
+    database.close()
+
+
 def octets_of(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob(f"{DATABASE}*")))
 
 
 def refused(folder: Path) -> StorageError:
-    """Return why a node does not start on `folder`."""
+    """Return why a node does not start on `folder`, of which nothing changes."""
+    before = octets_of(folder)
     with pytest.raises(StorageError) as caught:
         Store.open(folder)
+    assert octets_of(folder) == before
     assert f"keys/{OPENINGS_KEY}" in caught.value.advice()
     return caught.value
 
@@ -125,10 +138,14 @@ def test_a_database_whose_key_is_missing_is_refused_and_gets_no_other(tmp_path: 
 def test_a_database_with_the_key_of_another_is_refused(tmp_path: Path) -> None:
     written(tmp_path)
     a_key(tmp_path).write_text("00" * 32 + "\n")
-    assert "does not fit" in str(refused(tmp_path))
+    assert "is another" in str(refused(tmp_path))
 
 
-@pytest.mark.parametrize("content", [b"", b"00", b"\xff" * 32, b"zz" * 32], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"00\n", b"\xff" * 32, b"zz" * 32 + b"\n", b"AA" * 32 + b"\n", b"aa" * 32],
+    ids=repr,
+)
 def test_a_file_that_is_no_key_is_refused_and_not_shown(tmp_path: Path, content: bytes) -> None:
     written(tmp_path)
     a_key(tmp_path).write_bytes(content)
@@ -141,19 +158,121 @@ def test_an_empty_database_without_a_key_gets_one(tmp_path: Path) -> None:
     written(tmp_path)
 
 
+def test_a_reader_with_another_key_reads_no_opening(tmp_path: Path) -> None:
+    written(tmp_path)
+    a_key(tmp_path).write_text("00" * 32 + "\n")
+    with Store.open_read_only(tmp_path) as reader, pytest.raises(UnreadableError):
+        reader.stored_log(ORIGIN).openings(0, 3)
+
+
+def test_one_damaged_row_does_not_keep_the_node_from_starting(tmp_path: Path) -> None:
+    openings = written(tmp_path)
+    change(tmp_path, "UPDATE opening SET sealed = zeroblob(60) WHERE position = 2")
+    asyncio.run(Store.open(tmp_path).close())
+    with Store.open_read_only(tmp_path) as reader:
+        log = reader.stored_log(ORIGIN)
+        assert log.openings(0, 2) == openings[:4]
+        with pytest.raises(UnreadableError, match="entry 2 "):
+            log.openings(2, 1)
+
+
+# -- databases of before
+
+
 def test_a_database_of_before_is_encrypted_and_what_stood_in_clear_is_gone(tmp_path: Path) -> None:
     make_first_database(tmp_path)
     log = GrowingLog(ORIGIN)
     log.commit(3, octets=40)
     assert all(opening.content in octets_of(tmp_path) for _, opening in log.openings)
+
+    async def main() -> None:
+        store = Store.open(tmp_path)
+        octets = octets_of(tmp_path)  # while the store is open, its write-ahead log beside it
+        assert not any(opening.content in octets for _, opening in log.openings)
+        assert store.stored_log(ORIGIN).openings(0, 3) == log.openings
+        await store.close()
+
+    asyncio.run(main())
+
+
+def make_clear(folder: Path, rows: int) -> None:
+    """Bring a store back to revision 0008, with so many openings of a house log in clear."""
+    asyncio.run(Store.open(folder).close())
+    a_key(folder).unlink()
+    database = sqlite3.connect(folder / DATABASE)
+    with database:
+        for table, entry in (("opening", "entry"), ("house_opening", "house_entry")):
+            database.execute(f"DROP TABLE {table}")
+            database.execute(
+                f"CREATE TABLE {table} (house TEXT NOT NULL, log INTEGER, position BIGINT,"
+                " member TEXT, key BLOB NOT NULL, content BLOB NOT NULL, PRIMARY KEY (log,"
+                f" position, member), FOREIGN KEY (log, position) REFERENCES {entry}"
+                " (log, position)) WITHOUT ROWID"
+            )
+        database.execute("INSERT INTO house_log VALUES ('house', 1, 'o', x'00', 0, NULL)")
+        database.executemany(
+            "INSERT INTO house_entry VALUES ('house', 1, ?, ?, x'')",
+            ((at, b'{"act":"audit.node.started"}') for at in range(rows)),
+        )
+        database.executemany(
+            "INSERT INTO house_opening VALUES ('house', 1, ?, 'details', ?, ?)",
+            ((at, b"\x07" * 32, b"what act %d was about" % at) for at in range(rows)),
+        )
+        database.execute("UPDATE alembic_version SET version_num = '0008'")
+    database.close()
+
+
+def abouts(folder: Path, rows: int) -> list[bytes]:
+    with Store.open_read_only(folder) as reader:
+        find = partial(find_acts, cipher=reader.cipher, log=1, before=rows, count=rows)
+        return [act.opening.content for act in reader.read(find)][::-1]
+
+
+def test_acts_of_a_house_log_of_before_are_encrypted_too(tmp_path: Path) -> None:
+    make_clear(tmp_path, 3)
+    assert b"what act 2 was about" in octets_of(tmp_path)
     asyncio.run(Store.open(tmp_path).close())
-    octets = octets_of(tmp_path)
-    assert not any(opening.content in octets for _, opening in log.openings)
-    with Store.open_read_only(tmp_path) as reader:
-        assert reader.stored_log(ORIGIN).openings(0, 3) == log.openings
+    assert b"what act" not in octets_of(tmp_path)
+    assert abouts(tmp_path, 3) == [b"what act %d was about" % at for at in range(3)]
 
 
-def test_what_was_destroyed_leaves_the_file(tmp_path: Path) -> None:
+def test_an_old_backup_beside_a_key_is_encrypted_under_that_one(tmp_path: Path) -> None:
+    make_clear(tmp_path, 3)
+    (tmp_path / "keys" / OPENINGS_KEY).write_text("0a" * 32 + "\n")
+    asyncio.run(Store.open(tmp_path).close())
+    assert a_key(tmp_path).read_text() == "0a" * 32 + "\n"
+    assert len(abouts(tmp_path, 3)) == 3
+
+
+@pytest.mark.process
+def test_a_kill_while_a_database_is_encrypted_loses_nothing(tmp_path: Path) -> None:
+    """The process dies by a signal from within, after so many rows; the next start goes on."""
+    make_clear(tmp_path, 1_000)
+    process = start("fakes.disk_processes", "die-encrypting", str(tmp_path))
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, said
+    key = a_key(tmp_path).read_text()
+    assert b"what act 999 was about" in octets_of(tmp_path)
+    asyncio.run(Store.open(tmp_path).close())
+    assert a_key(tmp_path).read_text() == key
+    assert abouts(tmp_path, 1_000) == [b"what act %d was about" % at for at in range(1_000)]
+    assert b"what act" not in octets_of(tmp_path)
+
+
+# -- destruction
+
+
+def test_what_was_destroyed_leaves_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pragma is looked for besides: SQLite may have been built to do so in any case."""
+    asked: list[str] = []
+
+    class Asked(sqlite3.Connection):
+        def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+            asked.append(statement)
+            return super().execute(statement, values)
+
     written(tmp_path)
     database = sqlite3.connect(tmp_path / DATABASE)
     sealed = [row[0] for row in database.execute("SELECT sealed FROM opening")]
@@ -161,10 +280,13 @@ def test_what_was_destroyed_leaves_the_file(tmp_path: Path) -> None:
     assert all(one in octets_of(tmp_path) for one in sealed)
 
     async def main() -> None:
-        store = Store.open(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr("sqlite3.connect", partial(sqlite3.connect, factory=Asked))
+            store = Store.open(tmp_path)
         await store.commit(lambda connection: connection.exec_driver_sql("DELETE FROM opening"))
         await store.close()
 
     asyncio.run(main())
+    assert "PRAGMA secure_delete = ON" in asked
     octets = octets_of(tmp_path)
     assert not any(one in octets for one in sealed)

@@ -24,7 +24,7 @@ class StoreChores:
         """Look after the write-ahead log of `connection` and the `markers`."""
         self._driver = driver_of(connection)
         self._markers = markers
-        self._rows_at_checkpoint = self._driver.total_changes
+        self._rows_at_checkpoint = 0
 
     def after_commit(self) -> bool:
         """Return whether `run` has something to do."""
@@ -43,10 +43,20 @@ class StoreChores:
         if self._is_checkpoint_due():
             self.checkpoint()
 
+    def begin(self) -> None:
+        """Move all that an upgrade or a crash left in the write-ahead log, and empty that.
+
+        What an upgrade wrote over stands in the database until then. A failure is as in `run`.
+        """
+        self._checkpoint("TRUNCATE")
+
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database, as far as readers allow."""
+        self._checkpoint("PASSIVE")
+
+    def _checkpoint(self, mode: str) -> None:
         try:
-            self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._driver.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
         except sqlite3.Error as error:
             _log.error("store.checkpoint-failed: %s", error)
         else:

@@ -10,6 +10,7 @@ log is its number in the database. Nonces are random, so one key serves 2^32 ope
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection
 
 from telcon.core.seal import KEY_BYTES, Opening
-from telcon.errors import StorageError
+from telcon.errors import StorageError, UnreadableError
 from telcon.node.folder import KEYS, write_once
 
 __all__ = [
@@ -34,6 +35,8 @@ OPENINGS_KEY: Final = "openings.key"
 
 _CIPHER_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_SPELLING: Final = re.compile(rb"[0-9a-f]{64}\n")
+_TRIED: Final = 8  # of each table, to tell a damaged row from another key
 
 
 class OpeningCipher:
@@ -53,15 +56,18 @@ class OpeningCipher:
         """Return what `sealed` holds.
 
         Raises:
-            StorageError: it was sealed under another key, stood in another place, or was altered.
+            UnreadableError: it was sealed under another key, stood in another place, or was
+                altered.
         """
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             opened = self._cipher.decrypt(nonce, rest, _bound(table, log, position, member))
         except (InvalidTag, ValueError) as error:
-            raise StorageError(
-                f"what opens entry {position} cannot be read: keys/{OPENINGS_KEY} does not fit it",
-                advice=_ADVICE,
+            raise UnreadableError(
+                f"what opens entry {position} cannot be read: it was altered, or"
+                f" keys/{OPENINGS_KEY} is another",
+                advice=f"{_ADVICE} If it is that one, restore the database from a backup, without"
+                " never-restore.",
             ) from error
         return Opening(member, opened[:KEY_BYTES], opened[KEY_BYTES:])
 
@@ -74,18 +80,16 @@ def load_openings_key(folder: Path) -> bytes:
     """
     path = folder / KEYS / OPENINGS_KEY
     try:
-        key = bytes.fromhex(path.read_text("ascii"))
+        found = path.read_bytes()
     except FileNotFoundError as error:
         raise StorageError(
             f"{path} is missing: without it nobody can read what the database holds", advice=_ADVICE
         ) from error
     except OSError as error:
         raise _unusable(path, error) from error
-    except ValueError:  # without its cause, which shows octets of a key
-        key = b""
-    if len(key) != _CIPHER_KEY_BYTES:
+    if not _SPELLING.fullmatch(found):
         raise StorageError(f"{path} is no key of {_CIPHER_KEY_BYTES} octets in hex", advice=_ADVICE)
-    return key
+    return bytes.fromhex(found.decode("ascii"))
 
 
 def prepare_openings_key(folder: Path, connection: Connection) -> bytes:
@@ -104,23 +108,32 @@ def prepare_openings_key(folder: Path, connection: Connection) -> bytes:
 
 
 def require_fitting(connection: Connection, cipher: OpeningCipher) -> None:
-    """Try `cipher` on what the database holds.
+    """Try `cipher` on the newest that the database holds.
 
     Raises:
-        StorageError: it does not open it.
+        UnreadableError: it opens none of it.
     """
-    for table, log, position, member, sealed in _newest(connection):
-        cipher.open(table, log, position, member, sealed)
+    refused = None
+    for one in _newest(connection):
+        try:
+            cipher.open(*one)
+        except UnreadableError as error:
+            refused = error
+        else:
+            return  # one that does not open is damage, and no other key
+    if refused is not None:
+        raise refused
 
 
 def _newest(connection: Connection) -> Iterator[tuple[str, int, int, str, bytes]]:
-    """Yield one opening of each table that has any; tables of before revision 0009 have none."""
+    """Yield the newest openings of each table; tables of before revision 0009 have none."""
     for table in ("opening", "house_opening"):
         columns = connection.exec_driver_sql(f"PRAGMA table_info({table})")
         if any(column.name == "sealed" for column in columns):
             found = connection.exec_driver_sql(
                 f"SELECT log, position, member, sealed FROM {table}"  # noqa: S608 -- our own names
-                " ORDER BY log DESC, position DESC LIMIT 1"
+                " ORDER BY log DESC, position DESC LIMIT ?",
+                (_TRIED,),
             )
             yield from ((table, *row) for row in found)
 

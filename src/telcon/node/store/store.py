@@ -151,7 +151,9 @@ class Store(StoreReader):
         self._writer = writer
         self._markers = Markers(folder / NEVER_RESTORE)
         self._numbers = {record.line: self._log_numbers(record) for record in self.lines()}
-        self._commits = CommitThread(writer, StoreChores(writer, self._markers))
+        chores = StoreChores(writer, self._markers)
+        chores.begin()
+        self._commits = CommitThread(writer, chores)
         self._commits.start()
 
     @classmethod
@@ -170,9 +172,9 @@ class Store(StoreReader):
             try:
                 with transaction(writer):
                     key = prepare_openings_key(folder, writer)
+                    cipher = OpeningCipher(key)
+                    require_fitting(writer, cipher)
                     upgrade(writer, folder / DATABASE, key)
-                cipher = OpeningCipher(key)
-                require_fitting(writer, cipher)
                 return cls(folder, lock, writer, cipher)
             except BaseException:
                 disconnect(writer)
