@@ -17,7 +17,7 @@ demo: $(VENV)/.run
 	@$(PY) -m demo $(ARGS)
 
 test: $(VENV)/.dev .venv-interop/.done
-	@bash scripts/need chromium firefox-esr pulseaudio ffmpeg faketime
+	@bash scripts/need chromium chromium-headless-shell firefox-esr pulseaudio ffmpeg faketime
 	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev
@@ -28,7 +28,7 @@ check: $(VENV)/.dev
 
 # Every screen, on a phone and on a desk, light and dark.
 pictures: $(VENV)/.dev
-	@bash scripts/need chromium
+	@bash scripts/need chromium chromium-headless-shell
 	@TELCON_SCREENSHOTS=build/pictures $(PY) -m pytest -q tests/web/test_pictures.py $(ARGS)
 
 bench: $(VENV)/.dev

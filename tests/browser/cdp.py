@@ -27,6 +27,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHELL = "chromium-headless-shell"
+"""Chromium without a window around its pages, which are the same, with less work."""
+SHELLS_FOLDER = "/usr/lib/chromium"
+"""Debian's. Its script in /usr/bin stays beside what it starts: a signal ends the script alone."""
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -92,8 +96,13 @@ class Browser:
     LISTENS = "DevTools listening on "
     CLOSE = "Browser.close"
 
-    def __init__(self, *flags: str) -> None:
-        """Start Chromium with `flags` added. Raises BrowserError when there is none."""
+    def __init__(self, *flags: str, whole: bool = True) -> None:
+        """Start Chromium with `flags` added. Raises BrowserError when there is none.
+
+        Where its shell is, that does when it need not be `whole`: to lay out and draw pages and to
+        run their scripts. Notices, installing, and WebRTC on this machine alone are not of it.
+        """
+        self._is_whole = whole
         self._folder = tempfile.TemporaryDirectory(
             prefix="telcon-browser-", ignore_cleanup_errors=True
         )
@@ -196,7 +205,13 @@ class Browser:
         self._folder.cleanup()
 
     def _command(self, profile: Path, flags: Sequence[str]) -> list[str]:
-        return [find_chromium(), *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
+        return [
+            find_chromium(whole=self._is_whole),
+            *FLAGS,
+            *flags,
+            f"--user-data-dir={profile}",
+            "about:blank",
+        ]
 
     def _drain(self) -> None:
         stream: IO[str] | None = self._process.stderr
@@ -449,8 +464,13 @@ class Page:
             self.requests.append(params["request"]["url"])
 
 
-def find_chromium() -> str:
-    """Return the path of a Chromium. Raises BrowserError that says what to install."""
+def find_chromium(*, whole: bool = True) -> str:
+    """Return the path of a Chromium; of its shell, where there is one, if it need not be `whole`.
+
+    Raises BrowserError that says what to install.
+    """
+    if not whole and (shell := shutil.which(SHELL, path=SHELLS_FOLDER)):
+        return shell
     for name in NAMES:
         path = shutil.which(name)
         if path is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,23 @@ def test_says_what_the_page_showed_when_waiting_was_in_vain(browser: cdp.Browser
         page.wait_for("false", deadline_s=0.2)
 
 
+def test_the_shell_is_taken_where_it_is_and_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, shell = tmp_path / "chromium", tmp_path / "lib" / cdp.SHELL
+    shell.parent.mkdir()
+    for program in (whole, shell):
+        program.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(cdp, "SHELLS_FOLDER", str(shell.parent))
+    assert cdp.find_chromium() == str(whole)
+    assert cdp.find_chromium(whole=False) == str(shell)
+    shell.unlink()
+    assert cdp.find_chromium(whole=False) == str(whole)
+
+
 def test_fails_in_words_without_chromium(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(cdp, "SHELLS_FOLDER", "/nowhere")
     with pytest.raises(cdp.BrowserError, match="apt-get install chromium"):
         cdp.find_chromium()

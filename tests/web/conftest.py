@@ -37,7 +37,7 @@ def pages(hosting: Host) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def browser(hosting: Host) -> Iterator[Browser]:
     """Give a Chromium, which is gone before what it shows: nobody has to say goodbye to it then."""
-    with Browser() as browser:
+    with Browser(whole=False) as browser:
         yield browser
 
 

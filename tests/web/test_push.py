@@ -12,7 +12,7 @@ import pytest
 from browser.cdp import Browser, Page
 from fakes.desk import idle, in_call, over
 from web.asking import live, read, request
-from web.serving import Served
+from web.serving import Host, Served
 from web.test_pwa import LOOK_EVERY_S, WAIT_S, allow_notices, wait_controlled
 
 STATED = '{"endpoint": "https://push.example/x", "keys": {}}'
@@ -143,6 +143,13 @@ class Worker:
         if method == "ServiceWorker.workerRegistrationUpdated":
             self._registrations += params["registrations"]
         self.page._event(method, params)
+
+
+@pytest.fixture(scope="module")
+def browser(hosting: Host) -> Iterator[Browser]:
+    """Give a whole Chromium: the shell shows no notices."""
+    with Browser() as browser:
+        yield browser
 
 
 @pytest.fixture

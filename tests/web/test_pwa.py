@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from browser.cdp import Browser, Page
 from fakes.desk import CALL, idle, in_call, over
 from scripts.icons import FOLDER, ICONS, Icon, pixels
 from web.asking import request
-from web.serving import Served, served
+from web.serving import Host, Served, served
 
 WAIT_S = 60.0  # the machine may be busy with other tests
 LOOK_EVERY_S = 0.5
@@ -23,6 +24,19 @@ SHOWN = (
     "navigator.serviceWorker.ready.then((r) => r.getNotifications())"
     ".then((all) => all.map((one) => one.title).join())"
 )
+
+
+@pytest.fixture(scope="module")
+def browser(hosting: Host) -> Iterator[Browser]:
+    """Give a whole Chromium: the shell neither shows notices nor installs a page."""
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def profile(browser: Browser) -> Page:
+    """Give an empty tab of it, beside which others have one cache."""
+    return browser.new_page()
 
 
 @pytest.fixture
