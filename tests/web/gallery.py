@@ -56,6 +56,8 @@ class Gallery:
         self.tab.set_viewport(*PHONE)
         self.tab.prefer("light")
         self.tab.inject(LEAVE_JS)
+        # The worker brings nothing to a screen, and all that is loaded would go through it.
+        self.tab.call("Network.setBypassServiceWorker", bypass=True)
         self._worlds: dict[str, int] = {}
         self._loads = 0
         self._shown = 0
