@@ -4,9 +4,10 @@
     sealed            = nonce, 12 octets || AES-256-GCM(the seal's key, 32 octets || content)
     bound to          = "telcon opening v1" 00 table 00 log 00 position 00 member
 
-So a copy of the database alone, or a backup kept apart from `keys`, shows no name and no word. The
-log is its number in the database. Nonces are random, so one key serves 2^32 openings (NIST SP
-800-38D, 8.3), which is a message each second for 136 years.
+So a copy of the database alone, or a backup kept apart from `keys`, shows no message, topic or
+person of a call (the principal of the other node stands in the table of lines). The log is its
+number in the database. Nonces are random, so one key serves 2^32 openings (NIST SP 800-38D, 8.3),
+which is a message each second for 136 years.
 """
 
 import os
