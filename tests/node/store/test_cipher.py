@@ -228,10 +228,15 @@ def abouts(folder: Path, rows: int) -> list[bytes]:
         return [act.opening.content for act in reader.read(find)][::-1]
 
 
-def test_acts_of_a_house_log_of_before_are_encrypted_too(tmp_path: Path) -> None:
+def test_acts_of_a_house_log_of_before_are_encrypted_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     make_clear(tmp_path, 3)
     assert b"what act 2 was about" in octets_of(tmp_path)
+    assert caplog.messages == []
     asyncio.run(Store.open(tmp_path).close())
+    (said,) = caplog.messages
+    assert "takes minutes" in said
     assert b"what act" not in octets_of(tmp_path)
     assert abouts(tmp_path, 3) == [b"what act %d was about" % at for at in range(3)]
 

@@ -4,7 +4,6 @@ Alembic is imported only when something is to be done: a node that starts on a c
 without it. All revisions run in one transaction, under the lock of the folder.
 """
 
-import logging
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -15,8 +14,6 @@ __all__ = ["NEWEST_REVISION", "current_revision", "require_newest", "upgrade"]
 
 # The head of migrations/versions; a test holds it there.
 NEWEST_REVISION = "0009"
-
-_log = logging.getLogger(__name__)
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -55,13 +52,6 @@ def upgrade(connection: Connection, path: Path, openings_key: bytes) -> None:
     found = current_revision(connection)
     if found == NEWEST_REVISION:
         return
-    if found is not None:
-        _log.warning(
-            "the database goes from revision %s to %s: a large one takes minutes, and as much room"
-            " again as it has",
-            found,
-            NEWEST_REVISION,
-        )
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -4,11 +4,14 @@ Frozen: a later change is a new revision beside this one. So the bytes of that t
 and not by `telcon.node.store.cipher`; the key comes in the attribute `openings_key`.
 """
 
+import logging
 import os
 
 import sqlalchemy as sa
 from alembic import context, op
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_log = logging.getLogger(__name__)
 
 revision = "0009"
 down_revision = "0008"
@@ -27,6 +30,12 @@ def upgrade() -> None:
 
     driver = op.get_bind().connection.driver_connection
     assert driver is not None  # noqa: S101 -- for the type: a connection in use has one
+    held = "SELECT EXISTS (SELECT 1 FROM opening UNION ALL SELECT 1 FROM house_opening)"
+    if op.get_bind().exec_driver_sql(held).scalar_one():
+        _log.warning(
+            "the texts in the database are encrypted now, once: a large one takes minutes, and as"
+            " much room again as it has"
+        )
     driver.create_function("telcon_seal", 6, seal)
     for table, entry in (("opening", "entry"), ("house_opening", "house_entry")):
         op.rename_table(table, f"{table}_clear")
