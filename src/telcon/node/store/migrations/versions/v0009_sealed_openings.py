@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("telcon.node.store.schema")  # Alembic names this module otherwise
 
 revision = "0009"
 down_revision = "0008"
